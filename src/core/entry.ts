@@ -1,0 +1,62 @@
+// What is written and what is read: records, entries, transactions and the status of a segment.
+
+import type { NodeId, SegmentName, SpaceName, TransactionId } from "./ids.ts";
+
+/** Application data beside the payload. Any well-formed strings; order carries no meaning. */
+export type Metadata = ReadonlyMap<string, string>;
+
+export const noMetadata: Metadata = new Map();
+
+/** What a caller appends. Without a sequence it goes to the tail of its segment. */
+export interface AppendRecord {
+  /** 1, 2, 3 ...: must continue the segment exactly. All records of a request have one, or none has. */
+  readonly sequence?: number;
+  readonly payload: Uint8Array;
+  readonly metadata: Metadata;
+}
+
+/** The transaction that an entry was committed by: one produce chunk of one segment. */
+export interface Transaction {
+  readonly id: TransactionId;
+  /** The instance that committed it. */
+  readonly node: NodeId;
+  /** 1, 2, 3 ... per segment. */
+  readonly number: number;
+}
+
+/** A committed record. */
+export interface Entry {
+  /** 1, 2, 3 ... per segment, no gaps. */
+  readonly sequence: number;
+  /** Milliseconds since 1970; strictly increasing from commit to commit of a space. */
+  readonly timestamp: number;
+  readonly trx: Transaction;
+  readonly payload: Uint8Array;
+  readonly metadata: Metadata;
+  readonly space: SpaceName;
+  readonly segment: SegmentName;
+}
+
+/** Where a segment begins and ends; all numbers are 0 when it has no entries. */
+export interface SegmentStatus {
+  readonly space: SpaceName;
+  readonly segment: SegmentName;
+  readonly firstSequence: number;
+  readonly firstTimestamp: number;
+  readonly lastSequence: number;
+  readonly lastTimestamp: number;
+}
+
+export function emptyStatus(space: SpaceName, segment: SegmentName): SegmentStatus {
+  return { space, segment, firstSequence: 0, firstTimestamp: 0, lastSequence: 0, lastTimestamp: 0 };
+}
+
+/**
+ * The size that limits speak of, bytes: the payload, and for each pair of the metadata its UTF-8 and the 8 bytes of its two lengths.
+ * A function of the content alone, so that chunk boundaries are the same in every retry.
+ */
+export function contentBytes(record: { readonly payload: Uint8Array; readonly metadata: Metadata }): number {
+  let bytes = record.payload.byteLength;
+  for (const [key, value] of record.metadata) bytes += 8 + Buffer.byteLength(key) + Buffer.byteLength(value);
+  return bytes;
+}

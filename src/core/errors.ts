@@ -1,0 +1,129 @@
+// The errors of the store: a stable code for programs, a sentence for people, and whether the effect may have happened.
+
+import type { TransactionId } from "./ids.ts";
+import { limits } from "./limits.ts";
+
+/** Stable: clients match on these. The HTTP status of each is in `wire/`. */
+export type ErrorCode =
+  | "invalid_argument"
+  | "unauthenticated"
+  | "permission_denied"
+  | "not_found"
+  | "sequence_mismatch"
+  | "transaction_id_mismatch"
+  | "transaction_number_mismatch"
+  | "lease_held"
+  | "record_too_large"
+  | "request_too_large"
+  | "unsupported_media_type"
+  | "not_acceptable"
+  | "throttled"
+  | "overloaded"
+  | "storage_unavailable"
+  | "corrupt_data"
+  | "internal";
+
+/**
+ * What became of a write that was answered with an error.
+ * `none`: it did not happen and never will. `unknown`: it may have happened or may still happen.
+ * `committed`: it is durable, but not yet visible everywhere; a repeat with the same transaction id completes it.
+ */
+export type Effect = "none" | "unknown" | "committed";
+
+export interface StoreErrorOptions {
+  /** Default `none`. */
+  readonly effect?: Effect;
+  readonly cause?: unknown;
+  /** When to try again, milliseconds. */
+  readonly retryAfterMs?: number;
+  /** What else the caller is told: plain JSON values, never secrets. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export class StoreError extends Error {
+  override readonly name: string = "StoreError";
+  readonly code: ErrorCode;
+  readonly effect: Effect;
+  readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: StoreErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.effect = options.effect ?? "none";
+    this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details ?? {};
+  }
+}
+
+/** A value that a caller gave is not acceptable: `field` names it, `expected` says what would be. */
+export function invalidArgument(field: string, expected: string, received?: unknown): StoreError {
+  const shown = received === undefined ? "" : `; received ${shorten(received)}`;
+  return new StoreError("invalid_argument", `${field}: expected ${expected}${shown}.`, {
+    details: { field, expected },
+  });
+}
+
+/** Stored bytes that cannot be what this project wrote. */
+export function corruptData(what: string, cause?: unknown): StoreError {
+  return new StoreError("corrupt_data", `Stored data cannot be read: ${what}.`, cause === undefined ? {} : { cause });
+}
+
+export interface SequenceMismatch {
+  /** The first sequence that would have been accepted. */
+  readonly expected: number;
+  readonly received: number;
+  readonly lastSequence: number;
+  /** The transaction that holds the received sequence, if one does. */
+  readonly winner: TransactionId | undefined;
+}
+
+export function sequenceMismatch(mismatch: SequenceMismatch): StoreError {
+  const { expected, received, lastSequence, winner } = mismatch;
+  const taken = winner === undefined ? "" : ` Sequence ${received} belongs to transaction ${winner}.`;
+  return new StoreError(
+    "sequence_mismatch",
+    `The segment ends at sequence ${lastSequence}: expected the next record to have sequence ${expected}, received ${received}.${taken}`,
+    { details: { expected, received, lastSequence, ...(winner === undefined ? {} : { winner }) } },
+  );
+}
+
+export function transactionIdMismatch(id: TransactionId): StoreError {
+  return new StoreError(
+    "transaction_id_mismatch",
+    `Transaction ${id} is already in this segment with other content. Use a new id for new content; repeat an id only with the same records.`,
+    { details: { transactionId: id } },
+  );
+}
+
+/** A newer holder of the lease has written to the space already: `token` is its token. */
+export function leaseSuperseded(key: string, token: number, received: number): StoreError {
+  return new StoreError(
+    "lease_held",
+    `Lease ${shorten(key)} has passed on: token ${token} has written to this space, received token ${received}. Acquire the lease again.`,
+    { details: { key, token, received } },
+  );
+}
+
+/** Another has the lease, and may have it for so long. */
+export function leaseHeld(holder: string, remainingMs: number): StoreError {
+  return new StoreError("lease_held", `The lease is held by ${shorten(holder)}.`, {
+    retryAfterMs: remainingMs,
+    details: { holder, remainingMs },
+  });
+}
+
+/** The space keeps the tokens of as many leases as it may, and this one is not among them. */
+export function unknownLease(): StoreError {
+  return invalidArgument("lease", `one of the ${limits.leaseKeysPerSpaceMax} lease keys that the space has seen`);
+}
+
+/** For the `default` of a switch over a union: a new member breaks the build here. */
+export function unreachable(value: never): never {
+  throw new StoreError("internal", `Unexpected value: ${shorten(value)}.`);
+}
+
+function shorten(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}

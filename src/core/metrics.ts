@@ -1,0 +1,92 @@
+// Every metric there is: its name and unit by OpenTelemetry's semantic conventions, and what kind of instrument it is.
+// What each means, and what to do when it moves, is in docs/telemetry.md.
+
+export interface Metric {
+  readonly kind: "counter" | "histogram" | "gauge";
+  /** UCUM. */
+  readonly unit: string;
+  readonly description: string;
+  /** Of a histogram: where its buckets end. */
+  readonly bounds?: readonly number[];
+}
+
+/** Seconds, as the semantic conventions have them. */
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+export const metrics = {
+  "http.server.request.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "Requests, from their arrival to the end of their answer.",
+    bounds: seconds,
+  },
+  "streamkit.produce.records": { kind: "counter", unit: "{record}", description: "Records committed." },
+  "streamkit.produce.bytes": {
+    kind: "counter",
+    unit: "By",
+    description: "Bytes of committed records: payloads and metadata.",
+  },
+  "streamkit.commit.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "Requests that commit to a space's log, by their outcome.",
+    bounds: seconds,
+  },
+  "streamkit.commit.group_size": {
+    kind: "histogram",
+    unit: "{produce}",
+    description: "Produces that share one commit.",
+    bounds: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+  },
+  "streamkit.apply.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "Writes of committed records to a segment, by their outcome.",
+    bounds: seconds,
+  },
+  "streamkit.apply.delay": {
+    kind: "histogram",
+    unit: "s",
+    description: "How long a committed record was pending until all of it was in its segments.",
+    bounds: [...seconds, 30, 60, 300],
+  },
+  "streamkit.consume.entries": { kind: "counter", unit: "{entry}", description: "Entries read for consumers." },
+  "streamkit.consume.bytes": { kind: "counter", unit: "By", description: "Bytes of those entries." },
+  "streamkit.consume.pages": {
+    kind: "counter",
+    unit: "{page}",
+    description: "Reads for consumers; a live reader makes one each time there may be something new.",
+  },
+  "db.client.operation.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "Requests to the storage's tables, by kind and status.",
+    bounds: seconds,
+  },
+  "streamkit.storage.retries": {
+    kind: "counter",
+    unit: "{request}",
+    description: "Reads that were sent again because the storage was unavailable.",
+  },
+  "streamkit.monitor.duration": {
+    kind: "histogram",
+    unit: "s",
+    description: "Runs of the monitor, by their outcome.",
+    bounds: [...seconds, 30, 60, 120, 240],
+  },
+  "streamkit.monitor.logs": {
+    kind: "counter",
+    unit: "{log}",
+    description: "Open logs that the monitor visited.",
+  },
+  "streamkit.monitor.records": {
+    kind: "counter",
+    unit: "{record}",
+    description: "Records that a writer left behind, by what the monitor could do.",
+  },
+  "streamkit.monitor.oldest_pending": {
+    kind: "gauge",
+    unit: "s",
+    description: "Age of the oldest record that the last run found left behind.",
+  },
+} as const satisfies Readonly<Record<string, Metric>>;
