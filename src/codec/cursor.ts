@@ -1,0 +1,68 @@
+// A cursor: the place of one entry in the order of its space, as lexkey(DAT, SPACES, space, timestamp, segment, sequence) in hex.
+//
+// Promise: cursors of a space sort, as text, in the order of its entries; one text for one place; what is parsed was made here.
+
+import { isUtf8 } from "node:buffer";
+import { invalidArgument, StoreError } from "../core/errors.ts";
+import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
+import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import { asBuffer } from "./bytes.ts";
+import { fromHex, hexKey, int64, lexkey, uint64 } from "./lexkey.ts";
+
+/** What a cursor says. */
+export interface Place {
+  readonly space: SpaceName;
+  readonly timestamp: number;
+  readonly segment: SegmentName;
+  readonly sequence: number;
+}
+
+const field = "offset";
+const expected = "a cursor as it was given with an entry";
+/** The parts before the name of the space, and the separator. */
+const prefix = asBuffer(lexkey("DAT", "SPACES", ""));
+/** 00 timestamp 00 before the segment's name; 00 sequence after it. */
+const timestampBytes = 10;
+const sequenceBytes = 9;
+const charactersMax =
+  2 * (prefix.length + limits.spaceNameBytesMax + timestampBytes + limits.segmentNameBytesMax + sequenceBytes);
+const signBit = 1n << 63n;
+
+export function encodeCursor(place: Place): Cursor {
+  const { space, timestamp, segment, sequence } = place;
+  return hexKey("DAT", "SPACES", space, int64(timestamp), segment, uint64(sequence)) as Cursor;
+}
+
+/** Not for the empty cursor, which names no place: `invalid_argument`, field `offset`, as for anything else. */
+export function parseCursor(text: string): Place {
+  if (text.length > charactersMax) throw invalidArgument(field, expected, text);
+  try {
+    return readPlace(asBuffer(fromHex(text)));
+  } catch (error) {
+    if (error instanceof StoreError) throw invalidArgument(field, expected, text);
+    throw error;
+  }
+}
+
+function readPlace(key: Buffer): Place {
+  const spaceEnd = key.indexOf(0x00, prefix.length);
+  const segmentStart = spaceEnd + timestampBytes;
+  const segmentEnd = key.length - sequenceBytes;
+  const separated = spaceEnd > 0 && segmentEnd > segmentStart && key[segmentStart - 1] === 0 && key[segmentEnd] === 0;
+  if (!separated || !key.subarray(0, prefix.length).equals(prefix) || !isUtf8(key.subarray(segmentStart, segmentEnd))) {
+    throw invalidArgument(field, expected);
+  }
+  if (!isUtf8(key.subarray(0, spaceEnd))) throw invalidArgument(field, expected);
+  return {
+    space: parseSpaceName(key.toString("utf8", prefix.length, spaceEnd)),
+    timestamp: exact(key.readBigUInt64BE(spaceEnd + 1) - signBit, 0n),
+    segment: parseSegmentName(key.toString("utf8", segmentStart, segmentEnd)),
+    sequence: exact(key.readBigUInt64BE(segmentEnd + 1), 1n),
+  };
+}
+
+function exact(value: bigint, min: bigint): number {
+  if (value < min || value > BigInt(limits.sequenceMax)) throw invalidArgument(field, expected);
+  return Number(value);
+}
