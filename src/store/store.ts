@@ -1,0 +1,158 @@
+// The store as its callers see it, whatever keeps it. Backends implement it; the contract suite judges them.
+//
+// Streams are lazy async iterables: nothing is requested before the first `next`, memory is bounded by a page, leaving the
+// loop or aborting the signal stops the requests. An error on the way is thrown after what was read before it.
+
+import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
+
+export interface StreamOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface NamesOptions extends StreamOptions {
+  /** Names that sort (as UTF-8) after this one; it need not exist. */
+  readonly after?: string;
+  /** 0 or absent: all. */
+  readonly limit?: number;
+}
+
+/** Bounds that are 0 or absent are open. */
+export interface ConsumeSegmentArgs extends StreamOptions {
+  /** First and last sequence, both inclusive. `to` below `from` is empty. */
+  readonly from?: number;
+  readonly to?: number;
+  /** Timestamps, milliseconds: exclusive. */
+  readonly after?: number;
+  /** Timestamps, milliseconds: inclusive. */
+  readonly until?: number;
+  readonly limit?: number;
+}
+
+export interface ConsumeSpaceArgs extends StreamOptions {
+  /** Only entries after this place. A cursor of another space is `invalid_argument`. */
+  readonly offset?: Cursor;
+  readonly after?: number;
+  readonly until?: number;
+  readonly limit?: number;
+}
+
+export interface ConsumeArgs extends StreamOptions {
+  /** The spaces to read, each with the place to go on from (an empty cursor: its start). */
+  readonly offsets: ReadonlyMap<SpaceName, Cursor>;
+  readonly after?: number;
+  readonly until?: number;
+  /** Over all spaces together. */
+  readonly limit?: number;
+}
+
+/** `applied`: every read anywhere sees it. `committed`: durable and in its space; its segment follows. */
+export type Ack = "applied" | "committed";
+
+export interface ProduceOptions extends StreamOptions {
+  /**
+   * Makes a retry safe: the id of the first chunk's transaction; later chunks' ids derive from it and their position.
+   * The same id with the same content is answered as the first time, marked duplicate; with other content it is
+   * `transaction_id_mismatch`. Without one the store makes one.
+   */
+  readonly transactionId?: TransactionId;
+  /** Default `applied`. */
+  readonly ack?: Ack;
+  /** Commits only while no newer token of this lease has committed to the space; else `lease_held`. */
+  readonly lease?: LeaseToken;
+}
+
+/** Proof of a lease: who holds it is given a token that is greater than all before it. */
+export interface LeaseToken {
+  readonly key: string;
+  readonly token: number;
+}
+
+/** What one committed chunk was given. */
+export interface CommittedTransaction {
+  readonly id: TransactionId;
+  readonly number: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** It had been committed before; nothing was written now. */
+  readonly duplicate: boolean;
+}
+
+export interface ProducedChunk {
+  /** The segment as of this chunk. */
+  readonly status: SegmentStatus;
+  /** Absent when no records were given. */
+  readonly transaction?: CommittedTransaction;
+}
+
+export interface SegmentRecords {
+  readonly segment: SegmentName;
+  readonly records: readonly AppendRecord[];
+}
+
+/**
+ * One store.
+ *
+ * Errors: StoreError with `invalid_argument`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`,
+ * `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
+ */
+export interface Store {
+  readonly id: StoreId;
+
+  /** Names in UTF-8 order. Complete as soon as a produce to them was acknowledged. */
+  getSpaces(options?: NamesOptions): AsyncIterable<SpaceName>;
+  getSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName>;
+
+  /** By sequence. */
+  consumeSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry>;
+  /** By (timestamp, segment, sequence), segments compared as UTF-8: one order, the same for every reader at all times. */
+  consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry>;
+  /** Several spaces, merged by (timestamp, space, segment, sequence). */
+  consume(args: ConsumeArgs): AsyncIterable<Entry>;
+
+  /** The last entry, or undefined when there is none. */
+  peek(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<Entry | undefined>;
+  /** Cheaper than peek where a backend can tell it without the entry; absent where it cannot. */
+  getSegmentStatus?(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<SegmentStatus>;
+
+  /**
+   * Appends records in chunks (at most 1,000 records, 768 KiB), each a transaction of its own, all or nothing, in order;
+   * yields each as it commits. After an error nothing further is committed; what was yielded stays.
+   * No records: yields the present status once, writes nothing.
+   */
+  produce(
+    space: SpaceName,
+    segment: SegmentName,
+    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+    options?: ProduceOptions,
+  ): AsyncIterable<ProducedChunk>;
+
+  /** To several segments of one space under one id, one transaction each, all or nothing; 1,000 records, 768 KiB together. */
+  produceAll(
+    space: SpaceName,
+    segments: readonly SegmentRecords[],
+    options?: ProduceOptions,
+  ): Promise<readonly ProducedChunk[]>;
+
+  /**
+   * Calls back soon after something was committed to the space by this process: a hint for live readers, never a
+   * promise. Returns how to stop.
+   */
+  onCommit(space: SpaceName, listener: () => void): () => void;
+  /**
+   * Every record of the space with a timestamp up to this one is in its segment, and its segment in the names: what is read of
+   * segments from now on has it. 0 when that is said of none. One point read.
+   */
+  appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number>;
+  /** A cheap mark of how far the space's log is: equal marks mean nothing new. One point read. */
+  spaceMark(space: SpaceName, options?: StreamOptions): Promise<string>;
+
+  /** Refuses new work, lets running work end. */
+  close(): Promise<void>;
+}
+
+export interface StoreFactory {
+  /** The same store object for the same id, as long as it is in use. Does no request. */
+  open(id: StoreId): Store;
+  close(): Promise<void>;
+}
