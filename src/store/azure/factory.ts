@@ -1,0 +1,102 @@
+// Makes the stores of one storage account: the only entry to this backend.
+
+import { LRUCache } from "lru-cache";
+
+import type { Clock, Random } from "../../core/clock.ts";
+import type { StoreId } from "../../core/ids.ts";
+import { parseNodeId } from "../../core/ids.ts";
+import type { Logger } from "../../core/log.ts";
+import { silentTelemetry } from "../../core/telemetry.ts";
+import type { Telemetry } from "../../core/telemetry.ts";
+import type { Compressor } from "../../codec/block.ts";
+import type { TableAccount } from "../../table/port.ts";
+import type { StatusNotifier } from "../notifier.ts";
+import type { Store, StoreFactory } from "../store.ts";
+import { AzureStore } from "./azure-store.ts";
+import { registryTableName, storeTableName } from "./keys.ts";
+import type { AzureStoreSettings } from "./options.ts";
+import { resolveOptions } from "./options.ts";
+import type { RecoveryOptions, RecoveryReport } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
+import { SegmentCache } from "./segment-cache.ts";
+import { Semaphore } from "./semaphore.ts";
+import type { InstanceParts } from "./space-parts.ts";
+import { SpaceWriters } from "./space-writers.ts";
+
+export interface AzureStoreDeps {
+  readonly account: TableAccount;
+  /** Undefined: nobody is told of changed statuses. */
+  readonly notifier: StatusNotifier | undefined;
+  readonly compressor: Compressor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Absent: nothing is measured. */
+  readonly telemetry?: Telemetry;
+  readonly options?: AzureStoreSettings;
+}
+
+export interface AzureStoreFactory extends StoreFactory {
+  /** One run of the monitor over all stores of the deployment: what the timer function calls. */
+  recover(options: RecoveryOptions): Promise<RecoveryReport>;
+}
+
+/** Store objects kept: they hold nothing but a name and a count. */
+const storesMax = 1_000;
+/** Transactions that the segments in memory remember, on average: some hundred bytes each. */
+const placesPerSegment = 8;
+/** Notifications sent at the same time. */
+const notificationsMax = 16;
+
+/** Errors: `invalid_argument` for an option that cannot be. Does no request. */
+export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory {
+  const { account, clock, compressor, log, notifier, random, telemetry = silentTelemetry } = deps;
+  const options = resolveOptions(deps.options);
+  const { segmentCacheMax: segmentsMax } = options;
+  const instance: InstanceParts = {
+    compressor,
+    clock,
+    random,
+    log,
+    telemetry,
+    notifier,
+    options,
+    node: parseNodeId(random.uuid()),
+    registry: account.table(registryTableName(options.tablePrefix)),
+    views: new SegmentCache({
+      segmentsMax,
+      weight: { max: segmentsMax * placesPerSegment, of: (view) => view.weight },
+    }),
+    heads: new SegmentCache({ segmentsMax }),
+    workers: new Semaphore(options.applyWorkers),
+    notifications: new Semaphore(notificationsMax),
+  };
+  const writers = new SpaceWriters(instance);
+  const stores = new LRUCache<StoreId, Store>({ max: storesMax });
+  const table = (id: StoreId): ReturnType<TableAccount["table"]> =>
+    account.table(storeTableName(options.tablePrefix, id));
+  const recovery = new Recovery({
+    registry: instance.registry,
+    writer: (store, space) => writers.get(store, space, table(store)),
+    clock,
+    log,
+    telemetry,
+  });
+  return {
+    open: (id) => {
+      const known = stores.get(id);
+      if (known !== undefined) return known;
+      const store: Store = new AzureStore(id, instance, table(id), writers, () => {
+        if (stores.peek(id) === store) stores.delete(id);
+      });
+      stores.set(id, store);
+      return store;
+    },
+    recover: (recoveryOptions) => recovery.run(recoveryOptions),
+    close: async () => {
+      const open = [...stores.values()];
+      stores.clear();
+      await Promise.all(open.map((store) => store.close()));
+    },
+  };
+}
