@@ -1,0 +1,105 @@
+// The queue port on Azure Queue Storage.
+//
+// Promise: content is base64, which is what the Functions host expects of a queue trigger and what keeps control characters
+// whole. A send ends within its time-out, its one repeat included. The SDK is loaded with the first send: starting never waits for it.
+
+import { isRestError } from "@azure/core-rest-pipeline";
+import type { QueueClient, QueueServiceClient, StoragePipelineOptions } from "@azure/storage-queue";
+import type { Clock } from "../core/clock.ts";
+import { invalidArgument, type StoreError } from "../core/errors.ts";
+import type { StorageConnection } from "../table/connection.ts";
+import { withDeadline } from "../table/deadline.ts";
+import { identityCredential } from "../table/identity.ts";
+import { checkMessage, checkQueueName, queueFailure, type MessageQueue, type QueueAccount } from "./queue.ts";
+
+export interface QueueAccountOptions {
+  readonly clock: Clock;
+  /** Of one send, repeat and creation of the queue included. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+}
+
+export function createQueueAccount(connection: StorageConnection, options: QueueAccountOptions): QueueAccount {
+  const endpoint = endpointOf(connection);
+  let loaded: Promise<QueueServiceClient> | undefined;
+  const client = (): Promise<QueueServiceClient> => (loaded ??= clientOf(connection, endpoint));
+  const timeoutMs = options.requestTimeoutMs ?? 10_000;
+  return {
+    queue: (name) => {
+      checkQueueName(name);
+      return queueOf(name, async () => (await client()).getQueueClient(name), options.clock, timeoutMs);
+    },
+  };
+}
+
+function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock, timeoutMs: number): MessageQueue {
+  const within = async (work: (abortSignal: AbortSignal) => Promise<unknown>, signal?: AbortSignal): Promise<void> => {
+    const outcome = await withDeadline(clock, timeoutMs, signal, work);
+    switch (outcome.kind) {
+      case "done":
+        return;
+      case "threw":
+        throw failureOf(outcome.error);
+      case "timeout":
+        throw queueFailure("storage_unavailable", `no answer within ${timeoutMs} ms`);
+      case "aborted":
+        throw queueFailure("storage_unavailable", "the sender gave up", outcome.reason);
+    }
+  };
+  return {
+    name,
+    send: async (text, signal) => {
+      checkMessage(text);
+      const content = Buffer.from(text).toString("base64");
+      await within(async (abortSignal) => {
+        const queue = await client();
+        try {
+          await queue.sendMessage(content, { abortSignal });
+        } catch (error) {
+          if (!isRestError(error) || error.code !== "QueueNotFound") throw error;
+          await queue.createIfNotExists({ abortSignal });
+          await queue.sendMessage(content, { abortSignal });
+        }
+      }, signal);
+    },
+    create: () => within(async (abortSignal) => (await client()).createIfNotExists({ abortSignal })),
+  };
+}
+
+function endpointOf({ queueEndpoint, setting }: StorageConnection): string {
+  if (queueEndpoint === undefined) {
+    throw invalidArgument(
+      setting,
+      `the queues' endpoint beside the tables' (QueueEndpoint, or ${setting}__queueServiceUri)`,
+    );
+  }
+  return queueEndpoint;
+}
+
+async function clientOf(connection: StorageConnection, endpoint: string): Promise<QueueServiceClient> {
+  const { accountName, credential } = connection;
+  const { QueueServiceClient, StorageSharedKeyCredential } = await import("@azure/storage-queue");
+  // Once again, soon: a message twice is allowed, a commit that waits for its message for seconds is not.
+  const options: StoragePipelineOptions = {
+    retryOptions: { maxTries: 2, retryDelayInMs: 100, maxRetryDelayInMs: 1_000 },
+  };
+  switch (credential.kind) {
+    case "key": {
+      const key = new StorageSharedKeyCredential(accountName, credential.key.reveal());
+      return new QueueServiceClient(endpoint, key, options);
+    }
+    case "sas":
+      return new QueueServiceClient(`${endpoint}?${credential.signature.reveal()}`, undefined, options);
+    case "identity":
+      return new QueueServiceClient(endpoint, identityCredential(credential), options);
+  }
+}
+
+function failureOf(error: unknown): StoreError {
+  const { status, code } = isRestError(error)
+    ? { status: error.statusCode, code: error.code }
+    : { status: undefined, code: error instanceof Error ? error.name : "an error" };
+  const throttled = status === 429 || (status === 503 && code === "ServerBusy");
+  const what =
+    status === undefined ? (code ?? "no answer") : `the service answered ${status} ${code ?? "without a code"}`;
+  return queueFailure(throttled ? "throttled" : "storage_unavailable", what, error);
+}

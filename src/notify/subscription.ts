@@ -1,0 +1,131 @@
+// A subscription: which changes of status are wanted, where they go, and how that goes. And the row it is kept in.
+
+import type { SegmentStatus } from "../core/entry.ts";
+import { corruptData } from "../core/errors.ts";
+import type { SegmentName, SpaceName, SubscriptionId } from "../core/ids.ts";
+import type { StatusNotification } from "../store/notifier.ts";
+import type { Properties, Row } from "../table/port.ts";
+import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
+
+/** A queue of the app's storage account, or an HTTPS URL. */
+export type Target = { readonly queue: string } | { readonly webhook: string };
+
+export interface Wanted {
+  /** `*`: any. */
+  readonly space: SpaceName;
+  readonly segment: SegmentName;
+  readonly target: Target;
+}
+
+/** What became of deliveries. Counts are about right: they are written seldom, and never at the cost of a delivery. */
+export interface DeliveryReport {
+  readonly delivered: number;
+  /** Tries, not messages. */
+  readonly failed: number;
+  /** Milliseconds since 1970; 0: never. */
+  readonly lastDeliveredAt: number;
+  readonly lastError: { readonly at: number; readonly reason: string } | undefined;
+}
+
+export interface Subscription extends Wanted {
+  readonly id: SubscriptionId;
+  readonly createdAt: number;
+  /** Of a webhook: what its messages are signed with. */
+  readonly secret: WebhookSecret | undefined;
+  readonly report: DeliveryReport;
+}
+
+export interface WebhookSecret {
+  readonly current: string;
+  /** Signs as well until then, so that whoever checks has time to change. */
+  readonly former: { readonly secret: string; readonly until: number } | undefined;
+}
+
+export const anyName = "*";
+
+export const nothingDelivered: DeliveryReport = { delivered: 0, failed: 0, lastDeliveredAt: 0, lastError: undefined };
+
+/** The statuses of the notification that the subscription wants. */
+export function wantedStatuses({ space, segment }: Wanted, notification: StatusNotification): readonly SegmentStatus[] {
+  if (space !== anyName && space !== notification.space) return [];
+  return notification.statuses.filter((status) => segment === anyName || segment === status.segment);
+}
+
+export function isSameWanted(a: Wanted, b: Wanted): boolean {
+  return a.space === b.space && a.segment === b.segment && isSameTarget(a.target, b.target);
+}
+
+export function isSameTarget(a: Target, b: Target): boolean {
+  return "queue" in a ? "queue" in b && a.queue === b.queue : "webhook" in b && a.webhook === b.webhook;
+}
+
+/** Two reports of different times as one. */
+export function addReports(before: DeliveryReport, after: DeliveryReport): DeliveryReport {
+  return {
+    delivered: before.delivered + after.delivered,
+    failed: before.failed + after.failed,
+    lastDeliveredAt: Math.max(before.lastDeliveredAt, after.lastDeliveredAt),
+    lastError: after.lastError ?? before.lastError,
+  };
+}
+
+const formatVersion = 1n;
+
+export function encodeSubscription(subscription: Subscription): Properties {
+  const { id, space, segment, target, createdAt, secret, report } = subscription;
+  return {
+    [formatProperty]: formatVersion,
+    id,
+    space,
+    segment,
+    ...target,
+    created: BigInt(createdAt),
+    ...(secret === undefined ? {} : { secret: secret.current }),
+    ...(secret?.former === undefined
+      ? {}
+      : { formerSecret: secret.former.secret, formerUntil: BigInt(secret.former.until) }),
+    delivered: BigInt(report.delivered),
+    failed: BigInt(report.failed),
+    deliveredAt: BigInt(report.lastDeliveredAt),
+    ...(report.lastError === undefined
+      ? {}
+      : { failedAt: BigInt(report.lastError.at), reason: report.lastError.reason }),
+  };
+}
+
+/** Names and ids had been checked when they were written. */
+export function decodeSubscription(row: Row): Subscription {
+  checkRowFormat(row, formatVersion, "a subscription");
+  return {
+    id: textIn(row, "id") as SubscriptionId,
+    space: textIn(row, "space") as SpaceName,
+    segment: textIn(row, "segment") as SegmentName,
+    target: targetIn(row),
+    createdAt: numberIn(row, "created"),
+    secret: secretIn(row),
+    report: {
+      delivered: numberIn(row, "delivered"),
+      failed: numberIn(row, "failed"),
+      lastDeliveredAt: numberIn(row, "deliveredAt"),
+      lastError: has(row, "failedAt") ? { at: numberIn(row, "failedAt"), reason: textIn(row, "reason") } : undefined,
+    },
+  };
+}
+
+function targetIn(row: Row): Target {
+  if (has(row, "queue")) return { queue: textIn(row, "queue") };
+  if (has(row, "webhook")) return { webhook: textIn(row, "webhook") };
+  throw corruptData(`the target of the subscription in row ${row.row}`);
+}
+
+function secretIn(row: Row): WebhookSecret | undefined {
+  if (!has(row, "secret")) return undefined;
+  const former = has(row, "formerSecret")
+    ? { secret: textIn(row, "formerSecret"), until: numberIn(row, "formerUntil") }
+    : undefined;
+  return { current: textIn(row, "secret"), former };
+}
+
+function has(row: Row, name: string): boolean {
+  return row.properties[name] !== undefined;
+}

@@ -1,0 +1,168 @@
+// The subscriptions of all stores, each in its store's table.
+//
+// Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made it.
+
+import type { Clock, Random } from "../core/clock.ts";
+import { invalidArgument } from "../core/errors.ts";
+import type { StoreId, SubscriptionId } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import { hexKey } from "../codec/lexkey.ts";
+import { changeRow } from "../table/change-row.ts";
+import type { RowChange, RowPlace } from "../table/change-row.ts";
+import type { Row, Table } from "../table/port.ts";
+import { asStoreError } from "../table/store-error.ts";
+import {
+  addReports,
+  decodeSubscription,
+  encodeSubscription,
+  isSameTarget,
+  isSameWanted,
+  nothingDelivered,
+} from "./subscription.ts";
+import type { DeliveryReport, Subscription, Wanted, WebhookSecret } from "./subscription.ts";
+import { checkTarget } from "./targets.ts";
+import type { TargetPolicy } from "./targets.ts";
+
+export interface PutRequest extends Wanted {
+  readonly rotateSecret: boolean;
+}
+
+export interface PutOutcome {
+  readonly kind: "created" | "changed" | "unchanged";
+  readonly subscription: Subscription;
+  /** The secret that was made now, if one was. */
+  readonly newSecret: string | undefined;
+}
+
+/** Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. */
+export interface Subscriptions {
+  /** What is there already with the same target keeps its secret and its counts. */
+  put(store: StoreId, id: SubscriptionId, request: PutRequest): Promise<PutOutcome>;
+  get(store: StoreId, id: SubscriptionId): Promise<Subscription | undefined>;
+  /** Whether there was one. */
+  remove(store: StoreId, id: SubscriptionId): Promise<"removed" | "missing">;
+  /** In the order of their ids. */
+  list(store: StoreId): Promise<readonly Subscription[]>;
+  /** Adds to what is known of its deliveries; nothing when it is gone. */
+  report(store: StoreId, id: SubscriptionId, report: DeliveryReport): Promise<void>;
+}
+
+export interface SubscriptionsOptions {
+  /** The table of a store. Does no request. */
+  readonly table: (store: StoreId) => Table;
+  readonly policy: TargetPolicy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `whsec_` and the base64 of 24 to 64 bytes that nobody can guess. */
+  readonly newSecret: () => string;
+}
+
+/** How long a former secret signs as well: a day, for whoever has to change it by hand. */
+const formerSecretMs = 24 * 60 * 60_000;
+
+const partition = hexKey("SUB");
+
+export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
+  const { table, policy, clock, newSecret } = options;
+  const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
+
+  const secretFor = (before: WebhookSecret | undefined, request: PutRequest): WebhookSecret | undefined => {
+    if ("queue" in request.target) return undefined;
+    if (before === undefined) return { current: newSecret(), former: undefined };
+    if (!request.rotateSecret) return before;
+    return { current: newSecret(), former: { secret: before.current, until: clock.now() + formerSecretMs } };
+  };
+
+  const get: Subscriptions["get"] = async (store, id) => {
+    const { table: of, row: key } = place(store, id);
+    try {
+      const { row } = await of.get(partition, key);
+      return row === undefined ? undefined : decodeSubscription(row);
+    } catch (error) {
+      throw asStoreError(error, "none");
+    }
+  };
+
+  return {
+    async put(store, id, request) {
+      checkTarget(policy, request.target);
+      if (request.rotateSecret && "queue" in request.target) {
+        throw invalidArgument("rotateSecret", "it only with a webhook: a queue has no secret");
+      }
+      // A change needs no place, and a few too many by chance do no harm.
+      if ((await get(store, id)) === undefined) await refuseBeyondLimit(table(store));
+      return changeRow<PutOutcome>(place(store, id), options, ({ row }) => {
+        const before = row === undefined ? undefined : decodeSubscription(row);
+        return putOver(before, id, request, secretFor(before?.secret, request), clock.now());
+      });
+    },
+    get,
+    remove: (store, id) =>
+      changeRow<"removed" | "missing">(place(store, id), options, ({ row }) =>
+        row === undefined
+          ? { outcome: "missing", change: undefined }
+          : { outcome: "removed", change: { kind: "delete" } },
+      ),
+    list: async (store) => (await listRows(table(store))).map(decodeSubscription),
+    report: (store, id, report) =>
+      changeRow(place(store, id), options, ({ row }): RowChange<void> => {
+        if (row === undefined) return { outcome: undefined, change: undefined };
+        const before = decodeSubscription(row);
+        const properties = encodeSubscription({ ...before, report: addReports(before.report, report) });
+        return { outcome: undefined, change: { kind: "put", properties } };
+      }),
+  };
+}
+
+function putOver(
+  before: Subscription | undefined,
+  id: SubscriptionId,
+  request: PutRequest,
+  secret: WebhookSecret | undefined,
+  now: number,
+): RowChange<PutOutcome> {
+  const { space, segment, target } = request;
+  const newSecret = secret === undefined || secret.current === before?.secret?.current ? undefined : secret.current;
+  if (before !== undefined && newSecret === undefined && isSameWanted(before, request)) {
+    return { outcome: { kind: "unchanged", subscription: before, newSecret }, change: undefined };
+  }
+  const subscription: Subscription = {
+    id,
+    space,
+    segment,
+    target,
+    createdAt: before?.createdAt ?? now,
+    secret,
+    report: before !== undefined && isSameTarget(before.target, target) ? before.report : nothingDelivered,
+  };
+  const kind = before === undefined ? "created" : "changed";
+  return {
+    outcome: { kind, subscription, newSecret },
+    change: { kind: "put", properties: encodeSubscription(subscription) },
+  };
+}
+
+async function refuseBeyondLimit(table: Table): Promise<void> {
+  const limit = limits.subscriptionsPerStoreMax;
+  if ((await listRows(table)).length < limit) return;
+  throw invalidArgument("subscriptions", `at most ${limit} in a store`);
+}
+
+async function listRows(table: Table): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  let continuation: string | undefined;
+  try {
+    do {
+      // All keys are hex, which sorts from 0 to below g.
+      const page = await table.query(
+        { partition, from: "0", to: "g" },
+        continuation === undefined ? {} : { continuation },
+      );
+      rows.push(...page.rows);
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  } catch (error) {
+    throw asStoreError(error, "none");
+  }
+  return rows;
+}

@@ -1,0 +1,172 @@
+// Subscriptions on the simulated table: what is kept, what is told once, what happens when two change one at the same time.
+
+import { expect, test } from "vitest";
+
+import { limits } from "../../../src/core/limits.ts";
+import { nothingDelivered } from "../../../src/notify/subscription.ts";
+import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
+import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
+import { fates } from "../../../src/table/fate.ts";
+import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { systemClock } from "../../system.ts";
+import { VirtualClock } from "../../virtual-clock.ts";
+import { id, policy, store, wanted } from "./given.ts";
+
+function open(clock = new VirtualClock()) {
+  const account = new SimulatedAccount({ clock });
+  void account.table("streamkit").create();
+  let secrets = 0;
+  const subscriptions: Subscriptions = createSubscriptions({
+    table: () => account.table("streamkit"),
+    policy,
+    clock,
+    random: { uuid: () => "", fraction: () => 0 },
+    newSecret: () => `whsec_${(secrets += 1)}`,
+  });
+  return { account, clock, subscriptions };
+}
+
+const hook = { webhook: "https://example.com/hook" };
+const queue = { queue: "sub-billing" };
+
+test("what is put is there, under its id, until it is removed", async () => {
+  const { clock, subscriptions } = open();
+  expect(await subscriptions.get(store, id("a"))).toBeUndefined();
+  const made = await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
+  expect(made).toMatchObject({ kind: "created", newSecret: "whsec_1" });
+  expect(await subscriptions.get(store, id("a"))).toEqual(made.subscription);
+  expect(made.subscription).toEqual({
+    ...{ id: "a", space: "orders", segment: "*", target: hook, createdAt: clock.now() },
+    secret: { current: "whsec_1", former: undefined },
+    report: nothingDelivered,
+  });
+  await subscriptions.put(store, id("A"), wanted("*", "order-1", queue));
+  expect((await subscriptions.list(store)).map((one) => one.id)).toEqual(["A", "a"]);
+  expect(await subscriptions.remove(store, id("a"))).toBe("removed");
+  expect(await subscriptions.remove(store, id("a"))).toBe("missing");
+  expect((await subscriptions.list(store)).map((one) => one.id)).toEqual(["A"]);
+});
+
+test("a repeat writes nothing, and tells no secret", async () => {
+  const { account, subscriptions } = open();
+  await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
+  let writes = 0;
+  account.observe(() => (writes += 1));
+  expect(await subscriptions.put(store, id("a"), wanted("orders", "*", hook))).toMatchObject({
+    kind: "unchanged",
+    newSecret: undefined,
+  });
+  expect(writes).toBe(0);
+});
+
+test("a change keeps the secret and, with the same target, the counts", async () => {
+  const { clock, subscriptions } = open();
+  const { subscription: first } = await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
+  await subscriptions.report(store, id("a"), { ...nothingDelivered, delivered: 3, lastDeliveredAt: 7 });
+  await clock.pass(1_000);
+  const narrowed = await subscriptions.put(store, id("a"), wanted("orders", "order-1", hook));
+  expect(narrowed).toMatchObject({ kind: "changed", newSecret: undefined });
+  expect(narrowed.subscription).toMatchObject({
+    ...{ createdAt: first.createdAt, secret: first.secret },
+    report: { delivered: 3, lastDeliveredAt: 7 },
+  });
+  const elsewhere = { webhook: "https://example.com/other" };
+  const moved = await subscriptions.put(store, id("a"), wanted("orders", "order-1", elsewhere));
+  expect(moved.subscription).toMatchObject({ secret: first.secret, report: nothingDelivered });
+  const queued = await subscriptions.put(store, id("a"), wanted("orders", "order-1", queue));
+  expect(queued.subscription.secret).toBeUndefined();
+  expect(await subscriptions.put(store, id("a"), wanted("orders", "order-1", hook))).toMatchObject({
+    newSecret: "whsec_2",
+  });
+});
+
+test("a new secret leaves the former one valid for a day", async () => {
+  const { clock, subscriptions } = open();
+  await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
+  const rotated = await subscriptions.put(store, id("a"), wanted("orders", "*", hook, true));
+  expect(rotated).toMatchObject({ kind: "changed", newSecret: "whsec_2" });
+  const secret = { current: "whsec_2", former: { secret: "whsec_1", until: clock.now() + 86_400_000 } };
+  expect((await subscriptions.get(store, id("a")))?.secret).toEqual(secret);
+  const again = await subscriptions.put(store, id("a"), wanted("orders", "*", hook, true));
+  expect(again.subscription.secret).toMatchObject({ current: "whsec_3", former: { secret: "whsec_2" } });
+  await expect(subscriptions.put(store, id("b"), wanted("orders", "*", queue, true))).rejects.toMatchObject({
+    code: "invalid_argument",
+    details: { field: "rotateSecret" },
+  });
+});
+
+test.each([
+  { queue: "orders" },
+  { queue: "sub-own" },
+  { queue: "sub-x-poison" },
+  { queue: "sub-" },
+  { webhook: "http://example.com/" },
+  { webhook: "https://10.0.0.1/" },
+  { webhook: "https://example.com/#part" },
+  { webhook: `https://example.com/${"x".repeat(2_048)}` },
+])("a target that must not be is refused before anything is read: %j", async (target) => {
+  const { account, subscriptions } = open();
+  await expect(subscriptions.put(store, id("a"), wanted("orders", "*", target))).rejects.toMatchObject({
+    code: "invalid_argument",
+  });
+  // The creation of the table.
+  expect(account.requests).toBe(1);
+});
+
+test("a store has so many subscriptions and no more; those that there are can be changed", async () => {
+  const { subscriptions } = open();
+  for (let index = 0; index < limits.subscriptionsPerStoreMax; index += 1) {
+    await subscriptions.put(store, id(`s${index}`), wanted("orders", "*", queue));
+  }
+  await expect(subscriptions.put(store, id("more"), wanted("orders", "*", queue))).rejects.toMatchObject({
+    code: "invalid_argument",
+  });
+  expect(await subscriptions.put(store, id("s7"), wanted("payments", "*", queue))).toMatchObject({ kind: "changed" });
+  expect(await subscriptions.list(store)).toHaveLength(limits.subscriptionsPerStoreMax);
+});
+
+test("counts that are added while the subscription is changed lose neither the change nor the counts", async () => {
+  const { account, subscriptions } = open();
+  const real = createSubscriptions({
+    table: () => account.table("streamkit"),
+    policy,
+    clock: systemClock,
+    random: { uuid: () => "", fraction: () => Math.random() },
+    newSecret: () => "whsec_x",
+  });
+  await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
+  const report = { ...nothingDelivered, delivered: 1, failed: 2, lastError: { at: 5, reason: "It answered 500." } };
+  await Promise.all([
+    real.report(store, id("a"), report),
+    real.put(store, id("a"), wanted("payments", "*", hook)),
+    real.report(store, id("a"), report),
+  ]);
+  expect(await subscriptions.get(store, id("a"))).toMatchObject({
+    space: "payments",
+    report: { delivered: 2, failed: 4, lastError: { at: 5, reason: "It answered 500." } },
+  });
+  await real.report(store, id("gone"), report);
+  expect(await subscriptions.get(store, id("gone"))).toBeUndefined();
+});
+
+test("a list is complete however the service cuts its pages", async () => {
+  const { account, subscriptions } = open();
+  for (const name of ["a", "b", "c", "d", "e"]) await subscriptions.put(store, id(name), wanted("s", "*", queue));
+  account.follow((request) => (request.kind === "query" ? fates.cut(2, 0, 0) : undefined));
+  expect((await subscriptions.list(store)).map((one) => one.id)).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("a failing table is told as such", async () => {
+  const { account, clock, subscriptions } = open();
+  account.follow(() => fates.failed({ kind: "unavailable" }, 1));
+  const told = Promise.all(
+    [
+      subscriptions.get(store, id("a")),
+      subscriptions.list(store),
+      subscriptions.remove(store, id("a")),
+      subscriptions.put(store, id("a"), wanted("s", "*", queue)),
+    ].map((work) => expect(work).rejects.toMatchObject({ code: "storage_unavailable", effect: "none" })),
+  );
+  await clock.pass(10);
+  await told;
+});
