@@ -1,0 +1,64 @@
+// The body of a consume of several spaces.
+
+import * as z from "zod";
+
+import { invalidArgument } from "../core/errors.ts";
+import { parseSpaceName } from "../core/ids.ts";
+import type { Cursor, SpaceName } from "../core/ids.ts";
+import { readObject } from "./json-object.ts";
+import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
+import { afterBodySchema, cursorOf, limitBodySchema, untilBodySchema } from "./names.ts";
+import { parseWith } from "./parse.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+export const consumeBodySchema = z
+  .strictObject({
+    offsets: z.instanceof(JsonSlice, { error: "an object of spaces and cursors" }).meta({
+      type: "object",
+      additionalProperties: { type: "string" },
+      maxProperties: wireLimits.consumeSpacesMax,
+      description: "The spaces to read, each with the cursor to go on from; an empty one is the start.",
+    }),
+    after: afterBodySchema.optional(),
+    until: untilBodySchema.optional(),
+    limit: limitBodySchema.optional(),
+  })
+  .meta({ examples: [{ offsets: { orders: "", payments: "" }, limit: 100 }] });
+
+export interface ConsumeBody {
+  readonly offsets: ReadonlyMap<SpaceName, Cursor>;
+  readonly after: number;
+  readonly until: number;
+  readonly limit: number;
+}
+
+export function parseConsumeBody(text: string): ConsumeBody {
+  const body = parseWith(consumeBodySchema, readObject(text, "body", ["offsets"]));
+  return {
+    offsets: parseOffsets(body.offsets.text),
+    after: body.after ?? 0,
+    until: body.until ?? 0,
+    limit: body.limit ?? 0,
+  };
+}
+
+/** A map of spaces and cursors as JSON: of a body, or of an event's id. */
+export function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
+  const offsets = new Map<SpaceName, Cursor>();
+  for (const [name, raw] of splitObject(text, "offsets")) {
+    const space = parseSpaceName(name);
+    const offset = parseSlice(raw, "offsets");
+    if (typeof offset !== "string") throw invalidArgument("offsets", "a cursor, in a string, for each space", offset);
+    offsets.set(space, cursorOf(offset, space, `offsets.${space}`));
+  }
+  if (offsets.size === 0 || offsets.size > wireLimits.consumeSpacesMax) {
+    throw invalidArgument("offsets", `1 to ${wireLimits.consumeSpacesMax} spaces`, offsets.size);
+  }
+  return offsets;
+}
+
+export function offsetsText(offsets: ReadonlyMap<SpaceName, Cursor>): string {
+  const pairs: string[] = [];
+  for (const [space, offset] of offsets) pairs.push(`${JSON.stringify(space)}:"${offset}"`);
+  return `{${pairs.join(",")}}`;
+}

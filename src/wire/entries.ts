@@ -1,0 +1,78 @@
+// Entries and statuses as callers read them. Text is put together by hand: it is the most frequent thing this project does.
+
+import * as z from "zod";
+
+import { encodeCursor } from "../codec/cursor.ts";
+import type { Entry, SegmentStatus } from "../core/entry.ts";
+import type { SegmentName, SpaceName } from "../core/ids.ts";
+import { metadataSchema } from "./records.ts";
+import { payloadMembers } from "./payload.ts";
+import type { Encoding } from "./payload.ts";
+
+export const transactionSchema = z
+  .object({
+    id: z.string().meta({ format: "uuid" }),
+    node: z.string().meta({ format: "uuid", description: "The instance that committed it." }),
+    number: z.int().min(0).meta({ description: "1, 2, 3 ... per segment." }),
+  })
+  .meta({ id: "Transaction" });
+
+export const entrySchema = z
+  .object({
+    sequence: z.int().min(0).meta({ description: "1, 2, 3 ... per segment, without gaps." }),
+    timestamp: z.int().min(0).meta({ description: "Milliseconds since 1970; grows from commit to commit of a space." }),
+    trx: transactionSchema,
+    payload: z.unknown().meta({ description: "By `encoding`." }),
+    encoding: z
+      .literal("base64")
+      .optional()
+      .meta({ description: "There when the payload cannot be shown as asked for." }),
+    metadata: metadataSchema.optional(),
+    space: z.string(),
+    segment: z.string(),
+    offset: z.string().meta({ description: "The entry's place in its space: where to go on after it." }),
+  })
+  .meta({ id: "Entry" });
+
+export const emptyEntrySchema = z
+  .object({ space: z.string(), segment: z.string(), sequence: z.literal(0) })
+  .meta({ id: "NoEntry", description: "What peek gives of a segment without entries." });
+
+export const statusSchema = z
+  .object({
+    space: z.string(),
+    segment: z.string(),
+    firstSequence: z.int().min(0),
+    firstTimestamp: z.int().min(0),
+    lastSequence: z.int().min(0),
+    lastTimestamp: z.int().min(0),
+  })
+  .meta({ id: "SegmentStatus", description: "Where a segment begins and ends; zeros when it has no entries." });
+
+/** An entry as JSON. `oneLine` where a line is the frame: NDJSON and server-sent events. */
+export function entryText(entry: Entry, encoding: Encoding, oneLine: boolean): string {
+  const { trx } = entry;
+  return (
+    `{"sequence":${entry.sequence},"timestamp":${entry.timestamp},` +
+    `"trx":{"id":"${trx.id}","node":"${trx.node}","number":${trx.number}},` +
+    `${payloadMembers(entry.payload, encoding, oneLine)}${metadataMember(entry)},` +
+    `"space":${JSON.stringify(entry.space)},"segment":${JSON.stringify(entry.segment)},"offset":"${encodeCursor(entry)}"}`
+  );
+}
+
+export function emptyEntryText(space: SpaceName, segment: SegmentName): string {
+  return JSON.stringify({ space, segment, sequence: 0 });
+}
+
+export function statusText(status: SegmentStatus): string {
+  const { space, segment, firstSequence, firstTimestamp, lastSequence, lastTimestamp } = status;
+  return JSON.stringify({ space, segment, firstSequence, firstTimestamp, lastSequence, lastTimestamp });
+}
+
+/** From the map and by hand: a key may be `__proto__`. */
+function metadataMember(entry: Entry): string {
+  if (entry.metadata.size === 0) return "";
+  const pairs: string[] = [];
+  for (const [key, value] of entry.metadata) pairs.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+  return `,"metadata":{${pairs.join(",")}}`;
+}

@@ -1,0 +1,95 @@
+// The one table of error codes and HTTP statuses, and the problem documents (RFC 9457) made from it.
+
+import * as z from "zod";
+
+import { StoreError } from "../core/errors.ts";
+import type { ErrorCode } from "../core/errors.ts";
+
+interface ErrorKind {
+  readonly status: number;
+  readonly title: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+}
+
+export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
+  invalid_argument: { status: 400, title: "Invalid argument", retryable: false },
+  unauthenticated: { status: 401, title: "Not authenticated", retryable: false },
+  permission_denied: { status: 403, title: "Permission denied", retryable: false },
+  not_found: { status: 404, title: "Not found", retryable: false },
+  not_acceptable: { status: 406, title: "Not acceptable", retryable: false },
+  sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
+  transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
+  transaction_number_mismatch: { status: 409, title: "Transaction number mismatch", retryable: false },
+  lease_held: { status: 409, title: "Lease held", retryable: true },
+  record_too_large: { status: 413, title: "Record too large", retryable: false },
+  request_too_large: { status: 413, title: "Request too large", retryable: false },
+  unsupported_media_type: { status: 415, title: "Unsupported media type", retryable: false },
+  throttled: { status: 429, title: "Throttled", retryable: true },
+  overloaded: { status: 503, title: "Overloaded", retryable: true },
+  storage_unavailable: { status: 503, title: "Storage unavailable", retryable: true },
+  corrupt_data: { status: 500, title: "Corrupt data", retryable: false },
+  internal: { status: 500, title: "Internal error", retryable: false },
+};
+
+export const errorCodes = Object.keys(errorKinds) as readonly ErrorCode[];
+
+/** When nothing better is known, seconds. */
+const retryAfterSecondsDefault = 1;
+
+export const problemSchema = z
+  .looseObject({
+    type: z
+      .string()
+      .meta({ description: "Names the kind of problem.", examples: ["urn:streamkit:problem:sequence_mismatch"] }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().meta({ description: "What happened, for people." }),
+    code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).meta({ description: "Stable: what programs match." }),
+    retryable: z.boolean().meta({ description: "Whether the same request may succeed later." }),
+    effect: z.enum(["none", "unknown", "committed"]).optional().meta({
+      description:
+        "What became of a write. none: it did not happen and never will. unknown: it may have happened, repeat it with the same Idempotency-Key. committed: it is durable and will be visible; repeat it with the same key to wait for that.",
+    }),
+    requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
+  })
+  .meta({
+    id: "Problem",
+    description: "RFC 9457. Further members depend on the code: field, expected, received, limit.",
+  });
+
+export type Problem = z.infer<typeof problemSchema>;
+
+/** What a caller is told. Anything but a StoreError is a mistake of ours, of which no more than the request id leaves. */
+export function problemOf(error: unknown, requestId: string | undefined): Problem {
+  const known = error instanceof StoreError ? error : new StoreError("internal", "Something went wrong here.");
+  const kind = errorKinds[known.code];
+  const hidden = kind.status === 500;
+  const retryable = kind.retryable || known.effect === "committed";
+  const own = {
+    type: `urn:streamkit:problem:${known.code}`,
+    title: kind.title,
+    status: kind.status,
+    detail: hidden ? hiddenDetail(known.code, requestId) : known.message,
+    code: known.code,
+    retryable,
+    ...(kind.status >= 429 || known.effect !== "none" ? { effect: known.effect } : {}),
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+  // First for the order of the members, last so that details cannot change them.
+  return hidden ? own : { ...own, ...known.details, ...own };
+}
+
+/** The value of `Retry-After`, seconds; undefined where a repeat is useless. */
+export function retryAfterSeconds(error: unknown): number | undefined {
+  if (!(error instanceof StoreError)) return undefined;
+  if (error.retryAfterMs !== undefined) return Math.max(1, Math.ceil(error.retryAfterMs / 1_000));
+  return errorKinds[error.code].status === 429 || errorKinds[error.code].status === 503
+    ? retryAfterSecondsDefault
+    : undefined;
+}
+
+function hiddenDetail(code: ErrorCode, requestId: string | undefined): string {
+  const what = code === "corrupt_data" ? "Stored data cannot be read" : "The request could not be completed";
+  return requestId === undefined ? `${what}.` : `${what}. The log has more about request ${requestId}.`;
+}

@@ -1,0 +1,106 @@
+// The small values that many calls share, each defined once: its parser, its type and its description.
+
+import * as z from "zod";
+
+import { parseCursor } from "../codec/cursor.ts";
+import { invalidArgument } from "../core/errors.ts";
+import { nameRule, parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../core/ids.ts";
+import type { Cursor } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import { encodings } from "./payload.ts";
+import { wireLimits } from "./wire-limits.ts";
+
+const uuidExample = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
+
+export const storeIdSchema = z
+  .string()
+  .transform(parseStoreId)
+  .meta({
+    format: "uuid",
+    description: "A store; it comes into being with its first record.",
+    examples: [uuidExample],
+  });
+
+export const spaceNameSchema = z
+  .string()
+  .transform(parseSpaceName)
+  .meta({
+    minLength: 1,
+    description: `A space: 1 to ${limits.spaceNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+    examples: ["orders"],
+  });
+
+export const segmentNameSchema = z
+  .string()
+  .transform(parseSegmentName)
+  .meta({
+    minLength: 1,
+    description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+    examples: ["order-1"],
+  });
+
+export const idempotencyKeySchema = z
+  .string()
+  .transform((text) => parseTransactionId(text, "Idempotency-Key"))
+  .meta({
+    format: "uuid",
+    description:
+      "Makes retries safe: it is the id of the (first) transaction. A repeat with the same records gets the first answer.",
+    examples: ["7f0c2f1e-3a52-4a57-9c55-0d4c8a9d1b11"],
+  });
+
+/** A place in a space: not looked at before it is known which space is read; see `cursorOf`. */
+export const offsetSchema = z.string().meta({
+  description: "A cursor: an entry's `offset`, or `next` of an answer. Empty: the start.",
+  examples: [""],
+});
+
+/** A cursor of this space, or `invalid_argument`. */
+export function cursorOf(text: string, space: string, field = "offset"): Cursor {
+  if (text === "") return text as Cursor;
+  if (parseCursor(text).space !== space) throw invalidArgument(field, `a cursor of the space ${JSON.stringify(space)}`);
+  return text.toLowerCase() as Cursor;
+}
+
+export const encodingSchema = z
+  .enum(encodings, { error: `one of ${encodings.join(", ")}` })
+  .default("base64")
+  .meta({
+    description: "How payload bytes look in JSON. json: any JSON value, kept as it was written.",
+    examples: ["json"],
+  });
+
+export const ackSchema = z.enum(["applied", "committed"], { error: "applied or committed" }).default("applied").meta({
+  description:
+    "What the answer waits for. applied: every read anywhere sees the records. committed: they are durable and in their space; reads of the segment follow.",
+});
+
+/** An integer in a query: digits, nothing else. */
+export function queryInteger(min: number, max: number, description: string) {
+  const expected = `an integer from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,15})$/, { error: expected })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error: expected })
+    .meta({ type: "integer", pattern: undefined, minimum: min, maximum: max, description });
+}
+
+export const fromSchema = queryInteger(0, limits.sequenceMax, "First sequence, inclusive. 0: from the start.");
+export const toSchema = queryInteger(0, limits.sequenceMax, "Last sequence, inclusive. 0: open.");
+const afterText = "Only entries later than this timestamp, milliseconds since 1970. 0: open.";
+const untilText = "Only entries up to this timestamp, inclusive, milliseconds since 1970. 0: open.";
+export const afterSchema = queryInteger(0, limits.sequenceMax, afterText);
+export const untilSchema = queryInteger(0, limits.sequenceMax, untilText);
+export const afterBodySchema = z.int().min(0).meta({ description: afterText });
+export const untilBodySchema = z.int().min(0).meta({ description: untilText });
+
+const limitText = `At most this many entries. In a JSON page ${wireLimits.pageEntriesDefault} when 0 or absent, and never more than ${wireLimits.pageEntriesMax}; in a stream no limit when 0 or absent.`;
+export const limitSchema = queryInteger(0, limits.sequenceMax, limitText);
+export const limitBodySchema = z.int().min(0).meta({ description: limitText });
+
+export const waitSchema = queryInteger(
+  0,
+  wireLimits.waitSecondsMax,
+  "JSON only: when there is nothing yet, wait up to this many seconds for something.",
+);

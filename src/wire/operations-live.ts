@@ -1,0 +1,44 @@
+// The call that follows statuses: of one segment of a space, or of all.
+
+import * as z from "zod";
+
+import { statusSchema } from "./entries.ts";
+import { segmentNameSchema, waitSchema } from "./names.ts";
+import { operation } from "./operation.ts";
+import { inSpace, lastEventId, readErrors } from "./operation-parts.ts";
+
+export const liveStatus = operation({
+  id: "live-status",
+  method: "GET",
+  path: "/v1/stores/{store}/spaces/{space}/status",
+  access: "read",
+  tag: "Consume",
+  summary: "The statuses of segments, and how they change",
+  description:
+    "First the segments that there are, in the order of their names, then those that change. As they are committed: entries can be read in their space at once, in their segment a moment later. A status may come twice, and of several changes of a segment only the last; the entries are consumed with a cursor.",
+  params: inSpace,
+  query: z.strictObject({
+    segment: segmentNameSchema.default("*" as z.output<typeof segmentNameSchema>).meta({
+      description: "One segment; `*`: all of them.",
+      examples: ["*"],
+    }),
+    cursor: z.string().optional().meta({ description: "`next` of the answer before: what has come since." }),
+    wait: waitSchema.optional(),
+  }),
+  headers: lastEventId,
+  status: 200,
+  answer: {
+    "application/json": {
+      schema: z.object({
+        statuses: z.array(statusSchema),
+        next: z.string().meta({ description: "The `cursor` to go on with; always given." }),
+      }),
+    },
+    "text/event-stream": {
+      schema: z.string(),
+      description:
+        "One event a status; `event: live` when all that there were have been told. `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: error` with a problem.",
+    },
+  },
+  errors: readErrors,
+});

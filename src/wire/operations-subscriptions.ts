@@ -1,0 +1,129 @@
+// The calls on subscriptions: where status notifications go.
+
+import * as z from "zod";
+
+import { parseSubscriptionId } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import { segmentNameSchema, spaceNameSchema, storeIdSchema } from "./names.ts";
+import { operation } from "./operation.ts";
+import { bodyErrors, inStore, none, readErrors, silentErrors } from "./operation-parts.ts";
+
+const subscriptionIdSchema = z
+  .string()
+  .transform(parseSubscriptionId)
+  .meta({ description: "A subscription: 1 to 128 letters, digits, and . _ : -", examples: ["billing"] });
+
+export const targetSchema = z
+  .union(
+    [
+      z.strictObject({
+        queue: z.string().meta({ description: "A queue of the app's storage account; its name begins with `sub-`." }),
+      }),
+      z.strictObject({
+        webhook: z.string().max(limits.webhookUrlCharactersMax).meta({
+          description: "An HTTPS URL: gets a POST for each message, signed by the Standard Webhooks scheme.",
+        }),
+      }),
+    ],
+    { error: '{ "queue": "sub-..." } or { "webhook": "https://..." }' },
+  )
+  .meta({ id: "Target" });
+
+const anyOf = "`*`: any.";
+export const subscriptionBodySchema = z
+  .strictObject({
+    space: spaceNameSchema.meta({ description: `The space whose statuses are wanted. ${anyOf}` }),
+    segment: segmentNameSchema.meta({ description: `The segment whose statuses are wanted. ${anyOf}` }),
+    target: targetSchema,
+    rotateSecret: z.boolean().optional().meta({
+      description: "Webhooks: makes a new secret; for a day messages are signed with the former one, too.",
+    }),
+  })
+  .meta({ examples: [{ space: "orders", segment: "*", target: { queue: "sub-billing" } }] });
+
+export const subscriptionSchema = z
+  .object({
+    id: z.string(),
+    space: z.string(),
+    segment: z.string(),
+    target: targetSchema,
+    createdAt: z.int().min(0).meta({ description: "Milliseconds since 1970." }),
+    delivered: z.int().min(0).meta({ description: "Messages that the target took; soon, and about right." }),
+    failed: z.int().min(0).meta({ description: "Tries that failed; soon, and about right." }),
+    lastDeliveredAt: z.int().min(0).optional(),
+    lastError: z.object({ at: z.int().min(0), reason: z.string() }).optional(),
+    secret: z.string().optional().meta({
+      description: "`whsec_...`: told once, when it was made. Lost? Make a new one with `rotateSecret`.",
+    }),
+  })
+  .meta({ id: "Subscription" });
+
+const inSubscription = z.object({ store: storeIdSchema, id: subscriptionIdSchema });
+const subscriptionAnswer = { "application/json": { schema: subscriptionSchema } };
+
+export const subscriptionPut = operation({
+  id: "subscription-put",
+  method: "PUT",
+  path: "/v1/stores/{store}/subscriptions/{id}",
+  access: "write",
+  tag: "Subscriptions",
+  summary: "Subscribe to changes of status, or change a subscription",
+  description: `201 when it is new. Takes effect within seconds. At most ${limits.subscriptionsPerStoreMax} in a store.`,
+  params: inSubscription,
+  query: z.strictObject({}),
+  headers: none,
+  body: { "application/json": { schema: subscriptionBodySchema } },
+  status: 200,
+  created: true,
+  answer: subscriptionAnswer,
+  errors: [...readErrors, ...bodyErrors],
+});
+
+// Only for writers: where messages go may be as secret as a key.
+export const subscriptionGet = operation({
+  id: "subscription-get",
+  method: "GET",
+  path: "/v1/stores/{store}/subscriptions/{id}",
+  access: "write",
+  tag: "Subscriptions",
+  summary: "A subscription, and how its deliveries go",
+  description: "Without its secret.",
+  params: inSubscription,
+  query: z.strictObject({}),
+  headers: none,
+  status: 200,
+  answer: subscriptionAnswer,
+  errors: [...readErrors, "not_found"],
+});
+
+export const subscriptionDelete = operation({
+  id: "subscription-delete",
+  method: "DELETE",
+  path: "/v1/stores/{store}/subscriptions/{id}",
+  access: "write",
+  tag: "Subscriptions",
+  summary: "Unsubscribe",
+  description: "Messages on their way may still be delivered within seconds.",
+  params: inSubscription,
+  query: z.strictObject({}),
+  headers: none,
+  status: 204,
+  answer: {},
+  errors: [...silentErrors, "not_found"],
+});
+
+export const subscriptions = operation({
+  id: "subscriptions",
+  method: "GET",
+  path: "/v1/stores/{store}/subscriptions",
+  access: "write",
+  tag: "Subscriptions",
+  summary: "All subscriptions of a store",
+  description: "In the order of their ids, without their secrets.",
+  params: inStore,
+  query: z.strictObject({}),
+  headers: none,
+  status: 200,
+  answer: { "application/json": { schema: z.object({ subscriptions: z.array(subscriptionSchema) }) } },
+  errors: readErrors,
+});

@@ -1,0 +1,39 @@
+// Paths: from a template and its parameters to a URL's path and back. Names are percent-encoded once and read from the raw path.
+
+import { invalidArgument } from "../core/errors.ts";
+
+/** `/v1/stores/{store}/spaces`: literals and `{parameters}`, each a whole step of the path. */
+export type PathTemplate = `/${string}`;
+
+/** The parameters as text, decoded; undefined when the path is another. Literals match in any case, as routes of the host do. */
+export function matchPath(template: PathTemplate, rawPath: string): ReadonlyMap<string, string> | undefined {
+  const wanted = template.slice(1).split("/");
+  const steps = rawPath.slice(1).split("/");
+  if (steps.length === wanted.length + 1 && steps.at(-1) === "") steps.pop();
+  if (!rawPath.startsWith("/") || steps.length !== wanted.length) return undefined;
+  const raw = new Map<string, string>();
+  for (const [index, step] of steps.entries()) {
+    const part = wanted[index] ?? "";
+    if (part.startsWith("{")) raw.set(part.slice(1, -1), step);
+    else if (part.toLowerCase() !== step.toLowerCase()) return undefined;
+  }
+  const parameters = new Map<string, string>();
+  for (const [name, step] of raw) parameters.set(name, decodeStep(name, step));
+  return parameters;
+}
+
+export function formatPath(template: PathTemplate, parameters: Readonly<Record<string, string>>): string {
+  return template.replaceAll(/\{([^}]+)\}/g, (_, name: string) => {
+    const value = parameters[name];
+    if (value === undefined) throw invalidArgument(name, "a value");
+    return encodeURIComponent(value);
+  });
+}
+
+function decodeStep(name: string, step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    throw invalidArgument(name, "percent-encoded UTF-8", step);
+  }
+}

@@ -1,0 +1,28 @@
+// The sizes and counts of the HTTP interface that are not the store's own, each with the reason for its value.
+
+import { limits } from "../core/limits.ts";
+
+export const wireLimits = {
+  /** Entries of one JSON page when nothing is said, and at most. */
+  pageEntriesDefault: 1_000,
+  pageEntriesMax: 10_000,
+  /** A JSON page ends with the entry that crosses this many characters: what a client holds in memory without a thought. */
+  pageCharactersMax: 4 * 1024 * 1024,
+  /** Names of one JSON page when nothing is said, and at most. */
+  pageNamesDefault: 1_000,
+  pageNamesMax: 10_000,
+  /** Spaces named in one consume: each is read ahead by a page. */
+  consumeSpacesMax: 100,
+  /** Long-poll, seconds: well below what proxies allow a silent answer. */
+  waitSecondsMax: 30,
+  /** Arrays and objects within each other in a `json` payload: the smallest limit of common parsers is 512. */
+  jsonDepthMax: 500,
+  /** One record as JSON text, characters: each byte of it may be written as six (`\u0041`), and the rest is keys. */
+  recordCharactersMax: 6 * limits.recordBytesMax + 4_096,
+  /** Blank lines of one NDJSON body: they cost time and say nothing. */
+  blankLinesMax: 100_000,
+  /** Streamed bodies leave in pieces of about this size, characters. */
+  pieceCharacters: 64 * 1024,
+  /** A request id that a caller gave, characters. */
+  requestIdCharactersMax: 128,
+} as const;
