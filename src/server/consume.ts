@@ -1,0 +1,131 @@
+// Reading entries: a page, all that matches as lines, or live.
+
+import { invalidArgument } from "../core/errors.ts";
+import { emptyEntryText, entryText, statusText } from "../wire/entries.ts";
+import { bodyType, mediaTypes } from "../wire/media.ts";
+import { mediaTypesOf } from "../wire/operation.ts";
+import {
+  consume as consumeOperation,
+  consumeSegment as consumeSegmentOperation,
+  consumeSpace as consumeSpaceOperation,
+  peek as peekOperation,
+  segmentStatus as segmentStatusOperation,
+} from "../wire/operations.ts";
+import { parseConsumeBody } from "../wire/consume-body.ts";
+import type { Encoding } from "../wire/payload.ts";
+import { wireLimits } from "../wire/wire-limits.ts";
+import type { Store } from "../store/store.ts";
+import type { HttpAnswer } from "./http.ts";
+import { measuredReading, segmentReading, spaceReading, spacesReading } from "./reading.ts";
+import type { Reading } from "./reading.ts";
+import { jsonAnswer, serve } from "./serve.ts";
+import { readStatus } from "./status-reading.ts";
+import { entryLines, eventAnswer, lineAnswer, Waiting } from "./streams.ts";
+import type { StreamContext } from "./streams.ts";
+
+export const consumeSegment = serve(consumeSegmentOperation, (services, call) => {
+  const { params, query } = call;
+  const store = services.stores.open(params.store);
+  const reading = segmentReading(store, params.space, params.segment, query, call.headers["Last-Event-ID"]);
+  return answerReading({ ...call, services }, store, reading, { ...call, ...query });
+});
+
+export const consumeSpace = serve(consumeSpaceOperation, (services, call) => {
+  const { params, query } = call;
+  const store = services.stores.open(params.store);
+  const reading = spaceReading(store, params.space, query, call.headers["Last-Event-ID"]);
+  return answerReading({ ...call, services }, store, reading, { ...call, ...query });
+});
+
+export const consume = serve(consumeOperation, async (services, call) => {
+  bodyType(call.contentType, mediaTypesOf(consumeOperation.body));
+  const body = parseConsumeBody(await call.body.text());
+  const store = services.stores.open(call.params.store);
+  const reading = spacesReading(store, body, call.headers["Last-Event-ID"]);
+  return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit });
+});
+
+export const peek = serve(peekOperation, async (services, call) => {
+  const { store, space, segment } = call.params;
+  const entry = await services.stores.open(store).peek(space, segment, { signal: call.connection.gone });
+  return jsonAnswer(
+    entry === undefined ? emptyEntryText(space, segment) : entryText(entry, call.query.encoding, false),
+  );
+});
+
+export const segmentStatus = serve(segmentStatusOperation, async (services, call) => {
+  const { store: id, space, segment } = call.params;
+  const store = services.stores.open(id);
+  return jsonAnswer(statusText(await readStatus(store, space, segment, call.connection.gone)));
+});
+
+interface Wanted {
+  readonly accept: "application/json" | "application/x-ndjson" | "text/event-stream";
+  readonly encoding: Encoding;
+  readonly limit?: number | undefined;
+  readonly wait?: number | undefined;
+}
+
+async function answerReading(
+  context: StreamContext,
+  store: Store,
+  unmeasured: Reading,
+  wanted: Wanted,
+): Promise<HttpAnswer> {
+  const reading = measuredReading(unmeasured, context.services.telemetry);
+  const { accept, encoding, limit = 0, wait = 0 } = wanted;
+  if (wait > 0 && accept !== mediaTypes.json) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
+  if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, limit, encoding));
+  if (accept === mediaTypes.events) return eventAnswer(context, store, reading, limit, encoding);
+  const entries = await readPage(context, reading, limit, encoding);
+  if (entries.length > 0 || wait === 0) return pageAnswer(entries, reading);
+  return pageAnswer(await awaitPage(context, store, reading, { ...wanted, limit, wait }), reading);
+}
+
+async function readPage(
+  context: StreamContext,
+  reading: Reading,
+  limit: number,
+  encoding: Encoding,
+): Promise<readonly string[]> {
+  const most = limit === 0 ? wireLimits.pageEntriesDefault : Math.min(limit, wireLimits.pageEntriesMax);
+  const entries: string[] = [];
+  let characters = 0;
+  for await (const entry of reading.read(most, context.connection.gone)) {
+    const text = entryText(entry, encoding, false);
+    entries.push(text);
+    reading.advance(entry);
+    characters += text.length;
+    if (characters >= wireLimits.pageCharactersMax) break;
+  }
+  return entries;
+}
+
+/** A page with something in it, or an empty one when the time is up. */
+async function awaitPage(
+  context: StreamContext,
+  store: Store,
+  reading: Reading,
+  wanted: { readonly encoding: Encoding; readonly limit: number; readonly wait: number },
+): Promise<readonly string[]> {
+  const { services, connection } = context;
+  const endsAt = services.clock.elapsed() + wanted.wait * 1_000;
+  services.streams.take(1);
+  let waiting: Waiting | undefined;
+  try {
+    waiting = await Waiting.open(services, store, reading);
+    for (;;) {
+      const entries = await readPage(context, reading, wanted.limit, wanted.encoding);
+      const left = endsAt - services.clock.elapsed();
+      if (entries.length > 0 || left <= 0 || reading.finished()) return entries;
+      await waiting.changed(left, connection.gone);
+    }
+  } finally {
+    waiting?.close();
+    services.streams.give(1);
+  }
+}
+
+function pageAnswer(entries: readonly string[], reading: Reading): HttpAnswer {
+  return jsonAnswer(`{"entries":[${entries.join(",")}],"next":${reading.next()}}`);
+}

@@ -1,0 +1,55 @@
+// Between the endpoints and the Functions library: the only place that knows the shapes of both.
+//
+// Promise: whatever happens there is an answer. A handler that throws, or a body that fails, would leave the caller hanging.
+
+import type { HttpHandler, HttpResponseInit } from "@azure/functions";
+
+import { StoreError } from "../core/errors.ts";
+import type { Connection } from "./http.ts";
+import type { Endpoint } from "./serve.ts";
+import { logFailure, problemAnswer } from "./serve.ts";
+import type { Services } from "./services.ts";
+import type { StreamGuard } from "./stream-guard.ts";
+
+export interface HttpParts {
+  readonly services: Services;
+  readonly guard: StreamGuard;
+}
+
+/** `parts` are asked for with the first request, so that loading a function costs nothing. */
+export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): HttpHandler {
+  return async (request, context): Promise<HttpResponseInit> => {
+    try {
+      const { services, guard } = parts();
+      const connection = guard.connection(context.invocationId);
+      const { status, headers, body } = await endpoint(services, request, connection);
+      if (body === undefined) return { status, headers };
+      if (typeof body === "string") return { status, headers, body };
+      return { status, headers, body: guardedBytes(body, connection, services) };
+    } catch (error) {
+      context.error("A request could not be answered.", error instanceof StoreError ? error.code : error);
+      const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });
+      return { status, headers, body: body as string };
+    }
+  };
+}
+
+async function* guardedBytes(
+  pieces: AsyncIterable<string>,
+  connection: Connection,
+  services: Services,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const encoder = new TextEncoder();
+  try {
+    for await (const piece of pieces) {
+      if (connection.gone.aborted) return;
+      yield encoder.encode(piece);
+      // Asked for the next piece, the library has written this one.
+      await connection.writable();
+    }
+  } catch (error) {
+    if (connection.gone.aborted) return;
+    logFailure(services.log, "a body broke off", error);
+    if (!connection.destroy()) throw error;
+  }
+}

@@ -1,0 +1,40 @@
+// Requests and answers as the handlers see them, whatever carries them.
+
+/** The part of a request that is used; `Request` and the Functions library's have it. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute, with the path as it was sent. */
+  readonly url: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: ReadableBody | null;
+}
+
+export interface ReadableBody {
+  getReader(): BodyReader;
+}
+
+export interface BodyReader {
+  read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
+}
+
+/** How the connection of one request fares. */
+export interface Connection {
+  /** Aborts when the caller is gone before the answer was complete. */
+  readonly gone: AbortSignal;
+  /** Resolves when the caller has taken enough of what was sent, or is gone. */
+  writable(): Promise<void>;
+  /** Ends the answer where it is, so that the caller sees that it is not complete. False when there is no way to. */
+  destroy(): boolean;
+}
+
+/** Text leaves as UTF-8. A streamed body is asked for the next piece only when there is room for it. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | AsyncIterable<string>;
+}
+
+/** For requests whose connection cannot be seen. */
+export function unseenConnection(): Connection {
+  return { gone: new AbortController().signal, writable: () => Promise.resolve(), destroy: () => false };
+}

@@ -1,0 +1,147 @@
+// Statuses as they change: a page that may be waited for, or a stream of events.
+//
+// Promise: a reader that is slow gets the last status of each segment, not all that were between; it is asked for the next piece
+// only when it has taken the one before.
+
+import { invalidArgument } from "../core/errors.ts";
+import type { SegmentStatus } from "../core/entry.ts";
+import { compareUtf8 } from "../codec/lexkey.ts";
+import type { Store } from "../store/store.ts";
+import { statusText } from "../wire/entries.ts";
+import { problemOf } from "../wire/errors.ts";
+import { mediaTypes } from "../wire/media.ts";
+import { liveStatus as liveStatusOperation } from "../wire/operations-live.ts";
+import { wireLimits } from "../wire/wire-limits.ts";
+import type { HttpAnswer } from "./http.ts";
+import { jsonAnswer, logFailure, serve } from "./serve.ts";
+import type { SpaceWatch } from "./space-watch.ts";
+import { StatusReading } from "./status-reading.ts";
+import type { StatusesWanted } from "./status-reading.ts";
+import { reconnectMs, startedAnswer } from "./streams.ts";
+import type { StreamContext } from "./streams.ts";
+
+export const liveStatus = serve(liveStatusOperation, async (services, call) => {
+  const { params, query, headers, accept } = call;
+  const store = services.stores.open(params.store);
+  const wanted = { space: params.space, segment: query.segment };
+  const { wait = 0 } = query;
+  const context = { ...call, services };
+  const resumed = headers["Last-Event-ID"] ?? "";
+  const reading = new StatusReading(store, wanted, resumed === "" ? (query.cursor ?? "") : resumed);
+  if (accept === mediaTypes.events) {
+    if (wait > 0) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
+    return startedAnswer(mediaTypes.events, events(context, store, wanted, reading));
+  }
+  return answerPage(context, store, wanted, reading, wait);
+});
+
+/** A page of the snapshot, with what changed meanwhile when it is the last; or what has changed, once there is something. */
+async function answerPage(
+  context: StreamContext,
+  store: Store,
+  { space }: StatusesWanted,
+  reading: StatusReading,
+  waitSeconds: number,
+): Promise<HttpAnswer> {
+  const { services, connection } = context;
+  const { gone } = connection;
+  const statuses = new Map<string, SegmentStatus>();
+  const isFollowing = reading.follows;
+  for await (const status of reading.snapshot(wireLimits.pageNamesDefault, gone)) {
+    statuses.set(status.segment, status);
+  }
+  if (reading.follows) for (const status of await reading.changes(gone)) statuses.set(status.segment, status);
+  if (statuses.size > 0 || waitSeconds === 0 || !isFollowing) return pageAnswer([...statuses.values()], reading);
+
+  const endsAt = services.clock.elapsed() + waitSeconds * 1_000;
+  services.streams.take(1);
+  let watch: SpaceWatch | undefined;
+  try {
+    watch = await services.watches.open(store, space);
+    for (;;) {
+      const seen = watch.version;
+      const changed = await reading.changes(gone);
+      const left = endsAt - services.clock.elapsed();
+      if (changed.length > 0 || left <= 0) return pageAnswer(changed, reading);
+      if (!reading.isBehind) await watch.changed(seen, left, gone);
+    }
+  } finally {
+    watch?.close();
+    services.streams.give(1);
+  }
+}
+
+function pageAnswer(statuses: readonly SegmentStatus[], reading: StatusReading): HttpAnswer {
+  const sorted = statuses.toSorted((a, b) => compareUtf8(a.segment, b.segment));
+  return jsonAnswer(`{"statuses":[${sorted.map(statusText).join(",")}],"next":${JSON.stringify(reading.cursor)}}`);
+}
+
+async function* events(
+  context: StreamContext,
+  store: Store,
+  { space }: StatusesWanted,
+  reading: StatusReading,
+): AsyncGenerator<string, void, undefined> {
+  const { services, connection } = context;
+  const { clock, options } = services;
+  const { gone } = connection;
+  const endsAt = clock.elapsed() + options.streamMs;
+  let watch: SpaceWatch | undefined;
+  services.streams.take(1);
+  try {
+    yield `: live\nretry: ${reconnectMs}\n\n`;
+    let isNews = !reading.follows;
+    let piece = "";
+    for await (const status of reading.snapshot(0, gone)) {
+      piece += eventOf(reading.cursor, status);
+      if (piece.length < wireLimits.pieceCharacters) continue;
+      yield piece;
+      piece = "";
+      if (clock.elapsed() >= endsAt) break;
+    }
+    let saidAt = clock.elapsed();
+    let seen = -1;
+    while (reading.follows && clock.elapsed() < endsAt && !gone.aborted) {
+      watch ??= await services.watches.open(store, space);
+      if (watch.version > seen || reading.isBehind) {
+        seen = watch.version;
+        piece += eventsOf(await reading.changes(gone), reading);
+      }
+      if (isNews && !reading.isBehind) {
+        piece += `event: live\nid: ${reading.cursor}\ndata: {"next":"${reading.cursor}"}\n\n`;
+        isNews = false;
+      }
+      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = ": still here\n\n";
+      if (piece !== "") {
+        yield piece;
+        piece = "";
+        saidAt = clock.elapsed();
+      }
+      if (reading.isBehind) continue;
+      const ms = Math.min(saidAt + options.heartbeatMs, endsAt) - clock.elapsed();
+      await watch.changed(seen, Math.max(0, ms), gone);
+    }
+    if (gone.aborted) return;
+    yield `${piece}event: end\ndata: {"next":"${reading.cursor}"}\n\n`;
+  } catch (error) {
+    if (gone.aborted) return;
+    logFailure(context.log, "a live stream failed", error);
+    yield `event: error\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
+  } finally {
+    watch?.close();
+    services.streams.give(1);
+  }
+}
+
+/** The last of them moves the place: who is cut off before it gets them all again. */
+function eventsOf(statuses: readonly SegmentStatus[], reading: StatusReading): string {
+  return statuses
+    .map((status, index) =>
+      index === statuses.length - 1 ? eventOf(reading.cursor, status) : `data: ${statusText(status)}\n\n`,
+    )
+    .join("");
+}
+
+function eventOf(cursor: string, status: SegmentStatus): string {
+  return `id: ${cursor}\ndata: ${statusText(status)}\n\n`;
+}

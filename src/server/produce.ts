@@ -1,0 +1,141 @@
+// Appending records: to one segment in chunks, or to several all or nothing.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+import type * as z from "zod";
+
+import type { Clock } from "../core/clock.ts";
+import type { AppendRecord, SegmentStatus } from "../core/entry.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
+import { statusText } from "../wire/entries.ts";
+import { readLines } from "../wire/lines.ts";
+import { bodyType, mediaTypes } from "../wire/media.ts";
+import { mediaTypesOf } from "../wire/operation.ts";
+import { produce as produceOperation, produceAll as produceAllOperation } from "../wire/operations.ts";
+import type { Encoding } from "../wire/payload.ts";
+import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
+import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecords } from "../store/store.ts";
+import type { RequestBody } from "./body.ts";
+import type { Connection } from "./http.ts";
+import { jsonAnswer, serve } from "./serve.ts";
+import { lineAnswer } from "./streams.ts";
+import type { Line } from "./streams.ts";
+
+/** How long reading a body may keep the process from everything else. */
+const turnMs = 10;
+
+export const produce = serve(produceOperation, async (services, call) => {
+  const { params, query, headers, body, connection } = call;
+  const type = bodyType(call.contentType, mediaTypesOf(produceOperation.body));
+  const records =
+    type === mediaTypes.ndjson
+      ? recordLines(body, query.encoding)
+      : await collect(parseProduceBody(await body.text(), query.encoding), services.clock);
+  const store = services.stores.open(params.store);
+  const chunks = untilGone(store.produce(params.space, params.segment, records, optionsOf(headers, query)), connection);
+  if (call.accept === mediaTypes.ndjson) return lineAnswer({ ...call, services }, chunkLines(chunks));
+  return jsonAnswer(await producedText(chunks));
+});
+
+export const produceAll = serve(produceAllOperation, async (services, call) => {
+  const { params, query, headers, body } = call;
+  bodyType(call.contentType, mediaTypesOf(produceAllOperation.body));
+  const segments: SegmentRecords[] = [];
+  for (const { segment, records } of parseProduceAllBody(await body.text(), query.encoding)) {
+    segments.push({ segment, records: await collect(records(), services.clock) });
+  }
+  const store = services.stores.open(params.store);
+  const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
+  return jsonAnswer(`{"segments":[${chunks.map(chunkText).join(",")}]}`);
+});
+
+function optionsOf(
+  headers: { readonly "Idempotency-Key"?: ProduceOptions["transactionId"] },
+  { ack, leaseKey: key, leaseToken: token }: z.output<typeof produceOperation.query>,
+): ProduceOptions {
+  const transactionId = headers["Idempotency-Key"];
+  if (key === undefined && token !== undefined)
+    throw invalidArgument("leaseKey", "the key of the lease with its token");
+  if (key !== undefined && token === undefined)
+    throw invalidArgument("leaseToken", "the token of the lease with its key");
+  return {
+    ack,
+    ...(transactionId === undefined ? {} : { transactionId }),
+    ...(key === undefined || token === undefined ? {} : { lease: { key, token } }),
+  };
+}
+
+async function* recordLines(body: RequestBody, encoding: Encoding): AsyncGenerator<AppendRecord, void, undefined> {
+  for await (const line of readLines(body.pieces())) yield parseRecord(line.text, encoding, `line ${line.number}`);
+}
+
+/** All of them, so that nothing is written of a body that is wrong anywhere; in turns, so that others get theirs. */
+async function collect(records: Iterable<AppendRecord>, clock: Clock): Promise<readonly AppendRecord[]> {
+  const collected: AppendRecord[] = [];
+  let turnEndsAt = clock.elapsed() + turnMs;
+  for (const record of records) {
+    collected.push(record);
+    if (clock.elapsed() < turnEndsAt) continue;
+    await nextTurn();
+    turnEndsAt = clock.elapsed() + turnMs;
+  }
+  return collected;
+}
+
+/** A caller that leaves ends its request between two chunks; a commit on its way is never cut. */
+async function* untilGone(
+  chunks: AsyncIterable<ProducedChunk>,
+  connection: Connection,
+): AsyncGenerator<ProducedChunk, void, undefined> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    if (connection.gone.aborted) return;
+  }
+}
+
+async function producedText(chunks: AsyncIterable<ProducedChunk>): Promise<string> {
+  let status: SegmentStatus | undefined;
+  const transactions: CommittedTransaction[] = [];
+  try {
+    for await (const chunk of chunks) {
+      status = chunk.status;
+      if (chunk.transaction !== undefined) transactions.push(chunk.transaction);
+    }
+  } catch (error) {
+    throw withCommitted(error, status, transactions);
+  }
+  if (status === undefined) throw new StoreError("internal", "A produce ended without a status.");
+  return `{"status":${statusText(status)},"transactions":[${transactions.map(transactionText).join(",")}]}`;
+}
+
+/** What failed, and what had been committed before it. */
+function withCommitted(
+  error: unknown,
+  status: SegmentStatus | undefined,
+  transactions: readonly CommittedTransaction[],
+): unknown {
+  if (!(error instanceof StoreError) || status === undefined || transactions.length === 0) return error;
+  return new StoreError(error.code, error.message, {
+    effect: error.effect,
+    cause: error,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    // A problem has a `status` of its own.
+    details: { ...error.details, segmentStatus: status, transactions },
+  });
+}
+
+async function* chunkLines(chunks: AsyncIterable<ProducedChunk>): AsyncGenerator<Line, void, undefined> {
+  for await (const chunk of chunks) yield { text: chunkText(chunk), urgent: true };
+}
+
+function chunkText(chunk: ProducedChunk): string {
+  const status = `"status":${statusText(chunk.status)}`;
+  return chunk.transaction === undefined
+    ? `{${status}}`
+    : `{${status},"transaction":${transactionText(chunk.transaction)}}`;
+}
+
+function transactionText(transaction: CommittedTransaction): string {
+  const { id, number, firstSequence, lastSequence, duplicate } = transaction;
+  return JSON.stringify({ id, number, firstSequence, lastSequence, duplicate });
+}

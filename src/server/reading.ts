@@ -1,0 +1,147 @@
+// A reading: what one consume asks for and how far it has come. Pages, streams and live readers all go on from it.
+
+import type { Entry } from "../core/entry.ts";
+import { contentBytes } from "../core/entry.ts";
+import { invalidArgument } from "../core/errors.ts";
+import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import type { Telemetry } from "../core/telemetry.ts";
+import { encodeCursor } from "../codec/cursor.ts";
+import { offsetsText, parseOffsets } from "../wire/consume-body.ts";
+import { cursorOf } from "../wire/names.ts";
+import type { Store } from "../store/store.ts";
+
+export interface Reading {
+  /** Where a commit may bring something new. */
+  readonly spaces: readonly SpaceName[];
+  /** Whether what is committed may be readable only a while after it. */
+  readonly lags: boolean;
+  /** What matches beyond the present place; 0 is no limit. */
+  read(limit: number, signal: AbortSignal): AsyncIterable<Entry>;
+  advance(entry: Entry): void;
+  /** The present place, as JSON: `next` of an answer. */
+  next(): string;
+  /** The present place, as the id of an event. */
+  eventId(): string;
+  /** Nothing more can ever match. */
+  finished(): boolean;
+}
+
+export interface Bounds {
+  readonly after?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+export interface SegmentBounds extends Bounds {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
+
+export function segmentReading(
+  store: Store,
+  space: SpaceName,
+  segment: SegmentName,
+  bounds: SegmentBounds,
+  lastEventId: string | undefined,
+): Reading {
+  let from = Math.max(1, bounds.from ?? 0);
+  if (lastEventId !== undefined && lastEventId !== "") from = parseSequence(lastEventId) + 1;
+  const to = bounds.to ?? 0;
+  const times = timesOf(bounds);
+  return {
+    spaces: [space],
+    lags: true,
+    read: (limit, signal) => store.consumeSegment(space, segment, { from, to, ...times, limit, signal }),
+    advance: (entry) => {
+      from = entry.sequence + 1;
+    },
+    next: () => String(from),
+    eventId: () => String(from - 1),
+    finished: () => to > 0 && from > to,
+  };
+}
+
+export function spaceReading(
+  store: Store,
+  space: SpaceName,
+  bounds: Bounds & { readonly offset?: string | undefined },
+  lastEventId: string | undefined,
+): Reading {
+  const resumed = lastEventId === undefined || lastEventId === "" ? undefined : lastEventId;
+  let offset = resumed === undefined ? cursorOf(bounds.offset ?? "", space) : cursorOf(resumed, space, "Last-Event-ID");
+  const times = timesOf(bounds);
+  return {
+    spaces: [space],
+    lags: false,
+    read: (limit, signal) => store.consumeSpace(space, { ...placeOf(offset), ...times, limit, signal }),
+    advance: (entry) => {
+      offset = encodeCursor(entry);
+    },
+    next: () => JSON.stringify(offset),
+    eventId: () => offset,
+    finished: () => false,
+  };
+}
+
+export function spacesReading(
+  store: Store,
+  bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor> },
+  lastEventId: string | undefined,
+): Reading {
+  const offsets = new Map(bounds.offsets);
+  if (lastEventId !== undefined && lastEventId !== "") {
+    for (const [space, offset] of parseEventId(lastEventId)) if (offsets.has(space)) offsets.set(space, offset);
+  }
+  const times = timesOf(bounds);
+  return {
+    spaces: [...offsets.keys()],
+    lags: false,
+    read: (limit, signal) => store.consume({ offsets: new Map(offsets), ...times, limit, signal }),
+    advance: (entry) => {
+      offsets.set(entry.space, encodeCursor(entry));
+    },
+    next: () => offsetsText(offsets),
+    eventId: () => Buffer.from(offsetsText(offsets)).toString("base64url"),
+    finished: () => false,
+  };
+}
+
+/** The same reading; what is read is measured. */
+export function measuredReading(reading: Reading, telemetry: Telemetry): Reading {
+  return { ...reading, read: (limit, signal) => measured(reading.read(limit, signal), telemetry) };
+}
+
+async function* measured(entries: AsyncIterable<Entry>, telemetry: Telemetry): AsyncGenerator<Entry, void, undefined> {
+  let count = 0;
+  let bytes = 0;
+  try {
+    for await (const entry of entries) {
+      count += 1;
+      bytes += contentBytes(entry);
+      yield entry;
+    }
+  } finally {
+    telemetry.record("streamkit.consume.pages", 1);
+    telemetry.record("streamkit.consume.entries", count);
+    telemetry.record("streamkit.consume.bytes", bytes);
+  }
+}
+
+function timesOf(bounds: Bounds): { readonly after: number; readonly until: number } {
+  return { after: bounds.after ?? 0, until: bounds.until ?? 0 };
+}
+
+function placeOf(offset: Cursor): { readonly offset?: Cursor } {
+  return offset === "" ? {} : { offset };
+}
+
+function parseSequence(text: string): number {
+  const sequence = /^[0-9]{1,16}$/.test(text) ? Number(text) : -1;
+  if (sequence < 0 || sequence >= limits.sequenceMax)
+    throw invalidArgument("Last-Event-ID", "the id of an event", text);
+  return sequence;
+}
+
+function parseEventId(text: string): ReadonlyMap<SpaceName, Cursor> {
+  return parseOffsets(Buffer.from(text, "base64url").toString());
+}

@@ -1,0 +1,188 @@
+// The frame of every call: who asks, for what, in which form, and a proper answer whatever happens.
+//
+// Promise: an endpoint never rejects. Each answer has a request id; each error is a problem document; each request leaves one line in
+// the log, without names, payloads or keys.
+
+import type * as z from "zod";
+
+import type { LogFields, Logger } from "../core/log.ts";
+import { errorKinds, problemOf, retryAfterSeconds } from "../wire/errors.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
+import type { StoreId } from "../core/ids.ts";
+import { mediaTypes, negotiate } from "../wire/media.ts";
+import { mediaTypesOf } from "../wire/operation.ts";
+import type { MediaTypesOf, Operation } from "../wire/operation.ts";
+import { parseWith } from "../wire/parse.ts";
+import { matchPath } from "../wire/path.ts";
+import { authorise } from "./access.ts";
+import { RequestBody } from "./body.ts";
+import { correlate, traceParentOf } from "./correlation.ts";
+import type { Correlation } from "./correlation.ts";
+import type { Connection, HttpAnswer, HttpRequest } from "./http.ts";
+import { withFields } from "./log-lines.ts";
+import { recordServed } from "./served.ts";
+import type { Services } from "./services.ts";
+
+/** One request, parsed. */
+export interface Call<Op extends Operation> {
+  readonly params: z.output<Op["params"]>;
+  readonly query: z.output<Op["query"]>;
+  readonly headers: z.output<Op["headers"]>;
+  /** The form of the answer that the caller prefers. */
+  readonly accept: MediaTypesOf<Op["answer"]>;
+  readonly contentType: string | null;
+  readonly body: RequestBody;
+  readonly connection: Connection;
+  readonly requestId: string;
+  readonly log: Logger;
+}
+
+export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpAnswer>;
+export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<HttpAnswer>;
+
+export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>): Endpoint {
+  return async (services, request, connection) => {
+    const correlation = correlate(request.headers, services.random);
+    const log = withFields(services.log, { operation: operation.id, ...correlation });
+    const { clock, telemetry } = services;
+    const parent = traceParentOf(request.headers);
+    const startedAt = clock.elapsed();
+    const done = (status: number, characters: number, error?: unknown): void => {
+      const ms = clock.elapsed() - startedAt;
+      logRequest(log, { status, characters, ms: Math.round(ms) }, error);
+      const { requestId } = correlation;
+      recordServed(telemetry, { operation, requestId, parent, status, error, ms, endedAt: clock.now() });
+    };
+    let body: RequestBody | undefined;
+    try {
+      const call = await parseCall(operation, services, request, (read) => (body = read));
+      const answer = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
+      const headers = { ...commonHeaders(correlation), ...answer.headers };
+      if (answer.body === undefined || typeof answer.body === "string") {
+        finish(body);
+        done(answer.status, answer.body?.length ?? 0);
+        return { ...answer, headers };
+      }
+      return { ...answer, headers, body: untilDone(answer.body, body, done.bind(undefined, answer.status)) };
+    } catch (error) {
+      finish(body);
+      const answer = problemAnswer(error, correlation);
+      done(answer.status, 0, error);
+      return answer;
+    }
+  };
+}
+
+export function jsonAnswer(body: string, status = 200): HttpAnswer {
+  return { status, headers: { "content-type": mediaTypes.json, "cache-control": "no-store" }, body };
+}
+
+/** Done, and nothing to say. */
+export const emptyAnswer: HttpAnswer = { status: 204, headers: { "cache-control": "no-store" } };
+
+export function problemAnswer(error: unknown, correlation: Correlation): HttpAnswer {
+  const problem = problemOf(error, correlation.requestId);
+  const retryAfter = retryAfterSeconds(error);
+  return {
+    status: problem.status,
+    headers: {
+      ...commonHeaders(correlation),
+      "content-type": mediaTypes.problem,
+      "cache-control": "no-store",
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+      ...(problem.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
+    },
+    body: JSON.stringify(problem),
+  };
+}
+
+/** Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. */
+export function logFailure(log: Logger, message: string, error: unknown): void {
+  const code = error instanceof StoreError ? error.code : "internal";
+  if (errorKinds[code].status < 500) log.info(message, { code });
+  else log.error(message, { code, error });
+}
+
+async function parseCall<Op extends Operation>(
+  operation: Op,
+  services: Services,
+  request: HttpRequest,
+  opened: (body: RequestBody) => void,
+): Promise<Omit<Call<Op>, "connection" | "requestId" | "log">> {
+  const body = new RequestBody(request, services.bodies);
+  opened(body);
+  const url = new URL(request.url);
+  const identity = operation.access === "public" ? undefined : await services.access.authenticate(request.headers);
+  const path = matchPath(operation.path, url.pathname);
+  if (path === undefined) throw new StoreError("not_found", "There is nothing at this path.");
+  const params = parseWith(operation.params, Object.fromEntries(path)) as z.output<Op["params"]>;
+  const { store } = params as { readonly store?: StoreId };
+  if (identity !== undefined && store !== undefined && operation.access !== "public") {
+    authorise(identity, store, operation.access);
+  }
+  const headers: Record<string, string> = {};
+  for (const name of Object.keys(operation.headers.shape)) {
+    const value = request.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return {
+    params,
+    query: parseWith(operation.query, queryOf(url)) as z.output<Op["query"]>,
+    headers: parseWith(operation.headers, headers) as z.output<Op["headers"]>,
+    accept: acceptedForm(operation, request) as MediaTypesOf<Op["answer"]>,
+    contentType: request.headers.get("content-type"),
+    body,
+  };
+}
+
+/** Undefined where the answer has no body. */
+function acceptedForm(operation: Operation, request: HttpRequest): string | undefined {
+  const offered = mediaTypesOf(operation.answer);
+  return offered.length === 0 ? undefined : negotiate(request.headers.get("accept"), offered);
+}
+
+/** Each parameter once. `code` is a key of the Functions host, which has read it. */
+function queryOf(url: URL): Record<string, string> {
+  const query = Object.create(null) as Record<string, string>;
+  for (const [name, value] of url.searchParams) {
+    if (name === "code") continue;
+    if (name in query) throw invalidArgument(name.slice(0, 100), "the parameter once");
+    query[name] = value;
+  }
+  return query;
+}
+
+async function* untilDone(
+  pieces: AsyncIterable<string>,
+  body: RequestBody | undefined,
+  done: (characters: number, error?: unknown) => void,
+): AsyncGenerator<string, void, undefined> {
+  let failure: unknown;
+  let characters = 0;
+  try {
+    for await (const piece of pieces) {
+      characters += piece.length;
+      yield piece;
+    }
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    finish(body);
+    done(characters, failure);
+  }
+}
+
+function finish(body: RequestBody | undefined): void {
+  body?.release();
+  void body?.drop();
+}
+
+function commonHeaders(correlation: Correlation): Record<string, string> {
+  return { "x-request-id": correlation.requestId, "x-content-type-options": "nosniff" };
+}
+
+function logRequest(log: Logger, fields: LogFields, error: unknown): void {
+  if (error !== undefined) logFailure(withFields(log, fields), "request failed", error);
+  else log.debug("request", fields);
+}

@@ -1,0 +1,52 @@
+// What is asked of the service itself: whether it lives, what it offers, and what is not there.
+
+import { StoreError } from "../core/errors.ts";
+import { health as healthOperation, openapi as openapiOperation, operations } from "../wire/operations.ts";
+import { openApiText } from "../wire/openapi.ts";
+import { matchPath } from "../wire/path.ts";
+import { correlate } from "./correlation.ts";
+import { logFailure, jsonAnswer, problemAnswer, serve } from "./serve.ts";
+import type { Endpoint } from "./serve.ts";
+import { withFields } from "./log-lines.ts";
+
+export const health = serve(healthOperation, async (services, call) => {
+  if (call.query.deep !== "true") return jsonAnswer('{"status":"ok"}');
+  const { clock } = services;
+  const startedAt = clock.elapsed();
+  const ms = (): number => Math.round(clock.elapsed() - startedAt);
+  try {
+    await services.probe();
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code === "internal") throw error;
+    throw new StoreError("storage_unavailable", error.message, {
+      cause: error,
+      details: { reason: error.code, ms: ms() },
+    });
+  }
+  return jsonAnswer(JSON.stringify({ status: "ok", storage: "ok", ms: ms() }));
+});
+
+export const openapi = serve(openapiOperation, () => Promise.resolve(jsonAnswer(openApiText())));
+
+/** For every path and method that no call has. */
+export const notFound: Endpoint = (services, request) => {
+  const correlation = correlate(request.headers, services.random);
+  const { pathname } = new URL(request.url);
+  const allowed = operations.filter((operation) => isAt(operation.path, pathname)).map(({ method }) => method);
+  const error =
+    allowed.length === 0
+      ? new StoreError("not_found", "There is nothing at this path; /openapi.json lists all there is.")
+      : new StoreError("not_found", `This path takes ${allowed.join(", ")}, not ${request.method}.`, {
+          details: { allowed },
+        });
+  logFailure(withFields(services.log, { ...correlation, status: 404 }), "request failed", error);
+  return Promise.resolve(problemAnswer(error, correlation));
+};
+
+function isAt(template: (typeof operations)[number]["path"], pathname: string): boolean {
+  try {
+    return matchPath(template, pathname) !== undefined;
+  } catch {
+    return false;
+  }
+}

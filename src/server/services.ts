@@ -1,0 +1,39 @@
+// What the handlers work with. Built once, by the composition root or by a test.
+
+import type { Clock, Random } from "../core/clock.ts";
+import type { Logger } from "../core/log.ts";
+import type { Telemetry } from "../core/telemetry.ts";
+import type { StoreId } from "../core/ids.ts";
+import type { Leases } from "../lease/leases.ts";
+import type { Subscriptions } from "../notify/subscriptions.ts";
+import type { StoreFactory } from "../store/store.ts";
+import type { Access } from "./access.ts";
+import type { SpaceWatches } from "./space-watch.ts";
+import type { Budget } from "./overload.ts";
+
+export interface ServerOptions {
+  /** A live stream is ended by the server after this long: below functionTimeout and what proxies allow. */
+  readonly streamMs: number;
+  /** A live stream says something at least this often. */
+  readonly heartbeatMs: number;
+}
+
+export interface Services {
+  readonly stores: StoreFactory;
+  /** Of one store. Does no request. */
+  leases(store: StoreId): Leases;
+  readonly subscriptions: Subscriptions;
+  readonly access: Access;
+  readonly watches: SpaceWatches;
+  /** Bytes of request bodies that are held in memory. */
+  readonly bodies: Budget;
+  /** Streamed and waiting answers. */
+  readonly streams: Budget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly options: ServerOptions;
+  /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
+  probe(): Promise<void>;
+}

@@ -1,0 +1,222 @@
+// A reading of statuses: the segments that there are, then those that change; and how far it has come.
+//
+// Promise: no change is missed, whatever is committed, applied or read meanwhile. Before the segments are read, the store says up to
+// when all records are applied: what came later is read from the space's log, which has every record as soon as it is
+// committed. A status may be told twice. Memory is bounded, whatever the space holds.
+
+import { LRUCache } from "lru-cache";
+
+import { compareUtf8 } from "../codec/lexkey.ts";
+import type { Entry, SegmentStatus } from "../core/entry.ts";
+import { emptyStatus } from "../core/entry.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
+import type { SegmentName, SpaceName } from "../core/ids.ts";
+import { parseSegmentName } from "../core/ids.ts";
+import { limits } from "../core/limits.ts";
+import type { Store } from "../store/store.ts";
+
+/** Which segments of a space. */
+export interface StatusesWanted {
+  readonly space: SpaceName;
+  /** `*`: all. */
+  readonly segment: SegmentName;
+}
+
+const anySegment = "*";
+/** Statuses read at the same time. */
+const readsMax = 16;
+/** Entries taken together as one change: how much a reader that is behind reads before it tells anything. */
+const entriesMax = 10_000;
+/** Segments that are remembered; others are asked for again, and may be told again. */
+const segmentsMax = 10_000;
+
+interface Known {
+  readonly firstTimestamp: number;
+  readonly lastSequence: number;
+}
+
+/** Still in the snapshot, after a name; or among the changes, after a timestamp. */
+type Place =
+  | { readonly kind: "start" }
+  /** `through`: up to when all records were applied when the snapshot began. */
+  | { readonly kind: "snapshot"; readonly through: number; readonly after: string }
+  | { readonly kind: "changes"; readonly after: number };
+
+export class StatusReading {
+  readonly #store: Store;
+  readonly #wanted: StatusesWanted;
+  readonly #known = new LRUCache<SegmentName, Known>({ max: segmentsMax });
+  #place: Place;
+  #isBehind = false;
+
+  /** `cursor`: as it was given before; `invalid_argument` for anything else. Empty: from the start. */
+  constructor(store: Store, wanted: StatusesWanted, cursor: string) {
+    this.#store = store;
+    this.#wanted = wanted;
+    this.#place = parseCursor(cursor);
+  }
+
+  /** Where to go on from. */
+  get cursor(): string {
+    return cursorOf(this.#place);
+  }
+
+  /** The segments that there are, in the order of their names, from the present place on; nothing when that is behind them. */
+  async *snapshot(limit: number, signal: AbortSignal): AsyncGenerator<SegmentStatus, void, undefined> {
+    const { space } = this.#wanted;
+    if (this.#place.kind === "start") {
+      this.#place = { kind: "snapshot", through: await this.#store.appliedThrough(space, { signal }), after: "" };
+    }
+    if (this.#place.kind === "changes") return;
+    const { through } = this.#place;
+    let told = 0;
+    for await (const names of groups(this.#names(this.#place.after, limit, signal), readsMax)) {
+      const statuses = await Promise.all(names.map((name) => readStatus(this.#store, space, name, signal)));
+      for (const status of statuses) {
+        this.#remember(status);
+        this.#place = { kind: "snapshot", through, after: status.segment };
+        told += 1;
+        if (status.lastSequence > 0) yield status;
+      }
+    }
+    if (limit === 0 || told < limit) this.#place = { kind: "changes", after: through };
+  }
+
+  /** Whether the snapshot is done. */
+  get follows(): boolean {
+    return this.#place.kind === "changes";
+  }
+
+  /** Whether there was more than was read at once: there may be changes already. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** What has changed since: of each segment the last status, in the order of their names. */
+  async changes(signal: AbortSignal): Promise<readonly SegmentStatus[]> {
+    if (this.#place.kind !== "changes") throw new StoreError("internal", "The snapshot comes before the changes.");
+    const { after } = this.#place;
+    const { space, segment: wanted } = this.#wanted;
+    const lasts = new Map<SegmentName, Entry>();
+    let reached = after;
+    let read = 0;
+    this.#isBehind = false;
+    for await (const entry of this.#store.consumeSpace(space, { after, signal })) {
+      // Records are told whole.
+      this.#isBehind = read >= entriesMax && entry.timestamp > reached;
+      if (this.#isBehind) break;
+      read += 1;
+      reached = entry.timestamp;
+      if (wanted !== anySegment && entry.segment !== wanted) continue;
+      if (entry.sequence === 1 && this.#known.get(entry.segment) === undefined) {
+        this.#known.set(entry.segment, { firstTimestamp: entry.timestamp, lastSequence: 0 });
+      }
+      lasts.set(entry.segment, entry);
+    }
+    const changed = [...lasts.values()]
+      .filter(({ segment, sequence }) => sequence > (this.#known.get(segment)?.lastSequence ?? 0))
+      .sort((a, b) => compareUtf8(a.segment, b.segment));
+    const statuses = await mapped(changed, readsMax, (entry) => this.#statusAt(entry, signal));
+    for (const status of statuses) this.#remember(status);
+    this.#place = { kind: "changes", after: reached };
+    return statuses;
+  }
+
+  #remember({ segment, firstTimestamp, lastSequence }: SegmentStatus): void {
+    this.#known.set(segment, { firstTimestamp, lastSequence });
+  }
+
+  async #statusAt({ segment, sequence, timestamp }: Entry, signal: AbortSignal): Promise<SegmentStatus> {
+    const { space } = this.#wanted;
+    const known = this.#known.get(segment)?.firstTimestamp ?? 0;
+    const firstTimestamp = known > 0 ? known : await this.#firstTimestamp(segment, signal);
+    return { space, segment, firstSequence: 1, firstTimestamp, lastSequence: sequence, lastTimestamp: timestamp };
+  }
+
+  /** Of a segment that has entries: as it is applied, or else among the records that are not applied yet. */
+  async #firstTimestamp(segment: SegmentName, signal: AbortSignal): Promise<number> {
+    const { space } = this.#wanted;
+    const after = await this.#store.appliedThrough(space, { signal });
+    const { firstTimestamp } = await readStatus(this.#store, space, segment, signal);
+    if (firstTimestamp > 0) return firstTimestamp;
+    for await (const entry of this.#store.consumeSpace(space, { after, signal })) {
+      if (entry.segment === segment && entry.sequence === 1) return entry.timestamp;
+    }
+    throw new StoreError("internal", "A segment that has entries has no first.");
+  }
+
+  async *#names(after: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {
+    const { space, segment } = this.#wanted;
+    if (segment === anySegment) yield* this.#store.getSegments(space, { after, limit, signal });
+    else if (after === "") yield segment;
+  }
+}
+
+/** Zeros when there are no entries. */
+export async function readStatus(
+  store: Store,
+  space: SpaceName,
+  segment: SegmentName,
+  signal: AbortSignal,
+): Promise<SegmentStatus> {
+  if (store.getSegmentStatus !== undefined) return store.getSegmentStatus(space, segment, { signal });
+  const last = await store.peek(space, segment, { signal });
+  if (last === undefined) return emptyStatus(space, segment);
+  for await (const first of store.consumeSegment(space, segment, { limit: 1, signal })) {
+    return {
+      space,
+      segment,
+      firstSequence: first.sequence,
+      firstTimestamp: first.timestamp,
+      lastSequence: last.sequence,
+      lastTimestamp: last.timestamp,
+    };
+  }
+  throw new StoreError("internal", "A segment has a last entry and no first.");
+}
+
+/** `c<timestamp>`, or `s<timestamp>.<name in base64url>`. */
+function cursorOf(place: Place): string {
+  switch (place.kind) {
+    case "start":
+      return "";
+    case "snapshot":
+      return `s${place.through}.${Buffer.from(place.after).toString("base64url")}`;
+    case "changes":
+      return `c${place.after}`;
+  }
+}
+
+function parseCursor(text: string): Place {
+  if (text === "") return { kind: "start" };
+  const [, kind, digits, name] = /^([cs])([0-9]{1,16})(?:\.([A-Za-z0-9_-]*))?$/.exec(text) ?? [];
+  const timestamp = Number(digits ?? "-1");
+  const isTimestamp = timestamp >= 0 && timestamp <= limits.sequenceMax;
+  if (isTimestamp && kind === "c" && name === undefined) return { kind: "changes", after: timestamp };
+  if (isTimestamp && kind === "s" && name !== undefined) {
+    const after = Buffer.from(name, "base64url").toString();
+    if (after !== "") parseSegmentName(after);
+    return { kind: "snapshot", through: timestamp, after };
+  }
+  throw invalidArgument("cursor", "`next` of the answer before", text);
+}
+
+async function* groups<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[], void, undefined> {
+  let group: T[] = [];
+  for await (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
+
+/** So many at a time, in their order. */
+async function mapped<T, R>(items: readonly T[], size: number, map: (item: T) => Promise<R>): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += size) {
+    results.push(...(await Promise.all(items.slice(at, at + size).map(map))));
+  }
+  return results;
+}

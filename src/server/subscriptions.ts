@@ -1,0 +1,69 @@
+// Subscriptions: make or change one, look at it, remove it, list them.
+
+import { StoreError } from "../core/errors.ts";
+import type { SubscriptionId } from "../core/ids.ts";
+import type { Subscription } from "../notify/subscription.ts";
+import { readObject } from "../wire/json-object.ts";
+import { bodyType } from "../wire/media.ts";
+import { mediaTypesOf } from "../wire/operation.ts";
+import {
+  subscriptionBodySchema,
+  subscriptionDelete as deleteOperation,
+  subscriptionGet as getOperation,
+  subscriptionPut as putOperation,
+  subscriptions as listOperation,
+} from "../wire/operations-subscriptions.ts";
+import { parseWith } from "../wire/parse.ts";
+import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
+
+export const subscriptionPut = serve(putOperation, async (services, call) => {
+  const { params, body } = call;
+  bodyType(call.contentType, mediaTypesOf(putOperation.body));
+  const { rotateSecret = false, ...wanted } = parseWith(
+    subscriptionBodySchema,
+    readObject(await body.text(), "body", []),
+  );
+  const outcome = await services.subscriptions.put(params.store, params.id, { ...wanted, rotateSecret });
+  const { kind, subscription, newSecret } = outcome;
+  return jsonAnswer(subscriptionText(subscription, newSecret), kind === "created" ? 201 : 200);
+});
+
+export const subscriptionGet = serve(getOperation, async (services, call) => {
+  const { store, id } = call.params;
+  const subscription = await services.subscriptions.get(store, id);
+  if (subscription === undefined) throw noSubscription(id);
+  return jsonAnswer(subscriptionText(subscription));
+});
+
+export const subscriptionDelete = serve(deleteOperation, async (services, call) => {
+  const { store, id } = call.params;
+  if ((await services.subscriptions.remove(store, id)) === "missing") throw noSubscription(id);
+  return emptyAnswer;
+});
+
+export const subscriptions = serve(listOperation, async (services, call) => {
+  const all = await services.subscriptions.list(call.params.store);
+  return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]}`);
+});
+
+/** `secret`: the one that was made now; no other is ever told. */
+function subscriptionText(subscription: Subscription, secret?: string): string {
+  const { id, space, segment, target, createdAt, report } = subscription;
+  const { delivered, failed, lastDeliveredAt, lastError } = report;
+  return JSON.stringify({
+    id,
+    space,
+    segment,
+    target,
+    createdAt,
+    delivered,
+    failed,
+    ...(lastDeliveredAt === 0 ? {} : { lastDeliveredAt }),
+    ...(lastError === undefined ? {} : { lastError }),
+    ...(secret === undefined ? {} : { secret }),
+  });
+}
+
+function noSubscription(id: SubscriptionId): StoreError {
+  return new StoreError("not_found", `There is no subscription ${id}.`);
+}

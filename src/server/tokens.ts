@@ -1,0 +1,91 @@
+// Access by bearer tokens: JWTs of one issuer for one audience, checked against the issuer's published keys.
+//
+// Promise: a token that is not wholly right is `unauthenticated`, whatever it claims; only asymmetric signatures are taken; new
+// keys of the issuer are found by themselves. No token is ever logged or told.
+
+import type { JWTPayload, JWTVerifyGetKey } from "jose";
+
+import type { Clock } from "../core/clock.ts";
+import { StoreError } from "../core/errors.ts";
+import { identityOf } from "./access.ts";
+import type { Access } from "./access.ts";
+
+export interface TokenOptions {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwksUrl: URL;
+  /** How far the issuer's clock and this one may be apart. */
+  readonly clockSkewSeconds: number;
+  /** Keys are not asked for more often than this, also when tokens name unknown ones. Default 30,000. */
+  readonly keysCooldownMs?: number;
+  readonly clock: Clock;
+}
+
+const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+const keysTimeoutMs = 5_000;
+/** Longer ones are not looked at, characters. */
+const tokenCharactersMax = 16_384;
+
+/** The library is loaded with the first request: deployments that use keys never load it. */
+export function tokenAccess(options: TokenOptions): Access {
+  let loaded: Promise<Verifier> | undefined;
+  return {
+    authenticate: async (headers) => {
+      const token = /^bearer +([^ ]+)$/i.exec(headers.get("authorization")?.trim() ?? "")?.[1];
+      if (token === undefined) throw unauthenticated("expected `Authorization: Bearer <token>`");
+      if (token.length > tokenCharactersMax) throw unauthenticated("the token is too long");
+      loaded ??= loadVerifier(options);
+      const verify = await loaded;
+      return identityOf(scopesOf(await verify(token)));
+    },
+  };
+}
+
+type Verifier = (token: string) => Promise<JWTPayload>;
+
+async function loadVerifier(options: TokenOptions): Promise<Verifier> {
+  const { createRemoteJWKSet, errors, jwtVerify } = await import("jose");
+  const keys: JWTVerifyGetKey = createRemoteJWKSet(options.jwksUrl, {
+    timeoutDuration: keysTimeoutMs,
+    cooldownDuration: options.keysCooldownMs ?? 30_000,
+  });
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        issuer: options.issuer,
+        audience: options.audience,
+        algorithms,
+        clockTolerance: options.clockSkewSeconds,
+        currentDate: new Date(options.clock.now()),
+        requiredClaims: ["exp"],
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw unauthenticated("the token has expired", error);
+      if (error instanceof errors.JWTClaimValidationFailed) {
+        throw unauthenticated(`the token's claim ${JSON.stringify(error.claim)} is not as expected`, error);
+      }
+      const keysAreMissing = error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError);
+      if (keysAreMissing || error.code === "ERR_JOSE_GENERIC" || error instanceof errors.JWKSInvalid) {
+        throw new StoreError("overloaded", "The keys of the token's issuer cannot be fetched.", {
+          cause: error,
+          retryAfterMs: 5_000,
+        });
+      }
+      throw unauthenticated("the token is not valid", error);
+    }
+  };
+}
+
+/** `scope` as OAuth 2 has it, `scp` and `roles` as Microsoft Entra ID does: text with spaces, or a list. */
+function scopesOf(payload: JWTPayload): readonly string[] {
+  return ["scope", "scp", "roles"].flatMap((claim) => {
+    const value = payload[claim];
+    if (typeof value === "string") return value.split(" ");
+    return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+  });
+}
+
+function unauthenticated(why: string, cause?: unknown): StoreError {
+  return new StoreError("unauthenticated", `Not authenticated: ${why}.`, cause === undefined ? {} : { cause });
+}
