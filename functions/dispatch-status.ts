@@ -1,0 +1,9 @@
+// Gives each status notification to the subscriptions that want it.
+import { app } from "@azure/functions";
+
+import { dispatch, settings } from "../src/runtime.ts";
+
+const { connection, notificationsQueue: queueName } = settings;
+if (queueName !== undefined) {
+  app.storageQueue("dispatch-status", { queueName, connection: connection.setting, handler: dispatch });
+}

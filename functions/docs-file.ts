@@ -1,0 +1,5 @@
+// The files of the page at /docs; the build puts them beside the bundle.
+import { registerPage } from "../src/functions-app.ts";
+import { docsFile, docsFilePath } from "../src/server/docs.ts";
+
+registerPage("docs-file", docsFilePath, docsFile(new URL("../docs/", import.meta.url)));

@@ -1,0 +1,6 @@
+// Finishes what writers left behind.
+import { app } from "@azure/functions";
+
+import { monitor, settings } from "../src/runtime.ts";
+
+app.timer("wal-monitor", { schedule: settings.monitorSchedule, handler: monitor });

@@ -1,0 +1,226 @@
+// The composition root: reads the environment once and builds everything from it, each thing once and not before it is needed.
+//
+// Promise: a wrong setting stops the start with a sentence that says what to set. Nothing else here fails before the first request.
+
+import { randomBytes, randomUUID } from "node:crypto";
+
+import { zstdCompressor } from "./codec/zstd.ts";
+import type { Clock, Random } from "./core/clock.ts";
+import { silentTelemetry } from "./core/telemetry.ts";
+import { StoreError } from "./core/errors.ts";
+import type { StoreId } from "./core/ids.ts";
+import { createLeases } from "./lease/leases.ts";
+import { createAddressPolicy } from "./notify/addresses.ts";
+import { DeliveryReports } from "./notify/delivery-reports.ts";
+import { Dispatcher } from "./notify/dispatcher.ts";
+import { createQueueStatusNotifier } from "./notify/status-notifier.ts";
+import { createQueueAccount } from "./notify/storage-queue.ts";
+import { createSubscriptions } from "./notify/subscriptions.ts";
+import type { TargetPolicy } from "./notify/targets.ts";
+import { createWebhookSender } from "./notify/webhook.ts";
+import { openAccess } from "./server/access.ts";
+import type { Access } from "./server/access.ts";
+import type { HttpParts } from "./server/functions-http.ts";
+import { createLogger } from "./server/log-lines.ts";
+import { Budget } from "./server/overload.ts";
+import { SpaceWatches } from "./server/space-watch.ts";
+import { guardStreams } from "./server/stream-guard.ts";
+import { tokenAccess } from "./server/tokens.ts";
+import { parseSettings } from "./settings.ts";
+import { createAzureStoreFactory } from "./store/azure/factory.ts";
+import type { AzureStoreFactory } from "./store/azure/factory.ts";
+import { registryTableName, storeTableName } from "./store/azure/keys.ts";
+import { resolveOptions } from "./store/azure/options.ts";
+import { createProbe } from "./store/azure/probe.ts";
+import { isEmulator } from "./table/connection.ts";
+import type { Table } from "./table/port.ts";
+import { createTableAccount } from "./table/sdk.ts";
+import { identityCredential } from "./table/identity.ts";
+import { LateTelemetry } from "./telemetry/late.ts";
+
+/** Below functionTimeout (5 minutes) with room for what runs at that moment. */
+const monitorDeadlineMs = 240_000;
+
+/** From the first measurement until what sends it is loaded: the first requests are answered by then. */
+const telemetryDelayMs = 2_000;
+
+/** From the look-up of a name to the answer: what a receiver may take, and what a message may hold up. */
+const webhookTimeoutMs = 10_000;
+/** The Standard Webhooks scheme takes 24 to 64. */
+const webhookSecretBytes = 32;
+
+export const settings = parseSettings(process.env);
+
+const clock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
+const log = createLogger({
+  level: settings.logLevel,
+  clock,
+  write: (line) => void process.stdout.write(line),
+});
+
+const late = lateTelemetry();
+const telemetry = late ?? silentTelemetry;
+
+// Subscribed now: a request is announced before its function is called.
+const guard = guardStreams(clock, settings.stallMs);
+
+const account = once(() =>
+  createTableAccount(settings.connection, { clock, random, telemetry, requestTimeoutMs: settings.requestTimeoutMs }),
+);
+
+const queues = once(() =>
+  createQueueAccount(settings.connection, { clock, requestTimeoutMs: settings.requestTimeoutMs }),
+);
+
+const stores = once((): AzureStoreFactory => {
+  const { notificationsQueue: name } = settings;
+  const notifier = name === undefined ? undefined : createQueueStatusNotifier(queues().queue(name));
+  return createAzureStoreFactory({
+    account: account(),
+    notifier,
+    compressor: zstdCompressor,
+    clock,
+    random,
+    log,
+    telemetry,
+    options: settings.store,
+  });
+});
+
+/** The table of a store, for what is kept in it beside the events. */
+function storeTable(store: StoreId): Table {
+  return account().table(storeTableName(resolveOptions(settings.store).tablePrefix, store));
+}
+
+const targets = once((): TargetPolicy => {
+  const { connection, notificationsQueue: own, subscriptionQueuePrefix, webhookNetworks } = settings;
+  return {
+    addresses: createAddressPolicy({ loopback: isEmulator(connection), networks: webhookNetworks }),
+    queuePrefix: subscriptionQueuePrefix,
+    reservedQueues: own === undefined ? [] : [own],
+  };
+});
+
+const subscriptions = once(() =>
+  createSubscriptions({
+    table: storeTable,
+    policy: targets(),
+    clock,
+    random,
+    newSecret: () => `whsec_${randomBytes(webhookSecretBytes).toString("base64")}`,
+  }),
+);
+
+const dispatcher = once((): Dispatcher => {
+  const { notificationsQueue: name } = settings;
+  if (name === undefined) throw new StoreError("internal", "There is a message of a queue that is turned off.");
+  return new Dispatcher({
+    queue: queues().queue(name),
+    queues: queues(),
+    webhooks: createWebhookSender({ clock, addresses: targets().addresses, timeoutMs: webhookTimeoutMs }),
+    policy: targets(),
+    subscriptions: subscriptions(),
+    reports: new DeliveryReports(subscriptions(), clock, log),
+    clock,
+    log,
+  });
+});
+
+/** What the HTTP functions work with. */
+export const httpParts = once((): HttpParts => ({
+  guard,
+  services: {
+    stores: stores(),
+    leases: (store) => createLeases({ table: storeTable(store), clock, random }),
+    subscriptions: subscriptions(),
+    access: accessOf(),
+    watches: new SpaceWatches(clock, random, log),
+    bodies: new Budget("request bodies", settings.bodyBytesMax),
+    streams: new Budget("streams", settings.streamsMax),
+    clock,
+    random,
+    log,
+    telemetry,
+    options: { streamMs: settings.streamMs, heartbeatMs: settings.heartbeatMs },
+    probe: () => probe()(),
+  },
+}));
+
+/** The level at which the host asks callers for a key. */
+export const authLevel = settings.authentication.kind === "key" ? "function" : "anonymous";
+
+/** One run of the monitor. Rejects when it could not look at all: the host counts that as a failed run. */
+export async function monitor(): Promise<void> {
+  try {
+    const report = await stores().recover({ deadlineMs: monitorDeadlineMs });
+    const didSomething = report.applied + report.notified + report.failed > 0 || !report.complete;
+    log[didSomething ? "info" : "debug"]("monitor", { ...report });
+  } catch (error) {
+    log.error("the monitor failed", { error });
+    throw error;
+  }
+}
+
+/** One message of the notifications' queue. Rejects when it is to be tried again. */
+export async function dispatch(message: unknown): Promise<void> {
+  try {
+    await dispatcher().dispatch(message);
+  } catch (error) {
+    log.error("a status notification was not dispatched", { error });
+    throw error;
+  }
+}
+
+/** Before the process ends: sends what was measured and not sent yet. */
+export async function flushTelemetry(): Promise<void> {
+  await late?.flush();
+}
+
+function lateTelemetry(): LateTelemetry | undefined {
+  const { telemetry: wanted } = settings;
+  if (wanted === undefined) return undefined;
+  const { connectionString, identity, tracePercent } = wanted;
+  return new LateTelemetry({
+    clock,
+    log,
+    delayMs: telemetryDelayMs,
+    load: async () => {
+      const { listenByAzureMonitor } = await import("./telemetry/azure-monitor.ts");
+      return listenByAzureMonitor({
+        connectionString: connectionString.reveal(),
+        credential:
+          identity === undefined
+            ? undefined
+            : identityCredential({ kind: "identity", clientId: identity.clientId, managed: true }),
+        resource: {
+          "service.name": process.env["WEBSITE_SITE_NAME"] ?? "streamkit",
+          "service.instance.id": process.env["WEBSITE_INSTANCE_ID"] ?? randomUUID(),
+        },
+        tracePercent,
+      });
+    },
+  });
+}
+
+function accessOf(): Access {
+  const { authentication } = settings;
+  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock }) : openAccess;
+}
+
+const probe = once(() => {
+  const { tablePrefix } = resolveOptions(settings.store);
+  return createProbe(account().table(registryTableName(tablePrefix)), clock);
+});
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

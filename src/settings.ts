@@ -1,0 +1,278 @@
+// The settings of a deployment: each with what it does, its unit and its default. The only place that knows their names.
+
+import * as z from "zod";
+
+import { StoreError } from "./core/errors.ts";
+import { checkNetwork } from "./notify/addresses.ts";
+import { checkQueueName } from "./notify/queue.ts";
+import { logLevels } from "./server/log-lines.ts";
+import { resolveOptions } from "./store/azure/options.ts";
+import type { AzureStoreSettings } from "./store/azure/options.ts";
+import { isEmulator, isLoopback, parseConnection, Secret } from "./table/connection.ts";
+import type { StorageConnection } from "./table/connection.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const MiB = 1024 * 1024;
+
+function integer(standard: number, min: number, max: number, description: string) {
+  const expected = `an integer from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^[0-9]{1,15}$/, { error: expected })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error: expected })
+    .default(standard)
+    .meta({ description });
+}
+
+function url(description: string) {
+  return z
+    .url({ protocol: /^https?$/, error: "a URL" })
+    .transform((text) => new URL(text))
+    .optional()
+    .meta({ description });
+}
+
+/** Where storage is (`STREAMKIT_STORAGE`, `AzureWebJobsStorage`) is parsed by `table/connection`. */
+export const settingsSchema = z.object({
+  STREAMKIT_STORAGE: z.string().optional().meta({
+    description:
+      "The storage account: a connection string; or by identity with STREAMKIT_STORAGE__accountName (or __tableServiceUri and __queueServiceUri, and __clientId). Absent: AzureWebJobsStorage, in the same forms.",
+  }),
+  STREAMKIT_ALLOW_INSECURE_HTTP: z
+    .enum(["true", "false"], { error: "true or false" })
+    .default("false")
+    .meta({ description: "Allows plain HTTP to a storage endpoint that is not on this machine." }),
+  STREAMKIT_TABLE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: "1 to 21 letters and digits, a letter first" })
+    .default("streamkit")
+    .meta({ description: "Leads the names of all tables. Two deployments in one account need two." }),
+  STREAMKIT_AUTH: z.enum(["key", "jwt", "none"], { error: "key, jwt or none" }).default("key").meta({
+    description:
+      "Who may call: with a key of the function app, with a bearer token, or everyone (only with the storage emulator).",
+  }),
+  STREAMKIT_JWT_ISSUER: z.string().min(1).optional().meta({ description: "With jwt: the `iss` of tokens." }),
+  STREAMKIT_JWT_AUDIENCE: z.string().min(1).optional().meta({ description: "With jwt: the `aud` of tokens." }),
+  STREAMKIT_JWT_JWKS_URL: url("With jwt: where the issuer publishes its keys (HTTPS)."),
+  STREAMKIT_JWT_CLOCK_SKEW_SECONDS: integer(60, 0, 600, "With jwt: how far the issuer's clock may be off, seconds."),
+  STREAMKIT_NOTIFICATIONS_QUEUE: z
+    .string()
+    .default("streamkit-status")
+    .meta({ description: "The queue that gets a message for each applied record; empty: none is sent." }),
+  STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{2,30}$/, { error: "3 to 31 lower-case letters, digits and dashes" })
+    .default("sub-")
+    .meta({ description: "How the names of the queues begin that subscriptions may deliver to." }),
+  STREAMKIT_WEBHOOK_NETWORKS: z.string().default("").meta({
+    description:
+      "Private networks that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; empty: only what is on the internet.",
+  }),
+  STREAMKIT_MONITOR_SCHEDULE: z
+    .string()
+    .regex(/^\S+( +\S+){5}$/, { error: "six fields, such as 0 * * * * *" })
+    .default("0 * * * * *")
+    .meta({ description: "When the monitor looks for records that a writer left behind: NCRONTAB, six fields." }),
+  STREAMKIT_WAL_GRACE_MS: integer(30_000, 0, 3_600_000, "Age of a pending record that the monitor takes over, ms."),
+  STREAMKIT_LOG_LEVEL: z
+    .enum(logLevels, { error: logLevels.join(", ") })
+    .default("info")
+    .meta({ description: "The least level that is logged; debug has a line for each request." }),
+  APPLICATIONINSIGHTS_CONNECTION_STRING: z
+    .string()
+    .regex(/(^|;)\s*InstrumentationKey=[0-9a-fA-F-]{36}\s*(;|$)/, {
+      error: "a connection string of Application Insights, with its InstrumentationKey",
+    })
+    .optional()
+    .meta({ description: "Where metrics and traces go; absent: they go nowhere." }),
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: z
+    .string()
+    .regex(/^\s*((ClientId=[0-9a-fA-F-]{36}|Authorization=AAD)\s*(;\s*|$))+$/, {
+      error: "Authorization=AAD, with ClientId=<id>; before it for an identity that is user-assigned",
+    })
+    .optional()
+    .meta({
+      description: "Sends metrics and traces by the app's managed identity, in the form the platform has for it.",
+    }),
+  STREAMKIT_TRACE_PERCENT: integer(10, 0, 100, "Requests traced of those whose caller does not say, percent."),
+  STREAMKIT_REQUEST_TIMEOUT_MS: integer(10_000, 100, 60_000, "One request to the storage, ms."),
+  STREAMKIT_PRODUCE_TIMEOUT_MS: integer(
+    20_000,
+    100,
+    200_000,
+    "A chunk that is not committed by then is answered 503, ms.",
+  ),
+  STREAMKIT_STREAM_SECONDS: integer(
+    180,
+    1,
+    1_500,
+    "How long a live stream lasts before the caller reconnects, seconds.",
+  ),
+  STREAMKIT_HEARTBEAT_SECONDS: integer(15, 1, 120, "A live stream says something at least this often, seconds."),
+  STREAMKIT_STALL_SECONDS: integer(60, 1, 200, "A caller that takes nothing for so long is let go, seconds."),
+  STREAMKIT_STREAMS_MAX: integer(1_000, 1, 100_000, "Streamed and waiting answers at the same time, per instance."),
+  STREAMKIT_BODY_BYTES_MAX: integer(
+    256 * MiB,
+    MiB,
+    4_096 * MiB,
+    "Request bodies held at the same time, per instance, bytes.",
+  ),
+  STREAMKIT_APPLY_WORKERS: integer(32, 1, 256, "Segments that one instance applies at the same time."),
+  STREAMKIT_BATCH_OPERATIONS: integer(90, 4, 100, "Operations in one entity-group transaction."),
+  STREAMKIT_BATCH_BYTES: integer(3.75 * MiB, 2 * MiB, 4 * MiB, "Bytes of one entity-group transaction."),
+  STREAMKIT_SEGMENT_CACHE_MAX: integer(
+    20_000,
+    256,
+    1_000_000,
+    "Segments whose state an instance keeps, over all spaces.",
+  ),
+  STREAMKIT_SPACE_CACHE_MAX: integer(500, 1, 100_000, "Spaces whose writer an instance keeps."),
+  STREAMKIT_QUEUED_BYTES_MAX: integer(
+    64 * MiB,
+    MiB,
+    1_024 * MiB,
+    "Produces waiting in one space of one instance, bytes.",
+  ),
+});
+
+export type Authentication =
+  | { readonly kind: "key" }
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "jwt";
+      readonly issuer: string;
+      readonly audience: string;
+      readonly jwksUrl: URL;
+      readonly clockSkewSeconds: number;
+    };
+
+export interface TelemetrySettings {
+  readonly connectionString: Secret;
+  /** The managed identity that sends; undefined: the connection string is enough. */
+  readonly identity: { readonly clientId: string | undefined } | undefined;
+  readonly tracePercent: number;
+}
+
+export interface Settings {
+  readonly connection: StorageConnection;
+  readonly authentication: Authentication;
+  /** Undefined: nobody is told. */
+  readonly notificationsQueue: string | undefined;
+  /** Subscriptions deliver only to queues whose names begin so. */
+  readonly subscriptionQueuePrefix: string;
+  /** Networks that webhooks may be sent to besides the internet, as CIDR. */
+  readonly webhookNetworks: readonly string[];
+  readonly monitorSchedule: string;
+  readonly logLevel: (typeof logLevels)[number];
+  /** Undefined: nothing is measured. */
+  readonly telemetry: TelemetrySettings | undefined;
+  readonly requestTimeoutMs: number;
+  readonly streamMs: number;
+  readonly heartbeatMs: number;
+  readonly stallMs: number;
+  readonly streamsMax: number;
+  readonly bodyBytesMax: number;
+  readonly store: AzureStoreSettings;
+}
+
+/** Throws an `invalid_argument` that says what to set. An empty setting is an absent one. */
+export function parseSettings(env: Environment): Settings {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => value !== "" || name === "STREAMKIT_NOTIFICATIONS_QUEUE"),
+  );
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw wrong(`${String(issue?.path[0] ?? "settings")}: expected ${issue?.message ?? "valid settings"}`);
+  }
+  const values = parsed.data;
+  const connection = parseConnection(env);
+  const queue = values.STREAMKIT_NOTIFICATIONS_QUEUE;
+  if (queue !== "") checkQueue(queue);
+  const webhookNetworks = values.STREAMKIT_WEBHOOK_NETWORKS.split(",")
+    .map((network) => network.trim())
+    .filter((network) => network !== "");
+  checkNetworks(webhookNetworks);
+  const store = {
+    tablePrefix: values.STREAMKIT_TABLE_PREFIX,
+    walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
+    produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,
+    applyWorkers: values.STREAMKIT_APPLY_WORKERS,
+    batchOperations: values.STREAMKIT_BATCH_OPERATIONS,
+    batchBytes: values.STREAMKIT_BATCH_BYTES,
+    segmentCacheMax: values.STREAMKIT_SEGMENT_CACHE_MAX,
+    spaceCacheMax: values.STREAMKIT_SPACE_CACHE_MAX,
+    queuedBytesMax: values.STREAMKIT_QUEUED_BYTES_MAX,
+  };
+  resolveOptions(store);
+  return {
+    connection,
+    authentication: authenticationOf(values, connection),
+    notificationsQueue: queue === "" ? undefined : queue,
+    subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,
+    webhookNetworks,
+    monitorSchedule: values.STREAMKIT_MONITOR_SCHEDULE,
+    logLevel: values.STREAMKIT_LOG_LEVEL,
+    telemetry: telemetryOf(values),
+    requestTimeoutMs: values.STREAMKIT_REQUEST_TIMEOUT_MS,
+    streamMs: values.STREAMKIT_STREAM_SECONDS * 1_000,
+    heartbeatMs: values.STREAMKIT_HEARTBEAT_SECONDS * 1_000,
+    stallMs: values.STREAMKIT_STALL_SECONDS * 1_000,
+    streamsMax: values.STREAMKIT_STREAMS_MAX,
+    bodyBytesMax: values.STREAMKIT_BODY_BYTES_MAX,
+    store,
+  };
+}
+
+function authenticationOf(values: z.output<typeof settingsSchema>, connection: StorageConnection): Authentication {
+  const kind = values.STREAMKIT_AUTH;
+  if (kind === "key") return { kind };
+  if (kind === "none") {
+    if (isEmulator(connection)) return { kind };
+    throw wrong("STREAMKIT_AUTH: none is for the storage emulator only; set it to key or jwt");
+  }
+  const { STREAMKIT_JWT_ISSUER: issuer, STREAMKIT_JWT_AUDIENCE: audience, STREAMKIT_JWT_JWKS_URL: jwksUrl } = values;
+  if (issuer === undefined || audience === undefined || jwksUrl === undefined) {
+    throw wrong("STREAMKIT_AUTH is jwt: set STREAMKIT_JWT_ISSUER, STREAMKIT_JWT_AUDIENCE and STREAMKIT_JWT_JWKS_URL");
+  }
+  if (jwksUrl.protocol !== "https:" && !isLoopback(jwksUrl.href)) {
+    throw wrong("STREAMKIT_JWT_JWKS_URL: expected an https URL");
+  }
+  return { kind, issuer, audience, jwksUrl, clockSkewSeconds: values.STREAMKIT_JWT_CLOCK_SKEW_SECONDS };
+}
+
+function telemetryOf(values: z.output<typeof settingsSchema>): TelemetrySettings | undefined {
+  const {
+    APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString,
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: authentication,
+    STREAMKIT_TRACE_PERCENT: tracePercent,
+  } = values;
+  if (connectionString === undefined) return undefined;
+  const clientId = /ClientId=([0-9a-fA-F-]{36})/.exec(authentication ?? "")?.[1];
+  const identity = authentication === undefined ? undefined : { clientId };
+  return { connectionString: new Secret(connectionString), identity, tracePercent };
+}
+
+function checkQueue(name: string): void {
+  try {
+    checkQueueName(name);
+  } catch {
+    throw wrong(
+      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 63 lower-case letters, digits and single dashes, or nothing",
+    );
+  }
+}
+
+function checkNetworks(networks: readonly string[]): void {
+  try {
+    networks.forEach(checkNetwork);
+  } catch {
+    throw wrong("STREAMKIT_WEBHOOK_NETWORKS: expected networks such as 10.1.0.0/16,fd00::/8, or nothing");
+  }
+}
+
+function wrong(sentence: string): StoreError {
+  return new StoreError("invalid_argument", `${sentence}.`);
+}
