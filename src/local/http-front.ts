@@ -1,0 +1,114 @@
+// The host's HTTP server: what happens to a request before and around its function.
+// Promise: checks come in the host's order: route, key, body limit; each has the host's status.
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { answerAdmin, type AdminOptions } from "./admin.ts";
+import type { AppFunction } from "./function-app.ts";
+import { type HttpCall, invokeBuffered, invokeStreamed, reply } from "./http-invocation.ts";
+import { type AuthLevel, type KeyRing, presentedKey } from "./keys.ts";
+import { describeError, type HostLog } from "./log.ts";
+import { readRequestBody, readWhole } from "./request-body.ts";
+import { matchRoute, type Route } from "./routes.ts";
+
+export interface HttpFunction {
+  readonly target: AppFunction;
+  readonly authLevel: AuthLevel;
+}
+
+export interface HttpFrontOptions extends AdminOptions {
+  /** In the order of precedence. */
+  readonly routes: readonly Route<HttpFunction>[];
+  readonly keys: KeyRing;
+  readonly log: HostLog;
+}
+
+export class HttpFront {
+  readonly #server: Server;
+  readonly #answering = new Set<ServerResponse>();
+
+  constructor(options: HttpFrontOptions) {
+    this.#server = createServer((request, response) => {
+      this.#answering.add(response);
+      response.once("close", () => this.#answering.delete(response));
+      handle(options, request, response).catch((error: unknown) => {
+        options.log.write("error", "Host.Http", describeError(error));
+        if (response.headersSent) response.destroy();
+        else reply(response, 500);
+      });
+    });
+    // As the host: no limit for the whole of a slow upload, and idle connections are kept for long.
+    this.#server.requestTimeout = 0;
+    this.#server.keepAliveTimeout = 130_000;
+  }
+
+  /** `port` 0: any free one. Gives the base URL. */
+  async listen(port: number): Promise<string> {
+    this.#server.listen(port, "127.0.0.1");
+    await once(this.#server, "listening");
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Takes no more connections. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Resolves when no answer is on its way any more. */
+  async idle(): Promise<void> {
+    while (this.#answering.size > 0) {
+      await Promise.race([...this.#answering].map((response) => once(response, "close")));
+    }
+  }
+
+  /** Cuts what is left. */
+  end(): void {
+    this.#server.closeAllConnections();
+  }
+}
+
+async function handle(options: HttpFrontOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { keys, log, app } = options;
+  const url = request.url ?? "/";
+  const queryAt = url.indexOf("?");
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
+  const query = new URLSearchParams(queryAt < 0 ? "" : url.slice(queryAt));
+  const header = request.headers["x-functions-key"];
+  const key = presentedKey(Array.isArray(header) ? header[0] : header, query);
+
+  const adminPath = path.toLowerCase();
+  if (adminPath.startsWith("/admin/")) {
+    if (keys.allows("admin", undefined, key)) await answerAdmin(options, adminPath, request, response);
+    else reply(response, 401);
+    return;
+  }
+
+  const match = matchRoute(options.routes, request.method ?? "GET", path);
+  if (match === undefined) {
+    reply(response, 404);
+    return;
+  }
+  const { target, authLevel } = match.target;
+  if (!keys.allows(authLevel, target.name, key)) {
+    reply(response, 401);
+    return;
+  }
+
+  let body = await readRequestBody(request);
+  if (body.kind === "streamed" && app.httpUri === undefined) body = await readWhole(body);
+  const call: HttpCall = { target, params: match.params, query, request, response, log };
+  switch (body.kind) {
+    case "gone":
+      return;
+    case "too_large":
+      reply(response, 413);
+      return;
+    case "whole":
+      if (app.httpUri === undefined) await invokeBuffered(app, call, body.bytes);
+      else await invokeStreamed(app, app.httpUri, call, body);
+      return;
+    case "streamed":
+      if (app.httpUri !== undefined) await invokeStreamed(app, app.httpUri, call, body);
+  }
+}

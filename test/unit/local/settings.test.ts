@@ -1,0 +1,94 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { expandSettings, parseTimeSpan, readHostSettings, readLocalSettings } from "../../../src/local/settings.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "settings-"));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const write = (file: string, json: unknown): Promise<void> =>
+  writeFile(join(root, file), typeof json === "string" ? json : JSON.stringify(json));
+
+describe("host.json", () => {
+  test("without more than its version has the host's own defaults", async () => {
+    await write("host.json", { version: "2.0" });
+    expect(readHostSettings(root, {})).toEqual({
+      routePrefix: "api",
+      queues: {
+        ...{ batchSize: 16, newBatchThreshold: 8, maxDequeueCount: 5, maxPollingIntervalMs: 60_000 },
+        ...{ retryVisibilityMs: 0, messageEncoding: "base64" },
+      },
+      functionTimeoutMs: 1_800_000,
+      logLevel: new Map(),
+    });
+  });
+
+  test("is read with a byte order mark, and what the host does not care about is left alone", async () => {
+    await write("host.json", `\uFEFF${JSON.stringify({ version: "2.0", functionTimeout: "-1", other: {} })}`);
+    expect(readHostSettings(root, {}).functionTimeoutMs).toBeUndefined();
+  });
+
+  test("is overridden by the environment, place by place", async () => {
+    await write("host.json", { version: "2.0", extensions: { queues: { batchSize: 4, maxDequeueCount: 2 } } });
+    const env = {
+      AzureFunctionsJobHost__extensions__queues__batchSize: "8",
+      AzureFunctionsJobHost__extensions__http__routePrefix: "/v1/",
+      AzureFunctionsJobHost__logging__logLevel__default: "Warning",
+    };
+    const settings = readHostSettings(root, env);
+    expect(settings.queues).toMatchObject({ batchSize: 8, newBatchThreshold: 4, maxDequeueCount: 2 });
+    expect(settings.routePrefix).toBe("v1");
+    expect(settings.logLevel.get("default")).toBe("warning");
+  });
+
+  test.for([
+    ["{", "host.json cannot be used"],
+    [{ version: "1.0" }, "version"],
+    [{ version: "2.0", extensions: { queues: { batchSize: 33 } } }, "extensions.queues.batchSize"],
+    [{ version: "2.0", functionTimeout: "soon" }, "functionTimeout"],
+  ] as const)("%o is refused by a sentence that says why", async ([json, said]) => {
+    await write("host.json", json);
+    expect(() => readHostSettings(root, {})).toThrow(said);
+  });
+
+  test("must be there", () => {
+    expect(() => readHostSettings(root, {})).toThrow("host.json cannot be used: there is none in");
+  });
+});
+
+describe("local.settings.json", () => {
+  test("may be missing", () => {
+    expect(readLocalSettings(root)).toEqual({ values: {}, port: undefined });
+  });
+
+  test("gives the values and the port", async () => {
+    await write("local.settings.json", { IsEncrypted: false, Values: { A: "1" }, Host: { LocalHttpPort: 7072 } });
+    expect(readLocalSettings(root)).toEqual({ values: { A: "1" }, port: 7072 });
+  });
+
+  test("cannot be encrypted", async () => {
+    await write("local.settings.json", { IsEncrypted: true, Values: {} });
+    expect(() => readLocalSettings(root)).toThrow("encrypted");
+  });
+});
+
+test.for([
+  ["00:00:10", 10_000],
+  ["1:02:03", 3_723_000],
+  ["2.00:00:00", 172_800_000],
+  ["00:00:00.5000000", 500],
+  ["24:00:00", undefined],
+  ["00:60:00", undefined],
+  ["10", undefined],
+] as const)("the time span %s is %o ms", ([text, ms]) => {
+  expect(parseTimeSpan(text)).toBe(ms);
+});
+
+test("a setting in percent signs is replaced, and must be there", () => {
+  expect(expandSettings("a-%X%-%Y%", { X: "1", Y: "2" })).toBe("a-1-2");
+  expect(() => expandSettings("%X%", { X: "" })).toThrow('The setting X, used in "%X%", is not set.');
+});
