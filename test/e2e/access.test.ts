@@ -1,0 +1,92 @@
+// Who may call the compiled app: with keys, which the host checks, and with tokens, which the app does.
+
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { afterEach, describe, expect, test } from "vitest";
+
+import { operations } from "../../src/wire/operations.ts";
+import { formatPath } from "../../src/wire/path.ts";
+import { startApp } from "./harness.ts";
+
+const closing: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+const guarded = operations.filter(({ access }) => access !== "public");
+const names = { store: randomUUID(), space: "s", segment: "g", key: "k", id: "i" };
+
+async function call(url: string, method: string, path: string, headers: Record<string, string>): Promise<Response> {
+  const body = method === "GET" ? {} : { body: '{"records":[]}' };
+  return fetch(`${url}${path}`, { method, headers: { "content-type": "application/json", ...headers }, ...body });
+}
+
+describe("with keys", () => {
+  const keys = { master: "master-key", host: { default: "host-key" }, functions: { produce: { one: "produce-key" } } };
+  const env = { STREAMKIT_AUTH: "key", STREAMKIT_LOCAL_KEYS: JSON.stringify(keys) };
+
+  test("every call but the public ones needs one; a function's own key opens that function", async () => {
+    const app = await startApp({ env });
+    closing.push(() => app.stop());
+    for (const operation of guarded) {
+      const path = formatPath(operation.path, names);
+      for (const headers of [{}, { "x-functions-key": "wrong" }]) {
+        expect((await call(app.url, operation.method, path, headers)).status, operation.id).toBe(401);
+      }
+      const opened = await call(app.url, operation.method, path, { "x-functions-key": "host-key" });
+      expect(opened.status, operation.id).not.toBe(401);
+      const own = await call(app.url, operation.method, path, { "x-functions-key": "produce-key" });
+      expect(own.status === 401, operation.id).toBe(operation.id !== "produce");
+    }
+    for (const path of ["/health", "/openapi.json", "/docs"]) {
+      expect((await call(app.url, "GET", path, {})).status, path).toBe(200);
+    }
+    const byQuery = await call(app.url, "GET", `/v1/stores/${names.store}/spaces?code=host-key`, {});
+    expect(byQuery.status).toBe(200);
+  });
+});
+
+describe("with tokens", () => {
+  test("every call but the public ones needs one, with the store among its scopes", async () => {
+    const { privateKey, publicKey } = await generateKeyPair("RS256");
+    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "RS256" }] });
+    const issuer = createServer((_request, response) => response.end(jwks));
+    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+    closing.push(() => issuer.close());
+    const app = await startApp({
+      env: {
+        STREAMKIT_AUTH: "jwt",
+        STREAMKIT_JWT_ISSUER: "https://issuer.example/",
+        STREAMKIT_JWT_AUDIENCE: "streamkit",
+        STREAMKIT_JWT_JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`,
+      },
+    });
+    closing.unshift(() => app.stop());
+    const token = async (scope: string): Promise<Record<string, string>> => {
+      const text = await new SignJWT({ scope })
+        .setProtectedHeader({ alg: "RS256", kid: "one" })
+        .setIssuer("https://issuer.example/")
+        .setAudience("streamkit")
+        .setExpirationTime("5m")
+        .sign(privateKey);
+      return { authorization: `Bearer ${text}` };
+    };
+    const mine = await token(`streamkit::${names.store}`);
+    const others = await token(`streamkit::${randomUUID()}`);
+    for (const operation of guarded) {
+      const path = formatPath(operation.path, names);
+      const none = await call(app.url, operation.method, path, {});
+      expect(await none.json(), operation.id).toMatchObject({ status: 401, code: "unauthenticated" });
+      const denied = await call(app.url, operation.method, path, others);
+      expect(await denied.json(), operation.id).toMatchObject({ status: 403, code: "permission_denied" });
+      const allowed = await call(app.url, operation.method, path, mine);
+      expect([401, 403], operation.id).not.toContain(allowed.status);
+      await allowed.body?.cancel();
+    }
+    expect((await call(app.url, "GET", "/health", {})).status).toBe(200);
+    expect(app.logs()).not.toContain("eyJ");
+  });
+});

@@ -1,0 +1,194 @@
+// Streams through the compiled app: bounded memory both ways, readers that stall, leave or wait, and what happens behind them.
+
+import { randomBytes, randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+
+import { QueueServiceClient } from "@azure/storage-queue";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+
+import { startApp, until } from "./harness.ts";
+import type { RunningApp } from "./harness.ts";
+
+const MiB = 1024 * 1024;
+const queue = `status-${randomUUID()}`;
+
+let app: RunningApp;
+beforeAll(async () => {
+  const env = { STREAMKIT_NOTIFICATIONS_QUEUE: queue, STREAMKIT_LOG_LEVEL: "debug", STREAMKIT_HEARTBEAT_SECONDS: "1" };
+  app = await startApp({ env });
+});
+afterAll(() => app.stop());
+
+const at = (store: string, rest: string) => `${app.url}/v1/stores/${store}/spaces/s${rest}`;
+
+/** The most memory the app ever had, bytes. */
+async function peakBytes(): Promise<number> {
+  const status = await readFile(`/proc/${app.pid}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+}
+
+function get(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request(url, { headers }, resolve).on("error", reject).end();
+  });
+}
+
+/** Incompressible records of 8 KiB, one a line, as they are asked for. */
+function* recordLines(count: number): Generator<Uint8Array> {
+  for (let index = 0; index < count; index += 1) {
+    yield Buffer.from(`{"payload":"${randomBytes(8 * 1024).toString("base64")}"}\n`);
+  }
+}
+
+async function produceLines(store: string, segment: string, count: number): Promise<Response> {
+  return fetch(at(store, `/segments/${segment}/records`), {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson", accept: "application/x-ndjson" },
+    body: ReadableStream.from(recordLines(count)),
+    duplex: "half",
+  });
+}
+
+const large = { store: randomUUID(), records: 9_000 };
+
+test("a hundred megabytes are produced without being held", { timeout: 120_000 }, async () => {
+  await (await produceLines(large.store, "warm-up", 200)).text();
+  const before = await peakBytes();
+  const produced = await produceLines(large.store, "g", large.records);
+  const lines = (await produced.text()).trim().split("\n");
+  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ status: { lastSequence: large.records } });
+  expect(lines.length).toBeGreaterThan(large.records / 96);
+  // What passes through leaves garbage that is collected at leisure: the claim is a bound, not a small number.
+  expect((await peakBytes()) - before).toBeLessThan(250 * MiB);
+});
+
+test("a reader that stalls holds back the work; when it leaves, the work ends", { timeout: 60_000 }, async () => {
+  const requestId = `stalled-${randomUUID()}`;
+  const headers = { accept: "application/x-ndjson", "x-request-id": requestId };
+  const answer = await get(at(large.store, "/segments/g/entries"), headers);
+  answer.on("error", () => undefined);
+  await new Promise((resolve) => answer.once("readable", resolve));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  const line = () =>
+    app
+      .logs()
+      .split("\n")
+      .find((text) => text.includes(requestId));
+  expect(line()).toBeUndefined();
+  answer.destroy();
+  await until("the stream ends", () => line() !== undefined);
+  // What the sockets on the way hold, of a hundred.
+  expect((JSON.parse(line() ?? "") as { characters: number }).characters).toBeLessThan(20 * MiB);
+});
+
+test("a hundred megabytes are consumed, whole", { timeout: 120_000 }, async () => {
+  const before = await peakBytes();
+  const consumed = await get(at(large.store, "/segments/g/entries"), { accept: "application/x-ndjson" });
+  let entries = 0;
+  let bytes = 0;
+  for await (const chunk of consumed) {
+    bytes += (chunk as Buffer).byteLength;
+    for (const byte of chunk as Buffer) if (byte === 0x0a) entries += 1;
+  }
+  expect(entries).toBe(large.records + 1);
+  expect(bytes).toBeGreaterThan(95 * MiB);
+  expect((await peakBytes()) - before).toBeLessThan(400 * MiB);
+});
+
+test(
+  "a caller that leaves a produce on its way leaves whole chunks, and the app well",
+  { timeout: 60_000 },
+  async () => {
+    const store = randomUUID();
+    const leaving = new AbortController();
+    const endless = ReadableStream.from(
+      (async function* () {
+        for (;;) {
+          yield* recordLines(100);
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      })(),
+    );
+    const answer = fetch(at(store, "/segments/g/records"), {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: endless,
+      duplex: "half",
+      signal: leaving.signal,
+    });
+    const last = async (): Promise<number> => {
+      const status = (await (await fetch(at(store, "/segments/g"))).json()) as { lastSequence: number };
+      return status.lastSequence;
+    };
+    await until("something is committed", async () => (await last()) > 0);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    let seen = await last();
+    await until("nothing more is committed", async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const now = await last();
+      const still = now === seen;
+      seen = now;
+      return still;
+    });
+    const page = (await (await fetch(at(store, "/segments/g/entries?limit=10000"))).json()) as { entries: unknown[] };
+    expect(page.entries.length).toBeGreaterThan(0);
+    expect((await fetch(`${app.url}/health?deep=true`)).status).toBe(200);
+  },
+);
+
+test("a live reader hears a heartbeat, then each record as it is produced", { timeout: 60_000 }, async () => {
+  const store = randomUUID();
+  const answer = await get(at(store, "/entries?encoding=json"), { accept: "text/event-stream" });
+  let text = "";
+  answer.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+  answer.on("error", () => undefined);
+  await until("the first comment", () => text.includes(": live"));
+  await until("a heartbeat", () => text.includes(": still here"));
+  for (const payload of [1, 2, 3]) {
+    await fetch(at(store, "/segments/g/records?encoding=json"), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ records: [{ payload }] }),
+    });
+    await until("the event", () => text.includes(`"payload":${payload},`), 3_000);
+  }
+  answer.destroy();
+});
+
+test("each applied record leaves its message in the notifications queue", async () => {
+  const store = randomUUID();
+  await fetch(at(store, "/segments/g/records?encoding=json"), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"records":[{"payload":1},{"payload":2}]}',
+  });
+  const client = QueueServiceClient.fromConnectionString(inject("azurite")).getQueueClient(queue);
+  const found: unknown[] = [];
+  await until("the message", async () => {
+    const { receivedMessageItems } = await client.receiveMessages({ numberOfMessages: 32 });
+    for (const item of receivedMessageItems) {
+      const message = JSON.parse(Buffer.from(item.messageText, "base64").toString()) as { store: string };
+      if (message.store === store) found.push(message);
+    }
+    return found.length > 0;
+  });
+  expect(found[0]).toMatchObject({
+    version: 1,
+    store,
+    space: "s",
+    statuses: [{ space: "s", segment: "g", firstSequence: 1, lastSequence: 2 }],
+  });
+});
+
+test("the monitor runs by hand", async () => {
+  const answer = await fetch(`${app.url}/admin/functions/wal-monitor`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  expect(answer.status).toBe(202);
+  await until("its report", () => app.logs().includes('"message":"monitor"'));
+});

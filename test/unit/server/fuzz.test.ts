@@ -1,0 +1,239 @@
+// No input makes an unexplained 500, a hang, a leak or an unhandled rejection. A failure prints its seed and the request.
+
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { operations, produce, produceAll } from "../../../src/wire/operations.ts";
+import { problemSchema } from "../../../src/wire/errors.ts";
+import { openService } from "./in-process.ts";
+import type { Service } from "./in-process.ts";
+
+let service: Service;
+const unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+beforeAll(async () => {
+  process.on("unhandledRejection", onUnhandled);
+  service = await openService({ options: { streamMs: 20, heartbeatMs: 1_000 } });
+});
+afterAll(async () => {
+  process.off("unhandledRejection", onUnhandled);
+  await service.dispose();
+});
+
+const store = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
+
+const step = fc.oneof(
+  { weight: 16, arbitrary: fc.constantFrom("s", "g") },
+  {
+    weight: 1,
+    arbitrary: fc
+      .string({ unit: "grapheme", maxLength: 200 })
+      .filter((text) => text.isWellFormed())
+      .map(encodeURIComponent),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      "%",
+      "%zz",
+      "%ff",
+      "%00",
+      "%2e%2e",
+      "..",
+      "%2F",
+      "%25",
+      "",
+      " ",
+      "__proto__",
+      "constructor",
+      "\\",
+      "é",
+    ),
+  },
+);
+/** What the calls take, spoilt in one place or several. */
+const target = fc
+  .tuple(
+    fc.oneof(fc.constantFrom(...operations), fc.constantFrom(produce, produceAll)),
+    fc.infiniteStream(step),
+    fc.constantFrom(undefined, undefined, undefined, undefined, "PUT", "DELETE", "GET"),
+  )
+  .map(([operation, steps, otherMethod]) => ({
+    method: otherMethod ?? operation.method,
+    path: operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+      const next = steps.next().value as string;
+      return name === "store" && next !== "" && next.length < 20 ? store : next;
+    }),
+  }));
+const elsewhere = fc.record({
+  method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"),
+  path: fc.oneof(fc.constantFrom("/", "//", "/v1/stores", "/docs", "/health/"), fc.webPath()),
+});
+
+const number = fc.constantFrom(
+  "0",
+  "1",
+  "10000",
+  "-1",
+  "1.5",
+  "1e9",
+  "9007199254740991",
+  "9007199254740993",
+  "NaN",
+  "",
+  "0x1",
+  "١",
+);
+const word = fc.oneof(
+  number,
+  fc.constantFrom("json", "text", "base64", "applied", "committed", "true"),
+  fc.string({ maxLength: 30 }),
+);
+const parameter = fc.constantFrom(
+  ...["encoding", "ack", "from", "to", "after", "until", "limit", "offset", "next", "deep", "code"],
+  ...["leaseKey", "leaseToken", "holder", "segment", "cursor"],
+  ...["__proto__", "constructor", "toString", "x"],
+);
+const query = fc.array(fc.tuple(parameter, word), { maxLength: 3 }).map((pairs) => String(new URLSearchParams(pairs)));
+
+const anyQuery = fc.oneof(
+  { weight: 4, arbitrary: fc.constant("encoding=json") },
+  { weight: 3, arbitrary: fc.constantFrom("", "holder=a") },
+  { weight: 2, arbitrary: query },
+);
+
+const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
+  fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, { weight: 1, arbitrary });
+const sequence = fc.constantFrom("1", "2", "0", "-1", "1.0", "1e400", "9007199254740993", "null", '"1"', "[]");
+const value = fc.oneof(
+  fc.json({ maxDepth: 4 }),
+  fc.constantFrom(
+    '"\\ud800"',
+    "1e400",
+    "-0",
+    '{"a":1,"a":2}',
+    '{"__proto__":null}',
+    `${"[".repeat(600)}${"]".repeat(600)}`,
+    '"QQ=="',
+  ),
+);
+const metadata = fc.oneof(
+  fc.constantFrom("{}", "null", "[]", '{"a":1}', '{"a":"1","a":"2"}', '{"__proto__":"x"}', '{"\\udc00":"x"}'),
+  fc.json(),
+);
+const record = fc
+  .tuple(value, seldom(sequence), seldom(metadata))
+  .map(
+    ([payload, at, meta]) =>
+      `{"payload":${payload}${at === null ? "" : `,"sequence":${at}`}${meta === null ? "" : `,"metadata":${meta}`}}`,
+  );
+const records = fc.array(fc.oneof({ weight: 9, arbitrary: record }, { weight: 1, arbitrary: value }), { maxLength: 4 });
+const leaseBody = fc
+  .tuple(fc.oneof(fc.constantFrom('"a"', '"b"'), value), fc.oneof(fc.constantFrom("1", "30", "0"), value))
+  .map(([holder, ttl]) => `{"holder":${holder},"ttlSeconds":${ttl}}`);
+const subscriptionBody = fc
+  .oneof(
+    fc.constantFrom('{"queue":"sub-a"}', '{"webhook":"https://example.com/"}', '{"queue":"a"}', "{}"),
+    fc.webUrl({ validSchemes: ["http", "https", "ftp"] }).map((url) => JSON.stringify({ webhook: url })),
+    value,
+  )
+  .map((wanted) => `{"space":"s","segment":"*","target":${wanted}}`);
+const jsonBody = fc.oneof(
+  { weight: 5, arbitrary: records.map((list) => `{"records":[${list.join(",")}]}`) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom('"a"', '"%"', "1", '"a/b"'), records)
+      .map(([segment, list]) => `{"segments":[{"segment":${segment},"records":[${list.join(",")}]}]}`),
+  },
+  fc.tuple(fc.string(), value).map(([key, offset]) => `{"offsets":{${JSON.stringify(key)}:${offset},"s":""}}`),
+  leaseBody,
+  subscriptionBody,
+  value,
+);
+const damage = fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 }));
+const body = fc.oneof(
+  { weight: 3, arbitrary: jsonBody.map((text) => Buffer.from(text)) },
+  records.map((list) => Buffer.from(list.join("\n"))),
+  fc.tuple(jsonBody, damage).map(([text, [at, cut, insert]]) => {
+    const bytes = Buffer.from(text);
+    const place = at % (bytes.length + 1);
+    return Buffer.concat([bytes.subarray(0, place), insert, bytes.subarray(place + cut)]);
+  }),
+  fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+);
+
+const printable = fc.string({
+  unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
+  maxLength: 40,
+});
+const headers = fc.record(
+  {
+    "content-type": fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.constantFrom("application/json", "application/x-ndjson", "application/json; charset=utf-8"),
+      },
+      { weight: 1, arbitrary: printable },
+    ),
+    accept: fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom("*/*", "application/json", "application/x-ndjson", "text/event-stream") },
+      { weight: 1, arbitrary: printable },
+    ),
+    "idempotency-key": fc.oneof(fc.constant(store), printable),
+    "last-event-id": fc.oneof(fc.constantFrom("0", "1", "e30", "eyJzIjoiIn0"), printable),
+    "content-encoding": fc.constantFrom("identity", "gzip", "br"),
+    "content-length": fc.constantFrom("0", "999999999999", "x"),
+    "x-request-id": printable,
+    traceparent: fc.oneof(fc.constant("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), printable),
+    authorization: printable,
+  },
+  { requiredKeys: [] },
+);
+const typed = fc
+  .tuple(headers, fc.boolean())
+  .map(([given, plain]) => (plain ? { "content-type": "application/json" } : given));
+
+test(
+  "whatever is asked, the answer is one of those described, soon, and nothing stays behind",
+  { timeout: 120_000 },
+  async () => {
+    const request = fc.record({
+      target: fc.oneof({ weight: 9, arbitrary: target }, { weight: 1, arbitrary: elsewhere }),
+      query: anyQuery,
+      headers: typed,
+      body,
+    });
+    const answered = new Map<number, number>();
+    await fc.assert(
+      fc.asyncProperty(request, async (given) => {
+        const { method, path } = given.target;
+        const init = method === "GET" ? { headers: given.headers } : { headers: given.headers, body: given.body };
+        const startedAt = performance.now();
+        const answer = await service.call(method, `/${path.slice(1)}?${given.query}`, init);
+        expect(performance.now() - startedAt).toBeLessThan(5_000);
+        answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
+        expect([200, 201, 204, 400, 404, 406, 409, 413, 415], answer.text).toContain(answer.status);
+        if (answer.status >= 400) {
+          expect(answer.headers["content-type"]).toBe("application/problem+json");
+          expect(problemSchema.parse(JSON.parse(answer.text)).status).toBe(answer.status);
+        }
+        expect(answer.headers["x-request-id"]).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
+      }),
+      { numRuns: 4_000 },
+    );
+    // Requests that are all refused at the door would prove nothing.
+    for (const status of [200, 400, 404, 406, 415]) expect(answered.get(status), String(status)).toBeGreaterThan(10);
+    expect(unhandled).toEqual([]);
+    const { bodies, streams, watches } = service.services;
+    expect([bodies.used, streams.used, watches.size]).toEqual([0, 0, 0]);
+  },
+);
+
+test("what was stored meanwhile can all be read", async () => {
+  for (const encoding of ["base64", "text", "json"]) {
+    const answer = await service.call("GET", `/v1/stores/${store}/spaces/s/entries?encoding=${encoding}&limit=10000`);
+    expect(answer.status).toBe(200);
+    expect(answer.json.entries.length).toBeGreaterThan(0);
+  }
+});

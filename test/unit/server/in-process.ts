@@ -1,0 +1,210 @@
+// The HTTP interface without a host: requests go straight to the endpoints, over a LevelDB store of their own.
+
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { plainCompressor } from "../../../src/codec/block.ts";
+import type { Clock, Random } from "../../../src/core/clock.ts";
+import { createLeases } from "../../../src/lease/leases.ts";
+import { createAddressPolicy } from "../../../src/notify/addresses.ts";
+import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
+import { silentTelemetry } from "../../../src/core/telemetry.ts";
+import type { StoreId } from "../../../src/core/ids.ts";
+import { openAccess } from "../../../src/server/access.ts";
+import { consume, consumeSegment, consumeSpace, peek, segmentStatus } from "../../../src/server/consume.ts";
+import type { Connection } from "../../../src/server/http.ts";
+import { unseenConnection } from "../../../src/server/http.ts";
+import { createLogger } from "../../../src/server/log-lines.ts";
+import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
+import { liveStatus } from "../../../src/server/live-status.ts";
+import { segments, spaces } from "../../../src/server/names.ts";
+import { Budget } from "../../../src/server/overload.ts";
+import { produce, produceAll } from "../../../src/server/produce.ts";
+import type { Endpoint } from "../../../src/server/serve.ts";
+import { health, notFound, openapi } from "../../../src/server/service.ts";
+import type { Services } from "../../../src/server/services.ts";
+import { SpaceWatches } from "../../../src/server/space-watch.ts";
+import {
+  subscriptionDelete,
+  subscriptionGet,
+  subscriptionPut,
+  subscriptions,
+} from "../../../src/server/subscriptions.ts";
+import { LevelDatabase } from "../../../src/store/level/database.ts";
+import { createLevelStoreFactory } from "../../../src/store/level/factory.ts";
+import { openKeyspace } from "../../../src/store/level/keyspace.ts";
+import type { Table } from "../../../src/table/port.ts";
+import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import type { Operation } from "../../../src/wire/operation.ts";
+import { operations } from "../../../src/wire/operations.ts";
+
+export const clock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+export const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
+
+const endpoints: Readonly<Record<string, Endpoint>> = {
+  produce: produce,
+  "produce-all": produceAll,
+  "consume-segment": consumeSegment,
+  "consume-space": consumeSpace,
+  consume: consume,
+  peek: peek,
+  "segment-status": segmentStatus,
+  spaces: spaces,
+  segments: segments,
+  "live-status": liveStatus,
+  "lease-acquire": leaseAcquire,
+  "lease-release": leaseRelease,
+  "subscription-put": subscriptionPut,
+  "subscription-get": subscriptionGet,
+  "subscription-delete": subscriptionDelete,
+  subscriptions: subscriptions,
+  health: health,
+  openapi: openapi,
+};
+
+/** The members of bodies that tests look into; which are there, a test claims. */
+export interface ReplyBody {
+  readonly entries: readonly ReplyBody[];
+  readonly next: string | number;
+  readonly offset: string;
+  readonly payload: unknown;
+  readonly spaces: readonly string[];
+  readonly segments: readonly unknown[];
+  readonly transactions: readonly unknown[];
+  readonly segmentStatus: unknown;
+  readonly code: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, whole. */
+  readonly text: string;
+  /** The body, parsed. */
+  readonly json: ReplyBody;
+  /** The lines of the body, each parsed. */
+  readonly lines: readonly ReplyBody[];
+}
+
+export interface Service {
+  readonly services: Services;
+  /** Lines that were logged. */
+  readonly logged: string[];
+  /** `path` as it is sent, from the slash on. */
+  call(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Reply>;
+  /** The answer before its body is read. */
+  open(method: string, path: string, init?: RequestInit, connection?: Connection): ReturnType<Endpoint>;
+  dispose(): Promise<void>;
+}
+
+export async function openService(changes: Partial<Services> = {}): Promise<Service> {
+  const folder = await mkdtemp(join(tmpdir(), "streamkit-http-"));
+  const keyspace = await openKeyspace(folder);
+  const stores = createLevelStoreFactory({
+    database: new LevelDatabase(keyspace),
+    compressor: plainCompressor,
+    clock,
+    random,
+  });
+  const account = new SimulatedAccount({ clock });
+  const tableOf = (store: StoreId): Table => account.table(`s${store.replaceAll("-", "")}`);
+  const logged: string[] = [];
+  const log = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
+  const services: Services = {
+    stores,
+    leases: (store) => createLeases({ table: tableOf(store), clock, random }),
+    subscriptions: createSubscriptions({
+      table: tableOf,
+      policy: {
+        addresses: createAddressPolicy({ loopback: true, networks: [] }),
+        queuePrefix: "sub-",
+        reservedQueues: ["streamkit-status"],
+      },
+      clock,
+      random,
+      newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,
+    }),
+    access: openAccess,
+    watches: new SpaceWatches(clock, random, log),
+    bodies: new Budget("request bodies", 256 * 1024 * 1024),
+    streams: new Budget("streams", 1_000),
+    clock,
+    random,
+    log,
+    telemetry: silentTelemetry,
+    options: { streamMs: 60_000, heartbeatMs: 15_000 },
+    probe: () => Promise.resolve(),
+    ...changes,
+  };
+  const open: Service["open"] = (method, path, init = {}, connection = unseenConnection()) => {
+    const request = new Request(`http://streamkit.test${path}`, { method, duplex: "half", ...init });
+    return endpointFor(method, new URL(request.url).pathname)(services, request, connection);
+  };
+  return {
+    services,
+    logged,
+    open,
+    async call(method, path, init, connection) {
+      const { status, headers, body = "" } = await open(method, path, init, connection);
+      let text = "";
+      if (typeof body === "string") text = body;
+      else for await (const piece of body) text += piece;
+      return {
+        status,
+        headers,
+        text,
+        get json() {
+          return JSON.parse(text) as ReplyBody;
+        },
+        get lines() {
+          return text
+            .split("\n")
+            .filter((line) => line !== "")
+            .map((line) => JSON.parse(line) as ReplyBody);
+        },
+      };
+    },
+    async dispose() {
+      await stores.close();
+      await keyspace.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+export function json(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } };
+}
+
+export function ndjson(body: string | ReadableStream, headers: Record<string, string> = {}): RequestInit {
+  return { body, headers: { "content-type": "application/x-ndjson", ...headers } };
+}
+
+/** As the host does: the first route that fits, else the last function. */
+function endpointFor(method: string, pathname: string): Endpoint {
+  const fits = (operation: Operation): boolean => {
+    const wanted = operation.path.split("/");
+    const given = pathname.split("/");
+    return (
+      operation.method === method &&
+      wanted.length === given.length &&
+      wanted.every((step, index) => step.startsWith("{") || step.toLowerCase() === given[index]!.toLowerCase())
+    );
+  };
+  const operation = operations.find(fits);
+  return (operation === undefined ? undefined : endpoints[operation.id]) ?? notFound;
+}
+
+/** A path with its names encoded. */
+export function segmentPath(store: string, space: string, segment: string, rest = ""): string {
+  return `/v1/stores/${store}/spaces/${encodeURIComponent(space)}/segments/${encodeURIComponent(segment)}${rest}`;
+}

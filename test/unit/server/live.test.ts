@@ -1,0 +1,267 @@
+// Live readers: long-poll and server-sent events, and the one poller that they share.
+
+import { randomUUID } from "node:crypto";
+
+import { afterEach, describe, expect, test } from "vitest";
+
+import { parseSpaceName, parseStoreId } from "../../../src/core/ids.ts";
+import { StoreError } from "../../../src/core/errors.ts";
+import type { Connection } from "../../../src/server/http.ts";
+import { unseenConnection } from "../../../src/server/http.ts";
+import { SpaceWatches } from "../../../src/server/space-watch.ts";
+import { silentLogger } from "../../../src/core/log.ts";
+import type { Store } from "../../../src/store/store.ts";
+import { clock, json, openService, random, segmentPath } from "./in-process.ts";
+import type { Reply, Service } from "./in-process.ts";
+
+const open: Service[] = [];
+afterEach(async () => {
+  for (const service of open.splice(0)) await service.dispose();
+});
+
+async function start(...changes: Parameters<typeof openService>): Promise<Service> {
+  const service = await openService(...changes);
+  open.push(service);
+  return service;
+}
+
+const produce = (service: Service, store: string, space: string, segment: string, payload: unknown): Promise<Reply> =>
+  service.call("POST", segmentPath(store, space, segment, "/records?encoding=json"), json({ records: [{ payload }] }));
+
+function leavable(): { connection: Connection; leave: () => void } {
+  const gone = new AbortController();
+  return { connection: { ...unseenConnection(), gone: gone.signal }, leave: () => gone.abort(new Error("gone")) };
+}
+
+/** The same store but for some of its methods. */
+function altered(store: Store, changes: Partial<Store>): Store {
+  return new Proxy(store, {
+    get: (target, key): unknown => {
+      const value: unknown = Reflect.get(key in changes ? changes : target, key);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+interface LiveEvent {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data?: unknown;
+  readonly comment?: string;
+}
+
+/** A server-sent stream, event by event. */
+async function* eventsOf(service: Service, path: string, headers = {}, connection?: Connection) {
+  const init = { headers: { accept: "text/event-stream", ...headers } };
+  const answer = await service.open("GET", path, init, connection);
+  expect(answer.headers["content-type"]).toBe("text/event-stream");
+  let text = "";
+  for await (const piece of answer.body as AsyncIterable<string>) {
+    text += piece;
+    const blocks = text.split("\n\n");
+    text = blocks.pop() ?? "";
+    for (const block of blocks) yield parseEvent(block);
+  }
+}
+
+function parseEvent(block: string): LiveEvent {
+  const fields: Record<string, unknown> = {};
+  for (const line of block.split("\n")) {
+    const [, name = "", value = ""] = /^([^:]*): ?(.*)$/.exec(line)!;
+    fields[name === "" ? "comment" : name] = name === "data" ? (JSON.parse(value) as unknown) : value;
+  }
+  return fields;
+}
+
+async function nextEvent(events: AsyncIterator<LiveEvent, unknown>): Promise<LiveEvent> {
+  const result = await events.next();
+  if (result.done === true) throw new Error("The stream has ended.");
+  return result.value;
+}
+
+describe("long-poll", () => {
+  test("answers at once when there is something", async () => {
+    const service = await start();
+    const store = randomUUID();
+    await produce(service, store, "s", "g", 1);
+    const startedAt = performance.now();
+    const path = `/v1/stores/${store}/spaces/s/entries?encoding=json&wait=30`;
+    expect((await service.call("GET", path)).json).toMatchObject({ entries: [{ payload: 1 }] });
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+
+  test.each(["/v1/stores/{}/spaces/s/entries", "/v1/stores/{}/spaces/s/segments/g/entries"])(
+    "%s answers as soon as something comes",
+    async (template) => {
+      const service = await start();
+      const store = randomUUID();
+      const waiting = service.call("GET", `${template.replace("{}", store)}?encoding=json&wait=20`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await produce(service, store, "s", "g", "came");
+      const committedAt = performance.now();
+      expect((await waiting).json).toMatchObject({ entries: [{ payload: "came" }] });
+      expect(performance.now() - committedAt).toBeLessThan(2_000);
+    },
+  );
+
+  test("of several spaces answers for any of them", async () => {
+    const service = await start();
+    const store = randomUUID();
+    const body = json({ offsets: { a: "", b: "" } });
+    const waiting = service.call("POST", `/v1/stores/${store}/consume?encoding=json&wait=20`, body);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await produce(service, store, "b", "g", 1);
+    const answer = (await waiting).json;
+    expect(answer).toMatchObject({ entries: [{ space: "b" }], next: { a: "", b: answer.entries[0]?.offset } });
+  });
+
+  test("is an empty page when nothing comes in time", async () => {
+    const service = await start();
+    const answer = await service.call("GET", `/v1/stores/${randomUUID()}/spaces/s/entries?wait=1`);
+    expect(answer.json).toEqual({ entries: [], next: "" });
+    expect(service.services.watches.size).toBe(0);
+    expect(service.services.streams.used).toBe(0);
+  });
+
+  test("ends when the caller leaves", async () => {
+    const service = await start();
+    const { connection, leave } = leavable();
+    const waiting = service.call("GET", `/v1/stores/${randomUUID()}/spaces/s/entries?wait=30`, {}, connection);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    leave();
+    await waiting;
+    expect(service.services.watches.size).toBe(0);
+    expect(service.services.streams.used).toBe(0);
+  });
+});
+
+describe("server-sent events", () => {
+  test("say something at once, then what is there, then what comes", async () => {
+    const service = await start();
+    const store = randomUUID();
+    await produce(service, store, "s", "g", "before");
+    const { connection, leave } = leavable();
+    const events = eventsOf(service, `/v1/stores/${store}/spaces/s/entries?encoding=json`, {}, connection);
+    expect(await nextEvent(events)).toMatchObject({ comment: "live" });
+    const before = await nextEvent(events);
+    expect(before).toMatchObject({ data: { payload: "before" } });
+    expect(before.id).toBe((before.data as { offset: string }).offset);
+    const next = nextEvent(events);
+    await produce(service, store, "s", "h", "after");
+    expect(await next).toMatchObject({ data: { payload: "after", segment: "h" } });
+    leave();
+    expect((await events.next()).done).toBe(true);
+    expect(service.services.watches.size).toBe(0);
+  });
+
+  test("go on after Last-Event-ID, in a space, a segment and several spaces", async () => {
+    const service = await start({ options: { streamMs: 200, heartbeatMs: 1_000 } });
+    const store = randomUUID();
+    for (const payload of [1, 2, 3]) await produce(service, store, "s", "g", payload);
+    for (const path of [
+      `/v1/stores/${store}/spaces/s/entries?encoding=json`,
+      segmentPath(store, "s", "g", "/entries?encoding=json"),
+    ]) {
+      const first = eventsOf(service, path);
+      await nextEvent(first);
+      const { id } = await nextEvent(first);
+      await first.return(undefined);
+      const resumed = eventsOf(service, path, { "last-event-id": id });
+      await nextEvent(resumed);
+      expect(await nextEvent(resumed)).toMatchObject({ data: { payload: 2 } });
+      await resumed.return(undefined);
+    }
+    const ask = async (headers = {}) => {
+      const body = json({ offsets: { s: "", t: "" } }, { accept: "text/event-stream", ...headers });
+      const { text } = await service.call("POST", `/v1/stores/${store}/consume?encoding=json`, body);
+      return text.split("\n\n").map((block) => (block === "" ? {} : parseEvent(block)));
+    };
+    const [, first] = await ask();
+    const resumed = await ask({ "last-event-id": first?.id });
+    expect(resumed[1]).toMatchObject({ data: { payload: 2 } });
+  });
+
+  test("are ended by the server, with the place to go on from", async () => {
+    const service = await start({ options: { streamMs: 150, heartbeatMs: 40 } });
+    const seen: LiveEvent[] = [];
+    for await (const event of eventsOf(service, `/v1/stores/${randomUUID()}/spaces/s/entries`)) seen.push(event);
+    expect(seen.at(-1)).toEqual({ event: "end", data: { next: "", complete: false } });
+    expect(seen.filter((event) => event.comment === "still here").length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("are complete when the last wanted entry was sent", async () => {
+    const service = await start();
+    const store = randomUUID();
+    for (const payload of [1, 2, 3]) await produce(service, store, "s", "g", payload);
+    for (const query of ["to=2", "limit=2"]) {
+      const seen: LiveEvent[] = [];
+      for await (const event of eventsOf(service, segmentPath(store, "s", "g", `/entries?${query}`))) seen.push(event);
+      expect(seen).toHaveLength(4);
+      expect(seen[3]).toEqual({ event: "end", data: { next: 3, complete: true } });
+    }
+  });
+
+  test("tell a failure of the store as an event", async () => {
+    const service = await start();
+    const store = parseStoreId(randomUUID());
+    service.services.stores.open(store).spaceMark = () =>
+      Promise.reject(new StoreError("storage_unavailable", "The storage is away."));
+    const seen: LiveEvent[] = [];
+    for await (const event of eventsOf(service, `/v1/stores/${store}/spaces/s/entries`)) seen.push(event);
+    expect(seen.at(-1)).toMatchObject({ event: "error", data: { code: "storage_unavailable", retryable: true } });
+    expect(service.services.watches.size).toBe(0);
+  });
+
+  test("beyond the instance's fill are refused with Retry-After, before they begin", async () => {
+    const service = await start();
+    const { services } = service;
+    services.streams.take(1_000);
+    const init = { headers: { accept: "text/event-stream" } };
+    const answer = await service.call("GET", `/v1/stores/${randomUUID()}/spaces/s/entries`, init);
+    expect(answer).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
+    expect(answer.json).toMatchObject({ code: "overloaded", effect: "none" });
+    services.streams.give(1_000);
+  });
+});
+
+describe("a watch", () => {
+  test("is shared: a hundred readers of a space cost one poller", async () => {
+    const service = await start();
+    const id = parseStoreId(randomUUID());
+    const store = service.services.stores.open(id);
+    let marks = 0;
+    const counting = altered(store, {
+      spaceMark: (space) => {
+        marks += 1;
+        return store.spaceMark(space);
+      },
+    });
+    const watches = new SpaceWatches(clock, random, silentLogger);
+    const space = parseSpaceName("s");
+    const opened = await Promise.all(Array.from({ length: 100 }, () => watches.open(counting, space)));
+    expect(watches.size).toBe(1);
+    const woken = opened.map((watch) => watch.changed(watch.version, 10_000, new AbortController().signal));
+    const marksBefore = marks;
+    await produce(service, id, "s", "g", 1);
+    await Promise.all(woken);
+    expect(marks - marksBefore).toBeLessThan(20);
+    for (const watch of opened) watch.close();
+    expect(watches.size).toBe(0);
+  });
+
+  test("sees what another instance commits, without being told", async () => {
+    const service = await start();
+    const store = service.services.stores.open(parseStoreId(randomUUID()));
+    const deaf = altered(store, { onCommit: () => () => undefined });
+    const watches = new SpaceWatches(clock, random, silentLogger);
+    const watch = await watches.open(deaf, parseSpaceName("s"));
+    const seen = watch.version;
+    const changed = watch.changed(seen, 10_000, new AbortController().signal);
+    await produce(service, store.id, "s", "g", 1);
+    const committedAt = performance.now();
+    await changed;
+    expect(watch.version).toBeGreaterThan(seen);
+    expect(performance.now() - committedAt).toBeLessThan(2_500);
+    watch.close();
+  });
+});

@@ -1,0 +1,76 @@
+import { randomUUID } from "node:crypto";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { StoreError } from "../../../src/core/errors.ts";
+import { recordedTelemetry, type Recorded } from "../telemetry/recorded.ts";
+import { json, openService, segmentPath, type Service } from "./in-process.ts";
+
+let telemetry: Recorded;
+let service: Service;
+beforeEach(async () => {
+  telemetry = recordedTelemetry();
+  service = await openService({
+    telemetry,
+    probe: () => Promise.reject(new StoreError("storage_unavailable", "It is down.")),
+  });
+});
+afterEach(() => service.dispose());
+
+const traceId = "0af7651916cd43dd8448eb211c80319c";
+const spanId = "b7ad6b7169203331";
+
+test("a request is measured under its route, without names, and continues its caller's trace", async () => {
+  const path = segmentPath(randomUUID(), "secret space", "secret segment", "/records");
+  const headers = { traceparent: `00-${traceId}-${spanId}-01`, "x-request-id": "request-1" };
+  expect((await service.call("POST", path, json({ records: [] }, headers))).status).toBe(200);
+  const route = "/v1/stores/{store}/spaces/{space}/segments/{segment}/records";
+  const attributes = { "http.request.method": "POST", "http.route": route, "http.response.status_code": 200 };
+  expect(telemetry.attributes("http.server.request.duration")).toEqual([attributes]);
+  expect(telemetry.spans).toMatchObject([
+    {
+      name: `POST ${route}`,
+      parent: { traceId, spanId, sampled: true },
+      attributes: { ...attributes, "streamkit.request_id": "request-1" },
+      failure: undefined,
+    },
+  ]);
+  const { startedAt, ms } = telemetry.spans[0]!;
+  expect(Math.abs(Date.now() - (startedAt + ms))).toBeLessThan(10_000);
+});
+
+test.each([
+  { header: `00-${traceId}-${spanId}-00`, parent: { traceId, spanId, sampled: false } },
+  { header: `00-${"0".repeat(32)}-${spanId}-01`, parent: undefined },
+  { header: `ff-${traceId}-${spanId}-01`, parent: undefined },
+  { header: "no trace", parent: undefined },
+])("of the traceparent $header the span's parent is $parent", async ({ header, parent }) => {
+  await service.call("GET", "/health", { headers: { traceparent: header } });
+  expect(telemetry.spans.map((span) => span.parent)).toEqual([parent]);
+});
+
+test("a failure of ours or the storage's is named; a caller's mistake is a status alone", async () => {
+  await service.call("GET", "/health?deep=true");
+  await service.call("GET", "/health?deep=perhaps");
+  expect(telemetry.attributes("http.server.request.duration")).toEqual([
+    {
+      "http.request.method": "GET",
+      "http.route": "/health",
+      "http.response.status_code": 503,
+      "error.type": "storage_unavailable",
+    },
+    { "http.request.method": "GET", "http.route": "/health", "http.response.status_code": 400 },
+  ]);
+  expect(telemetry.spans.map(({ failure }) => failure)).toEqual(["storage_unavailable", undefined]);
+});
+
+test("what consumers read is counted: pages, entries and the bytes of their content", async () => {
+  const store = randomUUID();
+  const path = segmentPath(store, "s", "g");
+  const records = ["aa", "bbb"].map((payload) => ({ payload }));
+  await service.call("POST", `${path}/records?encoding=text`, json({ records }));
+  await service.call("GET", `${path}/entries`);
+  expect(telemetry.values("streamkit.consume.entries")).toEqual([2]);
+  expect(telemetry.values("streamkit.consume.bytes")).toEqual([5]);
+  expect(telemetry.values("streamkit.consume.pages")).toEqual([1]);
+  await service.call("GET", `${path}/entries`, { headers: { accept: "application/x-ndjson" } });
+  expect(telemetry.sum("streamkit.consume.entries")).toBe(4);
+});
