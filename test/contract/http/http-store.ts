@@ -1,0 +1,196 @@
+// A store that is somewhere else: the same interface, spoken over the HTTP API with nothing but fetch.
+//
+// Promise: it decides nothing. What the server refuses is refused with the server's code, what it streams is streamed on;
+// leaving or aborting ends the request.
+
+import { encodeCursor } from "../../../src/codec/cursor.ts";
+import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId } from "../../../src/core/ids.ts";
+import type {
+  ConsumeArgs,
+  ConsumeSegmentArgs,
+  ConsumeSpaceArgs,
+  NamesOptions,
+  ProducedChunk,
+  ProduceOptions,
+  SegmentRecords,
+  Store,
+  StreamOptions,
+} from "../../../src/store/store.ts";
+import { RunningWork } from "../../../src/store/work.ts";
+import { HttpClient } from "./http-client.ts";
+import type { Query } from "./http-client.ts";
+import { entryOf, entryOrNone, recordJson } from "./http-json.ts";
+
+export class HttpStore implements Store {
+  readonly id: StoreId;
+  readonly #http: HttpClient;
+  readonly #work = new RunningWork();
+
+  /** `base`: of the interface, without the store; `path`: the store's own part, where it is not its id. */
+  constructor(base: string, id: StoreId, path: string = id) {
+    this.id = id;
+    this.#http = new HttpClient(`${base}/v1/stores/${path}`);
+  }
+
+  getSpaces(options: NamesOptions = {}): AsyncIterable<SpaceName> {
+    return this.#work.stream(this.#lines("/spaces", namesQuery(options), options, (line) => line as SpaceName));
+  }
+
+  getSegments(space: SpaceName, options: NamesOptions = {}): AsyncIterable<SegmentName> {
+    const path = `/spaces/${encodeURIComponent(space)}/segments`;
+    return this.#work.stream(this.#lines(path, namesQuery(options), options, (line) => line as SegmentName));
+  }
+
+  consumeSegment(space: SpaceName, segment: SegmentName, args: ConsumeSegmentArgs = {}): AsyncIterable<Entry> {
+    const { from, to, after, until, limit } = args;
+    const query = { from, to, after, until, limit };
+    return this.#work.stream(this.#lines(`${segmentPath(space, segment)}/entries`, query, args, entryOf));
+  }
+
+  consumeSpace(space: SpaceName, args: ConsumeSpaceArgs = {}): AsyncIterable<Entry> {
+    return this.#work.stream(this.#consumeSpace(space, args));
+  }
+
+  consume(args: ConsumeArgs): AsyncIterable<Entry> {
+    const { offsets, after, until, limit } = args;
+    const body = JSON.stringify({ offsets: Object.fromEntries(offsets), after, until, limit });
+    const request = { method: "POST", body, contentType: "application/json", ...signalOf(args) };
+    return this.#work.stream(mapped(this.#http.lines("/consume", {}, request), entryOf));
+  }
+
+  peek(space: SpaceName, segment: SegmentName, options: StreamOptions = {}): Promise<Entry | undefined> {
+    return this.#work.run(async () => {
+      return entryOrNone(await this.#http.json(`${segmentPath(space, segment)}/last`, {}, signalOf(options)));
+    });
+  }
+
+  getSegmentStatus(space: SpaceName, segment: SegmentName, options: StreamOptions = {}): Promise<SegmentStatus> {
+    return this.#work.run(() => this.#status(space, segment, options));
+  }
+
+  produce(
+    space: SpaceName,
+    segment: SegmentName,
+    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+    options: ProduceOptions = {},
+  ): AsyncIterable<ProducedChunk> {
+    const request = {
+      method: "POST",
+      contentType: "application/x-ndjson",
+      body: recordLines(records),
+      ...writeOf(options),
+    };
+    const lines = this.#http.lines(`${segmentPath(space, segment)}/records`, queryOf(options), request);
+    return this.#work.stream(mapped(lines, (line) => line as ProducedChunk));
+  }
+
+  produceAll(
+    space: SpaceName,
+    segments: readonly SegmentRecords[],
+    options: ProduceOptions = {},
+  ): Promise<readonly ProducedChunk[]> {
+    const told = segments.map(({ segment, records }) => ({ segment, records: records.map(recordJson) }));
+    const request = {
+      method: "POST",
+      contentType: "application/json",
+      body: JSON.stringify({ segments: told }),
+      ...writeOf(options),
+    };
+    return this.#work.run(async () => {
+      const path = `/spaces/${encodeURIComponent(space)}/transactions`;
+      const answer = await this.#http.json(path, queryOf(options), request);
+      return (answer as { readonly segments: readonly ProducedChunk[] }).segments;
+    });
+  }
+
+  /** A live reader of the space: what was there before is a hint as well. */
+  onCommit(space: SpaceName, listener: () => void): () => void {
+    const stopping = new AbortController();
+    const path = `/spaces/${encodeURIComponent(space)}/entries`;
+    const listen = async (): Promise<void> => {
+      for await (const event of this.#http.events(path, stopping.signal)) {
+        if (event.startsWith("id:") && !stopping.signal.aborted) listener();
+      }
+    };
+    // A hint is never a promise: one that fails is none.
+    listen().catch(() => undefined);
+    return () => stopping.abort();
+  }
+
+  /** The interface does not tell it; what every segment of the space shows does. */
+  appliedThrough(space: SpaceName, options: StreamOptions = {}): Promise<number> {
+    return this.#work.run(async () => {
+      const entries: Entry[] = [];
+      for await (const entry of this.#consumeSpace(space, options)) entries.push(entry);
+      const lasts = new Map<SegmentName, number>();
+      for (const segment of new Set(entries.map((entry) => entry.segment))) {
+        lasts.set(segment, (await this.#status(space, segment, options)).lastSequence);
+      }
+      const behind = entries.find(({ segment, sequence }) => sequence > (lasts.get(segment) ?? 0));
+      const applied = entries.filter(({ timestamp }) => behind === undefined || timestamp < behind.timestamp);
+      return applied.at(-1)?.timestamp ?? 0;
+    });
+  }
+
+  /** Where a reader of all of it ends. */
+  spaceMark(space: SpaceName, options: StreamOptions = {}): Promise<string> {
+    return this.#work.run(async () => {
+      let mark = "" as Cursor;
+      for await (const entry of this.#consumeSpace(space, options)) mark = encodeCursor(entry);
+      return mark;
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#work.close();
+  }
+
+  #consumeSpace(space: SpaceName, args: ConsumeSpaceArgs): AsyncIterable<Entry> {
+    const { offset, after, until, limit } = args;
+    const path = `/spaces/${encodeURIComponent(space)}/entries`;
+    return this.#lines(path, { offset, after, until, limit }, args, entryOf);
+  }
+
+  async #status(space: SpaceName, segment: SegmentName, options: StreamOptions): Promise<SegmentStatus> {
+    return (await this.#http.json(segmentPath(space, segment), {}, signalOf(options))) as SegmentStatus;
+  }
+
+  #lines<T>(path: string, query: Query, options: StreamOptions, read: (line: unknown) => T): AsyncIterable<T> {
+    return mapped(this.#http.lines(path, query, signalOf(options)), read);
+  }
+}
+
+function segmentPath(space: SpaceName, segment: SegmentName): string {
+  return `/spaces/${encodeURIComponent(space)}/segments/${encodeURIComponent(segment)}`;
+}
+
+function namesQuery({ after, limit }: NamesOptions): Query {
+  return { limit, next: after === undefined ? undefined : Buffer.from(after).toString("base64url") };
+}
+
+function queryOf({ ack, lease }: ProduceOptions): Query {
+  return { ack, leaseKey: lease?.key, leaseToken: lease?.token };
+}
+
+function writeOf({ transactionId, signal }: ProduceOptions) {
+  return {
+    headers: transactionId === undefined ? {} : { "idempotency-key": transactionId },
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+function signalOf({ signal }: StreamOptions): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** What is in memory goes as one body, what arrives goes as it arrives. */
+function recordLines(records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>): string | ReadableStream {
+  if (Symbol.iterator in records) return Array.from(records, (one) => `${JSON.stringify(recordJson(one))}\n`).join("");
+  const lines = mapped(records, (one) => Buffer.from(`${JSON.stringify(recordJson(one))}\n`));
+  return ReadableStream.from(lines);
+}
+
+async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of items) yield map(item);
+}

@@ -1,0 +1,85 @@
+// The composition root of the app that runs the HTTP functions over LevelDB: it takes the place of src/runtime.ts in a
+// build of its own, which is never deployed.
+//
+// Promise: the function files are the app's own, unchanged; only what keeps the data is another. A test reaches the
+// backend's faults through the socket it names in CONTRACT_SOCKET.
+
+import { zstdCompressor } from "../../../src/codec/zstd.ts";
+import { silentTelemetry } from "../../../src/core/telemetry.ts";
+import type { StoreId } from "../../../src/core/ids.ts";
+import { createLeases } from "../../../src/lease/leases.ts";
+import { createAddressPolicy } from "../../../src/notify/addresses.ts";
+import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
+import { openAccess } from "../../../src/server/access.ts";
+import type { HttpParts } from "../../../src/server/functions-http.ts";
+import { createLogger } from "../../../src/server/log-lines.ts";
+import { Budget } from "../../../src/server/overload.ts";
+import { SpaceWatches } from "../../../src/server/space-watch.ts";
+import { guardStreams } from "../../../src/server/stream-guard.ts";
+import type { StoreFactory } from "../../../src/store/store.ts";
+import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { systemClock as clock, systemRandom as random } from "../../system.ts";
+import { openLevelBackend } from "../level-backend.ts";
+import { instanceOf, plainId } from "./instances.ts";
+import { serveFaults } from "./remote-faults.ts";
+
+const { CONTRACT_FOLDER: folder, CONTRACT_SOCKET: socket } = process.env;
+if (folder === undefined || socket === undefined) throw new Error("CONTRACT_FOLDER and CONTRACT_SOCKET must be set.");
+
+const backend = await openLevelBackend({ compressor: zstdCompressor, folder });
+await serveFaults(backend.faults, socket);
+
+const stores: StoreFactory = {
+  open: (id: StoreId) => backend.store(instanceOf(id), plainId(id)),
+  close: () => Promise.resolve(),
+};
+// What is kept beside the events has no LevelDB side; no claim of the suite is about it.
+const account = new SimulatedAccount({ clock });
+const table = (store: StoreId) => account.table(`s${store.replaceAll("-", "")}`);
+const log = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
+const guard = guardStreams(clock, 30_000);
+const parts: HttpParts = {
+  guard,
+  services: {
+    stores,
+    leases: (store) => createLeases({ table: table(store), clock, random }),
+    subscriptions: createSubscriptions({
+      table,
+      policy: {
+        addresses: createAddressPolicy({ loopback: false, networks: [] }),
+        queuePrefix: "sub-",
+        reservedQueues: [],
+      },
+      clock,
+      random,
+      newSecret: () => random.uuid(),
+    }),
+    access: openAccess,
+    watches: new SpaceWatches(clock, random, log),
+    bodies: new Budget("request bodies", 256 * 1024 * 1024),
+    streams: new Budget("streams", 1_000),
+    clock,
+    random,
+    log,
+    telemetry: silentTelemetry,
+    options: { streamMs: 180_000, heartbeatMs: 15_000 },
+    probe: () => Promise.resolve(),
+  },
+};
+
+export const httpParts = (): HttpParts => parts;
+export const authLevel = "anonymous";
+/** No notifications, so no queue to listen to. */
+export const settings = { monitorSchedule: "0 0 0 1 1 *", notificationsQueue: undefined };
+
+/** There is never anything left behind. */
+export function monitor(): Promise<void> {
+  return Promise.resolve();
+}
+
+/** There is never a message. */
+export function dispatch(): Promise<void> {
+  return Promise.resolve();
+}
+
+export const flushTelemetry = (): Promise<void> => Promise.resolve();

@@ -1,0 +1,7 @@
+// The contract, on LevelDB in process.
+
+import { zstdCompressor } from "../../src/codec/zstd.ts";
+import { openLevelBackend } from "./level-backend.ts";
+import { storeContract } from "./store-contract.ts";
+
+storeContract("LevelDB", () => openLevelBackend({ compressor: zstdCompressor }));
