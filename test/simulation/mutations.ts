@@ -1,0 +1,18 @@
+// All deliberate mistakes.
+
+import { committing } from "./mutations/committing.ts";
+import { answering, knowing } from "./mutations/deciding.ts";
+import { applying, settling } from "./mutations/finishing.ts";
+import type { Mutation } from "./mutations/mutation.ts";
+import { reading } from "./mutations/reading.ts";
+import { recovering } from "./mutations/recovering.ts";
+
+export const mutations: readonly Mutation[] = [
+  ...committing,
+  ...knowing,
+  ...answering,
+  ...applying,
+  ...settling,
+  ...recovering,
+  ...reading,
+];

@@ -1,0 +1,162 @@
+// Mistakes in knowing the log, and in answering what it says.
+
+import type { Mutation } from "./mutation.ts";
+import { azure, mutation } from "./mutation.ts";
+
+export const knowing: readonly Mutation[] = [
+  mutation(
+    "segment-read-before-log",
+    50,
+    "segment head read before the log head",
+    azure(
+      "appender",
+      "if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();",
+      `loader.load(queue.waiting);
+    if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();`,
+    ),
+    azure("log-state", "this.#views.clear();", "if (this.#version !== undefined) this.#views.clear();"),
+  ),
+  mutation(
+    "pending-not-overlaid",
+    50,
+    "no overlay of pending",
+    azure("log-state", "new SegmentView(pending)", "new SegmentView([])"),
+  ),
+  mutation(
+    "prefetch-not-overlaid",
+    500,
+    "no overlay of the records since a prefetch began",
+    azure(
+      "segment-view",
+      `this.#note(place);
+    if (this.#state === undefined) return true;`,
+      `if (this.#state === undefined) return true;
+    this.#note(place);`,
+    ),
+  ),
+  mutation(
+    "refresh-without-count",
+    300,
+    "refresh without the check of n: records read before the head, or a page cut short",
+    azure("log", "if (between.length === missing)", "if (between.length <= missing)"),
+  ),
+  mutation(
+    "cache-dropped-early",
+    300,
+    "cache dropped before the version moves",
+    azure(
+      "appender",
+      "serviceClock.learn(to.serviceTime);\n    const pending",
+      "serviceClock.learn(to.serviceTime);\n    state.dropViews();\n    const pending",
+    ),
+    azure("log-state", "this.#views.clear();", ""),
+    azure(
+      "log-state",
+      "  sent(attempt: Attempt): void {",
+      `  dropViews(): void {
+    this.#views.clear();
+  }
+
+  sent(attempt: Attempt): void {`,
+    ),
+  ),
+  mutation(
+    "cache-kept-over-a-gap",
+    50,
+    "views kept when the version moves a way that is not known",
+    azure("log-state", "this.#views.clear();", ""),
+  ),
+  mutation(
+    "pending-forgotten-at-start",
+    50,
+    "what a head lists as pending not read by who starts from it",
+    azure("log-state", "of pending) {", "of [] as typeof pending) {"),
+  ),
+];
+
+export const answering: readonly Mutation[] = [
+  mutation(
+    "refused-on-cache",
+    50,
+    "refuse on cached knowledge",
+    azure(
+      "appender",
+      "const now = await this.#parts.reader.readHead();",
+      "const now = await Promise.resolve(version);",
+    ),
+  ),
+  mutation(
+    "refused-on-group-mates",
+    50,
+    "refuse on group-mates that are not committed",
+    azure("appender", "state.sent(attempt);", "this.#answerConflicts(verdicts);\n    state.sent(attempt);"),
+  ),
+  mutation(
+    "proof-before-loads",
+    300,
+    "refuse on a proof older than the loads",
+    azure(
+      "appender",
+      "registration.registered(state.version).catch(() => undefined);",
+      `registration.registered(state.version).catch(() => undefined);
+    Object.assign(this, { proof: await this.#parts.reader.readHead() });`,
+    ),
+    azure(
+      "appender",
+      "const now = await this.#parts.reader.readHead();",
+      "const now = (this as unknown as { proof: LogVersion }).proof;",
+    ),
+  ),
+  mutation(
+    "duplicate-of-group-mate",
+    50,
+    "duplicate answered from tentative state",
+    azure(
+      "appender",
+      "this.#answerRepeats(verdicts, false);",
+      "this.#answerRepeats(verdicts, false);\n    this.#answerRepeats(verdicts, true);",
+    ),
+  ),
+  mutation(
+    "duplicate-before-apply",
+    50,
+    "duplicate answered before its apply",
+    azure("space-writer", `if (ack === "applied") {`, `if (ack === "applied" && !produced.duplicate) {`),
+  ),
+  mutation(
+    "duplicate-ahead-of-log",
+    500,
+    "duplicate answered on a segment that was read ahead of the log: without its inventory, or as a mismatch",
+    azure("plan", "place.timestamp > this.#input.logTimestamp", "place.timestamp < 0"),
+  ),
+  mutation(
+    "duplicate-by-id-alone",
+    50,
+    "duplicates by id without content",
+    azure(
+      "plan",
+      "place.digest === part.digest &&\n    place.lastSequence - place.firstSequence + 1 === part.records.length &&",
+      "",
+    ),
+  ),
+  mutation(
+    "applied-without-inventory",
+    50,
+    "acknowledged as applied before the inventory has its row",
+    azure(
+      "applier",
+      "await Promise.all([this.#reach(lane, sequence), ...listed]);",
+      "Promise.all(listed).catch(() => undefined);\n    await this.#reach(lane, sequence);",
+    ),
+  ),
+  mutation(
+    "space-listed-by-its-first-writer",
+    300,
+    "acknowledged as applied while the space's own row is somebody else's to write",
+    azure(
+      "applier",
+      "this.#inventory.listSpace(opening)",
+      "needed.some(({ record }) => record === opening) ? this.#inventory.listSpace(opening) : Promise.resolve()",
+    ),
+  ),
+];

@@ -1,0 +1,90 @@
+// Mistakes in applying what is committed, in telling of it, and in writing off what is done.
+
+import type { Mutation } from "./mutation.ts";
+import { azure, mutation } from "./mutation.ts";
+
+export const applying: readonly Mutation[] = [
+  mutation(
+    "no-help",
+    300,
+    "no help for earlier pending",
+    azure(
+      "lane",
+      "if (item.transaction.firstSequence !== next ||",
+      "if (item.record.content === undefined) break;\n      if (item.transaction.firstSequence !== next ||",
+    ),
+  ),
+  mutation(
+    "finished-only-by-who-waits",
+    600,
+    "a record is done only when the one who waits for its segment says so",
+    azure("applier", "for (const record of lane.reached(head)) this.#finish(record);", "lane.reached(head);"),
+  ),
+  mutation(
+    "apply-unconditional",
+    50,
+    "apply without condition",
+    azure(
+      "applier",
+      `etag === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch: etag },`,
+      `{ kind: "upsert", row, properties },`,
+    ),
+    azure("applier", `{ kind: "insert", row: blockRow(`, `{ kind: "upsert", row: blockRow(`),
+  ),
+  mutation(
+    "inventory-by-the-creator",
+    50,
+    "inventory only by the head's creator",
+    azure(
+      "lane",
+      "this.listed = transaction.number !== 1;",
+      "this.listed = transaction.number !== 1 || record.content === undefined;",
+    ),
+  ),
+];
+
+export const settling: readonly Mutation[] = [
+  mutation(
+    "settled-before-apply",
+    50,
+    "settle before apply",
+    azure(
+      "appender",
+      "for (const { summary } of records) turns.seen(summary.node);",
+      "for (const { summary } of records) this.#parts.done.applied.add(summary.timestamp);",
+    ),
+  ),
+  mutation(
+    "settled-from-own-list",
+    50,
+    "settle from an own view of the list",
+    azure(
+      "appender",
+      "const head = nextHead(version.head, attempt, settling, this.#parts.notifies);",
+      `const full = nextHead(version.head, attempt, settling, this.#parts.notifies);
+    const own = new Set([...applier.pendingRecords].flatMap(({ content, summary }) => (content ? [summary.timestamp] : [])));
+    const exceptions = full.unapplied.exceptions.filter((one) => one === timestamp || own.has(one));
+    const head = { ...full, unapplied: { ...full.unapplied, exceptions } };`,
+    ),
+  ),
+  mutation(
+    "settled-unconditionally",
+    50,
+    "settle without condition",
+    azure(
+      "appender",
+      "properties: encodeLogHead(head), ifMatch: version.etag }",
+      `properties: encodeLogHead(head), ifMatch: "*" }`,
+    ),
+  ),
+  mutation(
+    "told-without-the-queue",
+    50,
+    "a status message that failed is taken as sent",
+    azure(
+      "space-writer",
+      "notifier.notify({ store, space, statuses })",
+      "notifier.notify({ store, space, statuses }).catch(() => undefined)",
+    ),
+  ),
+];

@@ -1,0 +1,33 @@
+// A deliberate mistake: a change of the source text that the simulation must catch, so that its silence means something.
+//
+// Promise: nothing of this is in the product; the changes are made while a file is loaded (`../mutant-loader.ts`), and one that
+// no longer fits the source is an error.
+
+export interface Patch {
+  /** From the project's root. */
+  readonly file: string;
+  /** Is in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Mutation {
+  readonly name: string;
+  /** The mistake, as one would say it. */
+  readonly mistake: string;
+  /** It is caught by one of the seeds from 1 to this one. */
+  readonly seeds: number;
+  readonly patches: readonly Patch[];
+}
+
+export const azure = (file: string, find: string, replace: string): Patch => ({
+  file: `src/store/azure/${file}.ts`,
+  find,
+  replace,
+});
+export const mutation = (name: string, seeds: number, mistake: string, ...patches: Patch[]): Mutation => ({
+  name,
+  mistake,
+  seeds,
+  patches,
+});

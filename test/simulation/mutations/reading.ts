@@ -1,0 +1,43 @@
+// Mistakes in reading, and in the order that readers see.
+
+import type { Mutation } from "./mutation.ts";
+import { azure, mutation } from "./mutation.ts";
+
+export const reading: readonly Mutation[] = [
+  mutation(
+    "short-page-is-the-end",
+    300,
+    "short page taken as the end",
+    azure(
+      "pages",
+      "top = Math.min(left, nextPageRows(page.rows, top));",
+      "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top));",
+    ),
+  ),
+  mutation("cursor-from-the-clock", 50, "cursor from the clock: a reader that goes on from now", {
+    file: "test/simulation/readers.ts",
+    find: "this.#cursor = encodeCursor(entry);",
+    replace:
+      "this.#cursor = encodeCursor({ ...entry, timestamp: Math.max(entry.timestamp, this.#world.serviceClock.now()) });",
+  }),
+  mutation(
+    "utf16-order-written",
+    50,
+    "UTF-16 order within a record",
+    azure(
+      "commit",
+      "compareUtf8(a.summary.segment, b.summary.segment)",
+      "(a.summary.segment < b.summary.segment ? -1 : Number(a.summary.segment > b.summary.segment))",
+    ),
+  ),
+  mutation(
+    "utf16-order-read",
+    50,
+    "UTF-16 order of a cursor",
+    azure(
+      "read",
+      "const order = compareUtf8(entry.segment, place.segment);",
+      "const order = entry.segment < place.segment ? -1 : Number(entry.segment > place.segment);",
+    ),
+  ),
+];

@@ -1,0 +1,161 @@
+// What is true of a store, as the service's own rows tell it write by write: the logs, and how far everything that is derived
+// from them has come. The judge of every answer and every read.
+
+import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
+import type { Operation } from "./operations.ts";
+
+/** An entry of a log. */
+export interface LogEntry {
+  readonly segment: SegmentName;
+  readonly sequence: number;
+  readonly timestamp: number;
+  readonly id: TransactionId;
+  readonly node: string;
+  readonly number: number;
+  /** Of the payload: where it comes from. */
+  readonly text: string;
+}
+
+export interface LogTransaction {
+  readonly operation: Operation;
+  readonly partIndex: number;
+  readonly chunk: number;
+  readonly segment: SegmentName;
+  readonly id: TransactionId;
+  readonly number: number;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly timestamp: number;
+  readonly keyed: boolean;
+  /** Somebody was told that it was committed for the first time. */
+  claimed: boolean;
+}
+
+export interface LogRecord {
+  readonly timestamp: number;
+  readonly recordId: string;
+  readonly node: string;
+  readonly position: number;
+  readonly transactions: readonly LogTransaction[];
+  pendingApply: boolean;
+  pendingNotify: boolean;
+}
+
+export class SegmentTruth {
+  readonly name: SegmentName;
+  /** By sequence, from 1. */
+  readonly entries: LogEntry[] = [];
+  readonly transactions: LogTransaction[] = [];
+  readonly byId = new Map<TransactionId, LogTransaction>();
+  /** The last sequence that the stored segment has. */
+  applied = 0;
+  /** It has its row in the inventory. */
+  listed = false;
+  /** A produce to it was acknowledged as applied: its name must be found. */
+  acknowledged = false;
+  /** Last sequences of transactions that a status message was sent for. */
+  readonly notified = new Set<number>();
+
+  constructor(name: SegmentName) {
+    this.name = name;
+  }
+
+  get length(): number {
+    return this.entries.length;
+  }
+
+  holderOf(sequence: number): LogTransaction | undefined {
+    return this.transactions.findLast(
+      ({ firstSequence, lastSequence }) => firstSequence <= sequence && sequence <= lastSequence,
+    );
+  }
+}
+
+export class SpaceTruth {
+  readonly name: SpaceName;
+  readonly records: LogRecord[] = [];
+  /** All entries in the order that every reader must see. */
+  readonly order: LogEntry[] = [];
+  readonly segments = new Map<SegmentName, SegmentTruth>();
+  readonly #pending = new Set<LogRecord>();
+  /** The monitor's row. */
+  open = false;
+  /** The greatest token of each lease that has committed. */
+  readonly fences = new Map<string, number>();
+  listed = false;
+  acknowledged = false;
+
+  constructor(name: SpaceName) {
+    this.name = name;
+  }
+
+  segment(name: SegmentName): SegmentTruth {
+    const known = this.segments.get(name);
+    if (known !== undefined) return known;
+    const segment = new SegmentTruth(name);
+    this.segments.set(name, segment);
+    return segment;
+  }
+
+  /** Records that the log's head lists as pending, for whatever. */
+  get pending(): ReadonlySet<LogRecord> {
+    return this.#pending;
+  }
+
+  setPending(record: LogRecord, apply: boolean, notify: boolean): void {
+    record.pendingApply = apply;
+    record.pendingNotify = notify;
+    if (apply || notify) this.#pending.add(record);
+    else this.#pending.delete(record);
+  }
+
+  lengths(): ReadonlyMap<SegmentName, number> {
+    return new Map([...this.segments].map(([name, segment]) => [name, segment.length]));
+  }
+
+  /** What of a record is not where it belongs yet; undefined when all is. */
+  missingOf(record: LogRecord): string | undefined {
+    for (const { segment, lastSequence, number } of record.transactions) {
+      const { applied, listed } = this.segment(segment);
+      if (applied < lastSequence) return `segment ${segment} is at ${applied}, the record goes to ${lastSequence}`;
+      if (number === 1 && !listed) return `segment ${segment} is not in the inventory`;
+    }
+    if (record.position === 1 && !this.listed) return "the space is not in the inventory";
+    return undefined;
+  }
+
+  unnotifiedOf(record: LogRecord): string | undefined {
+    const last = new Map(record.transactions.map(({ segment, lastSequence }) => [segment, lastSequence]));
+    for (const [segment, lastSequence] of last) {
+      if (!this.segment(segment).notified.has(lastSequence))
+        return `no status of ${segment} at ${lastSequence} was sent`;
+    }
+    return undefined;
+  }
+}
+
+/** The first thing that was wrong; a run ends with it. */
+export class Verdict {
+  wrong: string | undefined;
+
+  report(invariant: string, what: string): void {
+    this.wrong ??= `${invariant}: ${what}`;
+  }
+
+  /** Reports unless it holds. */
+  check(holds: boolean, invariant: string, what: () => string): boolean {
+    if (!holds) this.report(invariant, what());
+    return holds;
+  }
+}
+
+/** Which operations there are. */
+export class Register {
+  readonly operations: Operation[] = [];
+  /** Which instance a node id is. */
+  readonly nodes = new Map<string, string>();
+
+  operation(number: number): Operation | undefined {
+    return this.operations[number - 1];
+  }
+}

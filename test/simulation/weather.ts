@@ -1,0 +1,201 @@
+// What a seed does to requests: the fate of each, by kinds of fault and by what the request is for.
+
+import type { Failure, Fate } from "../../src/table/fate.ts";
+import { fates } from "../../src/table/fate.ts";
+import type { SimulatedRequest } from "../../src/table/simulated-table.ts";
+import { openLogsPartition } from "../../src/store/azure/keys.ts";
+import type { Chance } from "./chance.ts";
+
+export const faultKinds = [
+  "slow",
+  "failed",
+  "throttled",
+  "denied",
+  "lost",
+  "timed out, no effect",
+  "timed out after the effect",
+  "landed around the time-out",
+  "landed long after",
+  "repeated",
+  "repeated and lost",
+  "short page",
+  "crash",
+  "outage",
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What requests are for. */
+const purposes = ["commit", "head", "apply", "registry", "inventory", "read", "notify"] as const;
+export type Purpose = (typeof purposes)[number];
+
+export interface WeatherOptions {
+  readonly chance: Chance;
+  /** Which partitions are logs and which are inventory. */
+  readonly isLog: (partition: string) => boolean;
+  readonly isInventory: (partition: string) => boolean;
+  readonly crash: (client: string) => boolean;
+  readonly note: (who: string, what: () => string) => void;
+}
+
+export class Weather {
+  readonly counts = new Map<FaultKind, number>();
+  /** The service gives no answer to anything for partitions (or clients) in here. */
+  readonly outages = new Set<string>();
+  readonly #options: WeatherOptions;
+  readonly #chance: Chance;
+  readonly #rates: Readonly<Record<Purpose, number>>;
+  readonly #weights: Readonly<Record<Exclude<FaultKind, "outage">, number>>;
+  readonly #timeoutMs: number;
+  readonly #requestMs: number;
+  #calm = false;
+
+  constructor(options: WeatherOptions) {
+    const { chance } = options;
+    this.#options = options;
+    this.#chance = chance;
+    const base = chance.pick([0.01, 0.05, 0.12, 0.25]);
+    const storm = chance.pick(purposes);
+    const rates = Object.fromEntries(purposes.map((purpose) => [purpose, base]));
+    rates[storm] = Math.min(0.5, base * chance.pick([1, 2, 4]));
+    this.#rates = rates as Record<Purpose, number>;
+    const some = (weight: number): number => (chance.happens(0.7) ? weight * chance.fraction() : 0);
+    this.#weights = {
+      slow: 2,
+      failed: some(3),
+      throttled: some(2),
+      denied: some(0.2),
+      lost: some(3),
+      "timed out, no effect": some(2),
+      "timed out after the effect": some(3),
+      "landed around the time-out": some(3),
+      "landed long after": some(3),
+      repeated: some(2),
+      "repeated and lost": some(2),
+      "short page": some(4),
+      crash: some(0.5),
+    };
+    this.#timeoutMs = chance.between(60, 400);
+    this.#requestMs = chance.pick([1, 4, 15]);
+  }
+
+  /** From now on requests are slow at worst. */
+  calm(): void {
+    this.#calm = true;
+    this.outages.clear();
+  }
+
+  fateOf(request: SimulatedRequest): Fate {
+    const purpose = this.#purposeOf(request);
+    const where = request.kind === "create" ? "" : request.partition;
+    if (this.outages.has(where) || this.outages.has(request.client)) return this.#outage();
+    return this.#fate(
+      purpose,
+      request.client,
+      request.kind === "submit" || request.kind === "create",
+      request.kind === "query",
+    );
+  }
+
+  fateOfMessage(client: string): Fate {
+    if (this.outages.has("queue") || this.outages.has(client)) return this.#outage();
+    return this.#fate("notify", client, true, false);
+  }
+
+  #outage(): Fate {
+    this.#count("outage");
+    return fates.failed({ kind: "unavailable" }, this.#quick());
+  }
+
+  #fate(purpose: Purpose, client: string, isWrite: boolean, isQuery: boolean): Fate {
+    if (this.#calm || !this.#chance.happens(this.#rates[purpose])) return fates.answered(this.#quick(), this.#quick());
+    const kind = this.#chance.weighted(this.#weights);
+    const fate = this.#fateFor(kind, client, isWrite, isQuery);
+    if (fate === undefined) return fates.answered(this.#quick(), this.#quick());
+    this.#count(kind);
+    this.#options.note(client, () => `  fault: ${purpose} ${kind} (${describeFate(fate)})`);
+    return fate;
+  }
+
+  #fateFor(kind: Exclude<FaultKind, "outage">, client: string, isWrite: boolean, isQuery: boolean): Fate | undefined {
+    const chance = this.#chance;
+    const timeout = this.#timeoutMs;
+    const unavailable: Failure = { kind: "unavailable" };
+    switch (kind) {
+      case "slow":
+        return fates.answered(chance.between(1, timeout / 2), chance.between(1, timeout / 2));
+      case "failed":
+        return fates.failed(unavailable, chance.between(1, 50));
+      case "throttled":
+        return fates.throttled(this.#quick(), chance.happens(0.5) ? chance.integer(10, 300) : undefined);
+      case "denied":
+        return fates.failed({ kind: "denied" }, this.#quick());
+      case "short page":
+        return isQuery ? fates.cut(chance.pick([0, 0, 1, 1, 2, 3]), this.#quick(), this.#quick()) : undefined;
+      case "crash":
+        return this.#options.crash(client)
+          ? fates.dropped(chance.happens(0.6) ? chance.between(0, timeout) : undefined)
+          : undefined;
+      case "timed out, no effect":
+        return fates.timedOut(timeout);
+      default:
+        return isWrite ? this.#uncertain(kind) : fates.failed(unavailable, chance.between(1, timeout));
+    }
+  }
+
+  /** Of writes, where the caller does not hear what happened. */
+  #uncertain(kind: FaultKind): Fate | undefined {
+    const chance = this.#chance;
+    const timeout = this.#timeoutMs;
+    const first = this.#quick();
+    switch (kind) {
+      case "lost":
+        return fates.lost(first, first + this.#quick());
+      case "timed out after the effect":
+        return fates.timedOut(timeout, chance.between(0, timeout));
+      case "landed around the time-out":
+        return fates.timedOut(timeout, Math.max(0, timeout + chance.between(-3, 12)));
+      case "landed long after":
+        return fates.timedOut(
+          timeout,
+          timeout + chance.pick([20, 100, 400, 2_000, 8_000, 30_000]) * chance.between(0.2, 1),
+        );
+      case "repeated":
+        return fates.repeated(first, first + this.#quick() * chance.pick([0.1, 1, 8]), this.#quick());
+      case "repeated and lost": {
+        const second = first + chance.pick([1, 30, 300, 3_000]) * chance.fraction();
+        const heard = first + this.#quick() * chance.pick([1, 5]);
+        return {
+          arrivesAtMs: [first, second],
+          hears: { kind: "failure", atMs: heard, failure: { kind: "unavailable" } },
+        };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #purposeOf(request: SimulatedRequest): Purpose {
+    if (request.kind === "create") return "registry";
+    if (request.partition === openLogsPartition) return "registry";
+    if (this.#options.isInventory(request.partition)) return "inventory";
+    if (request.kind !== "submit") return this.#options.isLog(request.partition) ? "head" : "read";
+    return this.#options.isLog(request.partition) ? "commit" : "apply";
+  }
+
+  #quick(): number {
+    return this.#requestMs * (0.2 + this.#chance.fraction());
+  }
+
+  #count(kind: FaultKind): void {
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
+  }
+}
+
+function describeFate({ arrivesAtMs, hears }: Fate): string {
+  const arrives =
+    arrivesAtMs.length === 0
+      ? "never arrives"
+      : `arrives after ${arrivesAtMs.map((ms) => ms.toFixed(1)).join(" and ")}`;
+  if (hears.kind === "failure") return `${arrives}, hears ${hears.failure.kind} after ${hears.atMs.toFixed(1)}`;
+  return hears.kind === "nothing" ? `${arrives}, hears nothing` : arrives;
+}
