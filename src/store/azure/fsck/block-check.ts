@@ -1,0 +1,147 @@
+// Checks a segment's blocks: each against the log, and all of them for gaps and overlaps.
+
+import type { SegmentName } from "../../../core/ids.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Row } from "../../../table/port.ts";
+import { checkFormat, number } from "../log-rows.ts";
+import { tombstoneOf } from "../segment-rows.ts";
+import type { FindingKind } from "./finding.ts";
+import { rangeText } from "./finding.ts";
+import type { LoggedTransaction } from "./log-walk.ts";
+import { isBatchOf, isCorrupt } from "./log-walk.ts";
+
+/** One segment's transactions as the log has them, up to some moment. */
+export class SegmentLog {
+  readonly segment: SegmentName;
+  readonly transactions: readonly LoggedTransaction[];
+  readonly lastSequence: number;
+  /** What must have been applied, whoever is under way. */
+  readonly settledLast: number;
+  /** What somebody has seen applied. */
+  readonly confirmedLast: number;
+  readonly #byFirst: ReadonlyMap<number, LoggedTransaction>;
+
+  constructor(segment: SegmentName, transactions: readonly LoggedTransaction[]) {
+    this.segment = segment;
+    this.transactions = transactions;
+    this.lastSequence = transactions.at(-1)?.lastSequence ?? 0;
+    this.settledLast = transactions.findLast(({ pending }) => !pending)?.lastSequence ?? 0;
+    this.confirmedLast = transactions.findLast(({ confirmed }) => confirmed)?.lastSequence ?? 0;
+    this.#byFirst = new Map(transactions.map((transaction) => [transaction.firstSequence, transaction]));
+  }
+
+  at(firstSequence: number): LoggedTransaction | undefined {
+    return this.#byFirst.get(firstSequence);
+  }
+}
+
+export interface BlockPicture {
+  readonly row: string;
+  readonly etag: string;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** Exactly the log's transactions, as far as they are known, and none that another block has. */
+  readonly good: boolean;
+}
+
+export interface SeenBlock {
+  readonly row: string;
+  readonly etag: string;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  /** What is wrong with it in itself. */
+  readonly fault: Fault | undefined;
+  /** Its last transaction, when it can be read. */
+  readonly lastBatch: EntryBatch | undefined;
+}
+
+interface Fault {
+  readonly kind: "block_unreadable" | "block_differs" | "tombstone_needless";
+  readonly why: string;
+}
+
+export async function readBlock(
+  row: Row,
+  lastSequence: number,
+  log: SegmentLog,
+  compressor: Compressor,
+): Promise<SeenBlock> {
+  checkFormat(row, "a block");
+  const { row: key, etag } = row;
+  let seen: SeenBlock = {
+    row: key,
+    etag,
+    firstSequence: lastSequence,
+    lastSequence,
+    fault: undefined,
+    lastBatch: undefined,
+  };
+  try {
+    seen = { ...seen, firstSequence: number(row, "f") };
+    const lost = tombstoneOf(row);
+    if (lost !== undefined) return { ...seen, fault: faultOfTombstone(seen, lost, log) };
+    const batches = await decodeBlock(joinData(row.properties), compressor);
+    return { ...seen, fault: faultOfBlock(seen, batches, log), lastBatch: batches.at(-1) };
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    return { ...seen, fault: { kind: "block_unreadable", why: error.message } };
+  }
+}
+
+/** By last sequence. `reach`: the last sequence that a block may have; `end`: up to where there must be blocks. */
+export function judgeBlocks(
+  blocks: readonly SeenBlock[],
+  reach: number,
+  end: number,
+  add: (kind: FindingKind, message: string) => void,
+): BlockPicture[] {
+  const missing = (first: number, last: number): void =>
+    add("block_missing", first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`);
+  let next = 1;
+  const judged = blocks.map(({ row, etag, firstSequence, lastSequence, fault }): BlockPicture => {
+    const range = rangeText(firstSequence, lastSequence);
+    const overlaps = firstSequence < next;
+    const isBeyond = lastSequence > reach;
+    if (isBeyond) add("block_extra", `the block ${range} is beyond the segment's head (${reach})`);
+    else if (overlaps) add("block_extra", `the block ${range} has entries that the block before it has, too`);
+    else {
+      if (firstSequence > next) missing(next, firstSequence - 1);
+      if (fault !== undefined) add(fault.kind, `the block ${range}: ${fault.why}`);
+      next = lastSequence + 1;
+    }
+    return { row, etag, firstSequence, lastSequence, good: fault === undefined && !overlaps && !isBeyond };
+  });
+  if (next <= end) missing(next, end);
+  return judged;
+}
+
+function faultOfBlock(seen: SeenBlock, batches: readonly EntryBatch[], log: SegmentLog): Fault | undefined {
+  const differs = (why: string): Fault => ({ kind: "block_differs", why });
+  let next = seen.firstSequence;
+  for (const batch of batches) {
+    const { firstSequence, lastSequence, trx } = batch;
+    if (firstSequence !== next) return differs(`it goes from ${next - 1} to ${firstSequence}`);
+    next = lastSequence + 1;
+    if (firstSequence > log.lastSequence) continue;
+    const logged = log.at(firstSequence);
+    if (logged === undefined || !isBatchOf(logged, log.segment, batch)) {
+      return differs(`its entries ${rangeText(firstSequence, lastSequence)} (transaction ${trx.id}) are not the log's`);
+    }
+  }
+  return next === seen.lastSequence + 1 ? undefined : differs(`it ends at ${next - 1}`);
+}
+
+function faultOfTombstone(seen: SeenBlock, lost: number, log: SegmentLog): Fault | undefined {
+  if (seen.firstSequence > log.lastSequence) return undefined;
+  const logged = log.at(seen.firstSequence);
+  if (logged?.lastSequence !== seen.lastSequence || logged.timestamp !== lost) {
+    return {
+      kind: "block_differs",
+      why: `it gives up the entries of the record at ${lost}, and the log has others there`,
+    };
+  }
+  if (!logged.readable) return undefined;
+  return { kind: "tombstone_needless", why: `it gives up the entries of the record at ${lost}, which has them` };
+}

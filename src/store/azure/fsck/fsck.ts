@@ -1,0 +1,121 @@
+// Checks a whole store, and repairs it from its logs.
+//
+// Promise: a check only reads. A repair never touches a log record, writes only under the ETags of what it has read, and is
+// judged by a further check: what that still finds is what remains.
+
+import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import type { TableAccount } from "../../../table/port.ts";
+import type { PartitionScan } from "../../../table/port.ts";
+import {
+  contentOfPartition,
+  openLogOfRow,
+  openLogRange,
+  registryTableName,
+  spaceOfRow,
+  spacesPartition,
+  storeTableName,
+} from "../keys.ts";
+import type { AzureStoreSettings } from "../options.ts";
+import { resolveOptions } from "../options.ts";
+import { rows } from "../pages.ts";
+import type { Finding } from "./finding.ts";
+import { Findings } from "./finding.ts";
+import { repairSpace } from "./repair.ts";
+import { checkSpace, readNames } from "./space-check.ts";
+import type { SpaceCheckDeps } from "./space-check.ts";
+
+export interface FsckDeps {
+  readonly account: TableAccount;
+  readonly scan: PartitionScan;
+  readonly compressor: Compressor;
+  readonly store: StoreId;
+  readonly options?: AzureStoreSettings;
+}
+
+/** `offline`: nothing else runs on this store, so that what writers may rely on can be rebuilt, too. */
+export type RepairMode = "none" | "live" | "offline";
+
+export interface FsckReport {
+  readonly store: StoreId;
+  readonly spaces: number;
+  readonly segments: number;
+  readonly records: number;
+  readonly entries: number;
+  /** Records that are on their way: to their segments, and to who is told of them. */
+  readonly unapplied: number;
+  readonly unnotified: number;
+  readonly oldestPendingMs: number;
+  /** What is wrong; after a repair, what still is. */
+  readonly findings: readonly Finding[];
+  /** What was wrong before the repair. */
+  readonly repaired: readonly Finding[];
+}
+
+/** How old a pending record is before something must be wrong with the monitor, in grace times. */
+const overdueGraces = 20;
+
+/** Throws `storage_unavailable` and the like when the store cannot be read. */
+export async function fsck(deps: FsckDeps, repair: RepairMode): Promise<FsckReport> {
+  const { account, compressor, scan, store } = deps;
+  const options = resolveOptions(deps.options);
+  const name = storeTableName(options.tablePrefix, store);
+  const check: SpaceCheckDeps = {
+    source: { table: account.table(name), compressor },
+    registry: account.table(registryTableName(options.tablePrefix)),
+    store,
+  };
+  const findings = new Findings();
+  const spaces = await findSpaces(check, scan(name), findings);
+  const report = { spaces: 0, segments: 0, records: 0, entries: 0, unapplied: 0, unnotified: 0, oldestPendingMs: 0 };
+  const before = [...findings.list];
+  for (const [space, seen] of spaces) {
+    const overdueMs = Math.max(60_000, overdueGraces * options.walGraceMs);
+    const checking = { overdueMs, seen };
+    let picture = await checkSpace(check, space, checking);
+    before.push(...picture.findings);
+    if (repair !== "none") {
+      await repairSpace(check, picture, { ...checking, ...options, isOffline: repair === "offline" });
+      picture = await checkSpace(check, space, checking);
+    }
+    const { log } = picture;
+    findings.list.push(...picture.findings);
+    if (log.records > 0) report.spaces += 1;
+    report.segments += picture.segments;
+    report.records += log.records;
+    report.entries += log.entries;
+    report.unapplied += log.unapplied;
+    report.unnotified += log.unnotified;
+    report.oldestPendingMs = Math.max(report.oldestPendingMs, log.oldestPendingMs);
+  }
+  const left = new Set(findings.list.map(keyOf));
+  const repaired = repair === "none" ? [] : before.filter((finding) => !left.has(keyOf(finding)));
+  return { store, ...report, findings: findings.list, repaired };
+}
+
+/** All spaces that anything speaks of (the inventory, the list of open logs, the keys of the rows), and segments with rows. */
+async function findSpaces(
+  { registry, source, store }: SpaceCheckDeps,
+  partitions: AsyncIterable<string>,
+  findings: Findings,
+): Promise<Map<SpaceName, SegmentName[]>> {
+  const spaces = new Map<SpaceName, SegmentName[]>();
+  const see = (space: SpaceName): SegmentName[] => {
+    const seen = spaces.get(space) ?? [];
+    spaces.set(space, seen);
+    return seen;
+  };
+  for (const space of (await readNames(source.table, spacesPartition, spaceOfRow, findings)).keys()) see(space);
+  for await (const row of rows(registry, openLogRange(store), { select: ["v"] })) see(openLogOfRow(row.row).space);
+  for await (const partition of partitions) {
+    const content = contentOfPartition(partition);
+    if (content === undefined || content.kind === "spaces") continue;
+    const seen = see(content.space);
+    if (content.kind === "segment") seen.push(content.segment);
+  }
+  return spaces;
+}
+
+function keyOf({ kind, message, segment, space }: Finding): string {
+  return JSON.stringify([kind, space, segment, message]);
+}

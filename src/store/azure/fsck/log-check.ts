@@ -1,0 +1,131 @@
+// Checks one space's log against itself, and tells what it holds: what segments, inventory and open logs are judged by.
+//
+// Promise: looks only at records up to the head that it read first. They never change, so what it says stays true beside live
+// writers; a record that the head lists as pending is not yet expected anywhere else.
+
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import type { Row } from "../../../table/port.ts";
+import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOfRow } from "../keys.ts";
+import type { LogHead } from "../log-rows.ts";
+import { decodeLogHead, emptyLog } from "../log-rows.ts";
+import { rows } from "../pages.ts";
+import type { Source } from "../read.ts";
+import { Findings } from "./finding.ts";
+import type { LoggedSegment } from "./log-walk.ts";
+import { isCorrupt, LogWalk } from "./log-walk.ts";
+
+export interface LogPicture {
+  readonly space: SpaceName;
+  /** Undefined: there is no head row, or one that cannot be read. */
+  readonly headEtag: string | undefined;
+  /** As stored; where that is missing or wrong, as the records say. */
+  readonly head: LogHead;
+  readonly records: number;
+  /** The first record has been applied, so the space must be listed. */
+  readonly begun: boolean;
+  readonly entries: number;
+  readonly unapplied: number;
+  readonly unnotified: number;
+  /** Of those to apply: that may still wait, and so are not expected anywhere. */
+  readonly waiting: number;
+  /** Age of the oldest pending record by the service's clock, milliseconds; 0 when nothing is pending. */
+  readonly oldestPendingMs: number;
+  readonly segments: ReadonlyMap<SegmentName, LoggedSegment>;
+  /** Every record is there and tells which segments it moves. */
+  readonly whole: boolean;
+  readonly findings: Findings;
+}
+
+export interface LogCheckOptions {
+  /** A record that is pending for longer than this is found. */
+  readonly overdueMs: number;
+  /** All records count, whatever the head says of them. */
+  readonly ignoreHead?: boolean;
+  /** A record that is pending for longer than this counts as applied: what it lacks is found. Absent: none does. */
+  readonly appliedAfterMs?: number;
+}
+
+export async function checkLog(source: Source, space: SpaceName, options: LogCheckOptions): Promise<LogPicture> {
+  const { table } = source;
+  const partition = logPartition(space);
+  const { row, serviceTime } = await table.get(partition, logHeadRow(space));
+  const findings = new Findings(space);
+  const readable = row === undefined ? undefined : headOf(row, findings);
+  const stored = options.ignoreHead === true ? undefined : readable;
+  const { appliedAfterMs = Infinity } = options;
+  const mayWait = (writtenAt: number): boolean => serviceTime - writtenAt < appliedAfterMs;
+  const walk = new LogWalk(source, space, stored ?? headOfAll, mayWait, findings);
+  let beyond = 0;
+  for await (const record of rows(table, recordRange(partition, 1, lastRecordTimestamp), {})) {
+    const timestamp = timestampOf(record, findings);
+    if (timestamp === undefined) continue;
+    if (stored !== undefined && timestamp > stored.timestamp) beyond = timestamp;
+    else await walk.take(record, timestamp);
+  }
+  if (stored !== undefined && beyond > 0) await checkBeyond(source, space, beyond, findings);
+  const whole = stored === undefined ? walk.endWithoutHead(row !== undefined) : walk.endAt(stored);
+  const ageMs = (writtenAt: number): number => (writtenAt === 0 ? 0 : Math.max(0, serviceTime - writtenAt));
+  const [unappliedMs, unnotifiedMs] = [ageMs(walk.oldestUnappliedAt), ageMs(walk.oldestUnnotifiedAt)];
+  if (unappliedMs > options.overdueMs) {
+    const why = "the monitor does not run, or fails";
+    findings.add("apply_overdue", `a record has waited to be applied for ${seconds(unappliedMs)} s: ${why}`);
+  }
+  if (unnotifiedMs > options.overdueMs) {
+    const why = "the monitor does not run, or the queue does not take it";
+    findings.add("notify_overdue", `a record has waited to be told of for ${seconds(unnotifiedMs)} s: ${why}`);
+  }
+  return {
+    space,
+    headEtag: row?.etag,
+    head: stored ?? { ...walk.head(), fences: readable?.fences ?? new Map() },
+    records: walk.records,
+    begun: walk.begun,
+    entries: walk.entries,
+    unapplied: walk.unapplied,
+    unnotified: walk.unnotified,
+    waiting: walk.waiting,
+    oldestPendingMs: Math.max(unappliedMs, unnotifiedMs),
+    segments: walk.segments,
+    whole,
+    findings,
+  };
+}
+
+/** Where there is no head, all records count and none is pending. */
+const headOfAll: LogHead = {
+  ...emptyLog,
+  unapplied: { watermark: lastRecordTimestamp, exceptions: [] },
+  unnotified: { watermark: lastRecordTimestamp, exceptions: [] },
+};
+
+function headOf(row: Row, findings: Findings): LogHead | undefined {
+  try {
+    return decodeLogHead(row);
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    findings.add("log_head_differs", `the log's head cannot be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+function timestampOf(row: Row, findings: Findings): number | undefined {
+  try {
+    return timestampOfRow(row.row);
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+    findings.add("row_unknown", `row ${row.row} of the log is none of a log`);
+    return undefined;
+  }
+}
+
+/** Records after the head are new commits, if the head has moved past them by now. */
+async function checkBeyond(source: Source, space: SpaceName, timestamp: number, findings: Findings): Promise<void> {
+  const { row } = await source.table.get(logPartition(space), logHeadRow(space));
+  const now = row === undefined ? 0 : decodeLogHead(row).timestamp;
+  if (now < timestamp)
+    findings.add("log_head_differs", `there is a record at ${timestamp}, after the log's head (${now})`);
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1_000);
+}

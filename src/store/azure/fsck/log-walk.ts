@@ -1,0 +1,284 @@
+// Goes through a log's records in order, checks each against those before it, and remembers what they say.
+
+import { StoreError } from "../../../core/errors.ts";
+import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import { contentDigest } from "../../../codec/digest.ts";
+import { compareUtf8 } from "../../../codec/lexkey.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Row } from "../../../table/port.ts";
+import type { LogHead, RecordSummary, TransactionSummary } from "../log-rows.ts";
+import { decodeRecordSummary, emptyLog } from "../log-rows.ts";
+import { exceptionsMax, isPending } from "../pending.ts";
+import type { Source } from "../read.ts";
+import type { TransactionPlace } from "../segment-rows.ts";
+import { placeOf } from "../segment-view.ts";
+import type { Findings } from "./finding.ts";
+import { rangeText } from "./finding.ts";
+
+/** A transaction as the log has it. */
+export interface LoggedTransaction extends TransactionPlace {
+  readonly node: NodeId;
+  /** Which of its record's transactions it is. */
+  readonly index: number;
+  readonly keyed: boolean;
+  /** Listed as not applied yet, and may be: its segment may or may not have it. */
+  readonly pending: boolean;
+  /** Not listed as pending: somebody has seen it applied. */
+  readonly confirmed: boolean;
+  /** Its entries can be read from the log. */
+  readonly readable: boolean;
+}
+
+export interface LoggedSegment {
+  /** By sequence. */
+  readonly transactions: LoggedTransaction[];
+  /** False when the log itself has a gap or a fork here: then it is no measure for the segment. */
+  whole: boolean;
+}
+
+type PendingLists = Pick<LogHead, "unapplied" | "unnotified">;
+/** Whether a record that was written then may still be pending. */
+type MayWait = (writtenAt: number) => boolean;
+
+export class LogWalk {
+  readonly segments = new Map<SegmentName, LoggedSegment>();
+  records = 0;
+  entries = 0;
+  /** The first record is not pending. */
+  begun = false;
+  unapplied = 0;
+  unnotified = 0;
+  /** Records that are pending and may be. */
+  waiting = 0;
+  /** When the oldest of them were written; 0: there is none. */
+  oldestUnappliedAt = 0;
+  oldestUnnotifiedAt = 0;
+  readonly #source: Source;
+  readonly #space: SpaceName;
+  readonly #pending: PendingLists;
+  readonly #mayWait: MayWait;
+  readonly #findings: Findings;
+  #whole = true;
+  #position = 0;
+  /** The last records' timestamps. */
+  #latest: number[] = [];
+  #timestamp = 0;
+  #recordId = "";
+  /** Exceptions of the head's two lists that are records. */
+  readonly #listed = { unapplied: 0, unnotified: 0 };
+
+  constructor(source: Source, space: SpaceName, pending: PendingLists, mayWait: MayWait, findings: Findings) {
+    this.#source = source;
+    this.#space = space;
+    this.#pending = pending;
+    this.#mayWait = mayWait;
+    this.#findings = findings;
+  }
+
+  async take(row: Row, timestamp: number): Promise<void> {
+    this.records += 1;
+    this.#timestamp = timestamp;
+    this.#latest.push(timestamp);
+    if (this.#latest.length > 2 * exceptionsMax) this.#latest = this.#latest.slice(-exceptionsMax);
+    const mayWait = this.#notePending(timestamp, row.writtenAt);
+    let summary: RecordSummary;
+    try {
+      summary = decodeRecordSummary(row);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#whole = false;
+      this.#position += 1;
+      this.#findings.add("record_unreadable", `nothing of the record at ${timestamp} can be read: ${error.message}`);
+      return;
+    }
+    this.#followPosition(summary);
+    const batches = await this.#batches(row, summary);
+    this.#checkTogether(summary);
+    for (const [index, transaction] of summary.transactions.entries()) {
+      const readable = batches !== undefined && this.#agrees(summary, transaction, batches[index]);
+      this.#follow(summary, transaction, index, readable, mayWait);
+    }
+  }
+
+  /** The head that follows from the records alone, with all of them applied, and the last ones still to be told of. */
+  head(): LogHead {
+    const watermark = this.#timestamp;
+    return {
+      ...emptyLog,
+      count: this.#position,
+      timestamp: this.#timestamp,
+      recordId: this.#recordId,
+      unapplied: { watermark, exceptions: [] },
+      unnotified: { watermark, exceptions: this.#latest.slice(-exceptionsMax) },
+    };
+  }
+
+  /** Whether all records are there. */
+  endAt(head: LogHead): boolean {
+    const differs = (what: string, says: number | string, is: number | string): void => {
+      this.#findings.add("log_head_differs", `the log's head says ${what} ${says}, the records say ${is}`);
+    };
+    if (head.count !== this.#position) differs("record count", head.count, this.#position);
+    if (head.timestamp !== this.#timestamp) differs("last timestamp", head.timestamp, this.#timestamp);
+    else if (head.recordId !== this.#recordId) differs("last record", head.recordId, this.#recordId);
+    const unknown = head.unapplied.exceptions.length - this.#listed.unapplied;
+    const untold = head.unnotified.exceptions.length - this.#listed.unnotified;
+    if (unknown + untold > 0) {
+      this.#findings.add(
+        "pending_unknown",
+        `the log's head lists ${unknown + untold} pending records that are not there`,
+      );
+    }
+    // A head that counts more than there is tells of records that are gone.
+    return this.#whole && head.count <= this.#position;
+  }
+
+  endWithoutHead(isThere: boolean): boolean {
+    if (!isThere && this.records > 0) {
+      this.#findings.add("log_head_missing", `the log has ${this.records} records and no head`);
+    }
+    return this.#whole;
+  }
+
+  /** Whether the record may still have to be applied. */
+  #notePending(timestamp: number, writtenAt: number): boolean {
+    const { unapplied, unnotified } = this.#pending;
+    const isUnapplied = isPending(unapplied, timestamp);
+    const isUnnotified = isPending(unnotified, timestamp);
+    const mayWait = isUnapplied && this.#mayWait(writtenAt);
+    if (isUnapplied) this.unapplied += 1;
+    if (isUnnotified) this.unnotified += 1;
+    if (mayWait) this.waiting += 1;
+    if (isUnapplied && this.oldestUnappliedAt === 0) this.oldestUnappliedAt = writtenAt;
+    if (isUnnotified && this.oldestUnnotifiedAt === 0) this.oldestUnnotifiedAt = writtenAt;
+    if (unapplied.exceptions.includes(timestamp)) this.#listed.unapplied += 1;
+    if (unnotified.exceptions.includes(timestamp)) this.#listed.unnotified += 1;
+    if (this.records === 1) this.begun = !mayWait;
+    return mayWait;
+  }
+
+  #followPosition({ position, timestamp, recordId }: RecordSummary): void {
+    if (position !== this.#position + 1) {
+      this.#whole = false;
+      this.#findings.add(
+        "record_missing",
+        `the record at ${timestamp} is number ${position} of the log, and number ${this.#position + 1} was expected`,
+      );
+    }
+    this.#position = position;
+    this.#recordId = recordId;
+  }
+
+  /** The entries, or undefined when they cannot be read. */
+  async #batches(row: Row, summary: RecordSummary): Promise<readonly EntryBatch[] | undefined> {
+    try {
+      return await decodeBlock(joinData(row.properties), this.#source.compressor);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      const lost = summary.transactions.map(
+        ({ segment, firstSequence, lastSequence }) =>
+          `${JSON.stringify(segment)} ${rangeText(firstSequence, lastSequence)}`,
+      );
+      this.#findings.add(
+        "record_unreadable",
+        `the entries of the record at ${summary.timestamp} cannot be read (${error.message}); it has ${lost.join(", ")}`,
+      );
+      return undefined;
+    }
+  }
+
+  /** All transactions of one id are in the record, and in the order of the space. */
+  #checkTogether({ timestamp, transactions }: RecordSummary): void {
+    for (const [index, transaction] of transactions.entries()) {
+      const before = transactions[index - 1];
+      const order =
+        before === undefined
+          ? -1
+          : compareUtf8(before.segment, transaction.segment) || before.firstSequence - transaction.firstSequence;
+      if (order >= 0)
+        this.#findings.add("record_differs", `the record at ${timestamp} is not in the order of the space`);
+      const together = transactions.filter(({ id }) => id === transaction.id).length;
+      if (together !== transaction.segments) {
+        this.#findings.add(
+          "record_differs",
+          `transaction ${transaction.id} was for ${transaction.segments} segments, its record at ${timestamp} has ${together}`,
+          transaction.segment,
+        );
+      }
+    }
+  }
+
+  #agrees(record: RecordSummary, transaction: TransactionSummary, batch: EntryBatch | undefined): boolean {
+    const isSame =
+      batch !== undefined &&
+      batch.space === this.#space &&
+      isBatchOf({ ...placeOf(record, transaction), node: record.node }, transaction.segment, batch);
+    if (!isSame) {
+      this.#findings.add(
+        "record_differs",
+        `the record at ${record.timestamp} has other entries than its summary says for ${rangeText(transaction.firstSequence, transaction.lastSequence)}`,
+        transaction.segment,
+      );
+    }
+    return isSame;
+  }
+
+  #follow(
+    record: RecordSummary,
+    transaction: TransactionSummary,
+    index: number,
+    readable: boolean,
+    mayWait: boolean,
+  ): void {
+    const { segment, firstSequence, lastSequence, number, keyed } = transaction;
+    const logged = this.segments.get(segment) ?? { transactions: [], whole: true };
+    this.segments.set(segment, logged);
+    const last = logged.transactions.at(-1);
+    const next = (last?.lastSequence ?? 0) + 1;
+    const nextNumber = (last?.number ?? 0) + 1;
+    if (firstSequence !== next || number !== nextNumber || lastSequence < firstSequence) {
+      logged.whole = false;
+      this.#findings.add(
+        "sequence_fork",
+        `the log has transaction ${number} at ${rangeText(firstSequence, lastSequence)} (record ${record.timestamp}), and transaction ${nextNumber} at ${next} was expected`,
+        segment,
+      );
+    }
+    this.entries += lastSequence - firstSequence + 1;
+    const confirmed = !isPending(this.#pending.unapplied, record.timestamp);
+    const pending = mayWait && !confirmed;
+    logged.transactions.push({
+      ...placeOf(record, transaction),
+      node: record.node,
+      index,
+      keyed,
+      pending,
+      confirmed,
+      readable,
+    });
+  }
+}
+
+/** Whether these are the entries that the log's summary speaks of. */
+export function isBatchOf(
+  place: TransactionPlace & { readonly node: NodeId },
+  segment: SegmentName,
+  batch: EntryBatch,
+): boolean {
+  return (
+    batch.segment === segment &&
+    batch.firstSequence === place.firstSequence &&
+    batch.lastSequence === place.lastSequence &&
+    batch.timestamp === place.timestamp &&
+    batch.trx.id === place.id &&
+    batch.trx.number === place.number &&
+    batch.trx.node === place.node &&
+    batch.entries.every((entry) => entry.timestamp === place.timestamp) &&
+    contentDigest(batch.entries) === place.digest
+  );
+}
+
+export function isCorrupt(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.code === "corrupt_data";
+}

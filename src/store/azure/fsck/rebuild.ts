@@ -1,0 +1,244 @@
+// Rebuilds one segment's rows from its log: blocks, rows of transaction ids, head.
+//
+// Promise: every step is one entity-group transaction under the head's ETag and those of the rows it changes: beside live
+// writers it succeeds as a whole or not at all. Dying between two steps leaves a segment that a check finds and a repair goes on with.
+
+import type { Entry } from "../../../core/entry.ts";
+import { limits } from "../../../core/limits.ts";
+import type { SpaceName } from "../../../core/ids.ts";
+import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Properties, Table, Write } from "../../../table/port.ts";
+import { writeBytes } from "../../../table/sizes.ts";
+import { blockRow, segmentHeadRow, transactionRow } from "../keys.ts";
+import { LogReader } from "../log.ts";
+import type { AzureStoreOptions } from "../options.ts";
+import type { Source } from "../read.ts";
+import type { SegmentHead } from "../segment-rows.ts";
+import {
+  emptySegment,
+  encodeBlockRow,
+  encodeSegmentHead,
+  encodeTombstone,
+  encodeTransactionRow,
+} from "../segment-rows.ts";
+import type { LoggedTransaction } from "./log-walk.ts";
+import type { SegmentPicture } from "./segment-check.ts";
+
+export interface RebuildOptions extends Pick<AzureStoreOptions, "batchOperations" | "batchBytes"> {
+  /** The segment has entries that its log does not have: they go. */
+  readonly forked: boolean;
+}
+
+/** Rows that go together, and the head that goes with them when the segment gets longer by them. */
+interface Step {
+  readonly writes: readonly Write[];
+  readonly grown?: Properties;
+}
+
+/** Of a head with its last entry in a request, bytes. */
+const headBytesMax = 64 * 1024;
+/** Transactions of one new block: each may have a row for its id. */
+const runMax = 80;
+
+/** False when somebody wrote meanwhile: then check again. */
+export async function rebuildSegment(
+  source: Source,
+  space: SpaceName,
+  picture: SegmentPicture,
+  options: RebuildOptions,
+): Promise<boolean> {
+  const { partition } = picture;
+  const rebuild = new Rebuild(space, source, picture, options.forked);
+  const rows = new GuardedRows(source.table, picture);
+  let writes: Write[] = [];
+  let bytes = headBytesMax;
+  let grown: Properties | undefined;
+  for await (const step of rebuild.steps()) {
+    const stepBytes = step.writes.reduce((sum, write) => sum + writeBytes(partition, write), 0);
+    const isFull =
+      bytes + stepBytes > options.batchBytes || writes.length + step.writes.length >= options.batchOperations;
+    if (isFull && writes.length > 0) {
+      const head = rebuild.isTrusted ? (grown ?? rows.head) : await rebuild.finalHead();
+      if (!(await rows.submit(writes, head, "more follows"))) return false;
+      writes = [];
+      bytes = headBytesMax;
+    }
+    writes.push(...step.writes);
+    bytes += stepBytes;
+    grown = step.grown ?? grown;
+  }
+  return rows.submit(writes, await rebuild.finalHead(), "the last");
+}
+
+/** A segment's rows, written only while its head is the one that was last read or written here. */
+class GuardedRows {
+  head: Properties | undefined;
+  readonly #table: Table;
+  readonly #partition: string;
+  #etag: string | undefined;
+
+  constructor(table: Table, { partition, headRow }: SegmentPicture) {
+    this.head = headRow?.properties;
+    this.#table = table;
+    this.#partition = partition;
+    this.#etag = headRow?.etag;
+  }
+
+  /** Without a head to write, the stored one goes with the last writes. */
+  async submit(
+    writes: readonly Write[],
+    head: Properties | undefined,
+    when: "more follows" | "the last",
+  ): Promise<boolean> {
+    const all = [...this.#headWrites(head, when), ...writes];
+    if (all.length === 0) return true;
+    const result = await this.#table.submit(this.#partition, all);
+    if (result.kind === "refused") return false;
+    if (head !== undefined) this.#etag = result.etags[0];
+    this.head = head;
+    return true;
+  }
+
+  #headWrites(properties: Properties | undefined, when: "more follows" | "the last"): Write[] {
+    const row = segmentHeadRow(this.#partition);
+    const ifMatch = this.#etag;
+    if (properties === undefined) {
+      return when === "the last" && ifMatch !== undefined ? [{ kind: "delete", row, ifMatch }] : [];
+    }
+    if (ifMatch === undefined) return [{ kind: "insert", row, properties }];
+    return [{ kind: "replace", row, properties, ifMatch }];
+  }
+}
+
+class Rebuild {
+  /** The head is what the log says: it only grows. */
+  readonly isTrusted: boolean;
+  readonly #reader: LogReader;
+  readonly #source: Source;
+  readonly #picture: SegmentPicture;
+  /** Rows that are not what they should be, and not replaced yet. */
+  readonly #bad: Map<string, string>;
+  #known: { readonly timestamp: number; readonly batches: readonly EntryBatch[] } | undefined;
+
+  constructor(space: SpaceName, source: Source, picture: SegmentPicture, forked: boolean) {
+    this.#reader = new LogReader(source.table, space, source.compressor);
+    this.#source = source;
+    this.#picture = picture;
+    this.isTrusted = picture.head !== undefined && !forked;
+    const isKept = (lastSequence: number): boolean => !forked || lastSequence <= picture.log.lastSequence;
+    const bad = picture.blocks.filter(({ good, lastSequence }) => !good || !isKept(lastSequence));
+    this.#bad = new Map(bad.map(({ row, etag }) => [row, etag]));
+  }
+
+  /** By sequence; what only goes comes last. */
+  async *steps(): AsyncGenerator<Step> {
+    for await (const run of this.#runs()) yield await this.#blockStep(run);
+    const { extraIds, unkeptIds } = this.#picture;
+    // Ids of a head that is written anew are in the run of their block, or in `unkeptIds`.
+    for (const transaction of unkeptIds) yield { writes: [idWrite(transaction)] };
+    for (const { row, etag } of extraIds) yield { writes: [{ kind: "delete", row, ifMatch: etag }] };
+    for (const [row, ifMatch] of this.#bad) yield { writes: [{ kind: "delete", row, ifMatch }] };
+  }
+
+  /** What the head must say in the end; undefined: there is to be none. */
+  async finalHead(): Promise<Properties | undefined> {
+    const { findings, head, headRow, log } = this.#picture;
+    const target = this.#target();
+    const isAsItShould = this.isTrusted && target === head?.lastSequence;
+    const entryDiffers = findings.list.some(({ kind }) => kind === "last_entry_differs");
+    // A head beyond what the log picture knows is its writer's.
+    if (isAsItShould && (!entryDiffers || target > log.lastSequence)) return headRow?.properties;
+    const last = log.transactions.find(({ lastSequence }) => lastSequence === target);
+    return last === undefined ? undefined : this.#headAt(last);
+  }
+
+  #headSequence(): number {
+    return this.isTrusted ? (this.#picture.head?.lastSequence ?? 0) : 0;
+  }
+
+  /** The sequence at which the segment is to end: what is pending is left to those who apply, unless the head is gone. */
+  #target(): number {
+    const { log } = this.#picture;
+    return this.isTrusted ? Math.max(this.#headSequence(), log.settledLast) : log.lastSequence;
+  }
+
+  /** The transactions that no good block has, in runs of what one block takes. */
+  async *#runs(): AsyncGenerator<LoggedTransaction[]> {
+    const { blocks, log } = this.#picture;
+    const kept = blocks.filter(({ row }) => !this.#bad.has(row));
+    const target = this.#target();
+    let run: LoggedTransaction[] = [];
+    let plainBytes = 0;
+    let at = 0;
+    for (const transaction of log.transactions) {
+      const { firstSequence, lastSequence, readable } = transaction;
+      if (lastSequence > target) break;
+      while ((kept[at]?.lastSequence ?? Infinity) < firstSequence) at += 1;
+      if ((kept[at]?.firstSequence ?? Infinity) <= firstSequence) continue;
+      const bytes = readable ? blockPlainBytes([await this.#batch(transaction)]) : Infinity;
+      const last = run.at(-1);
+      const follows = last?.lastSequence === firstSequence - 1 && last.lastSequence !== this.#headSequence();
+      if (run.length > 0 && (!follows || run.length >= runMax || plainBytes + bytes > limits.dataBytesMax * 0.98)) {
+        yield run;
+        run = [];
+        plainBytes = 0;
+      }
+      run.push(transaction);
+      plainBytes += bytes;
+    }
+    if (run.length > 0) yield run;
+  }
+
+  async #blockStep(run: readonly LoggedTransaction[]): Promise<Step> {
+    const [first] = run;
+    const last = run.at(-1);
+    if (first === undefined || last === undefined) throw new Error("A block of no transactions.");
+    const row = blockRow(last.lastSequence);
+    const properties = first.readable
+      ? await this.#block(first.firstSequence, run)
+      : encodeTombstone(first.firstSequence, first.timestamp);
+    const ifMatch = this.#bad.get(row);
+    this.#bad.delete(row);
+    const block: Write =
+      ifMatch === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch };
+    if (last.lastSequence <= this.#headSequence()) return { writes: [block] };
+    // With the entries goes what their ids were used for, or a repeat would not be known as one.
+    const unkept = new Set(this.#picture.unkeptIds);
+    const ids = run.filter((transaction) => transaction.keyed && !unkept.has(transaction)).map(idWrite);
+    return { writes: [block, ...ids], ...(this.isTrusted ? { grown: await this.#headAt(last) } : {}) };
+  }
+
+  async #block(firstSequence: number, run: readonly LoggedTransaction[]): Promise<Properties> {
+    const batches: EntryBatch[] = [];
+    for (const transaction of run) batches.push(await this.#batch(transaction));
+    return encodeBlockRow(firstSequence, await encodeBlock(batches, this.#source.compressor));
+  }
+
+  async #headAt(last: LoggedTransaction): Promise<Properties> {
+    const head: SegmentHead = {
+      ...emptySegment,
+      firstTimestamp: this.#picture.log.transactions[0]?.timestamp ?? 0,
+      lastSequence: last.lastSequence,
+      lastTimestamp: last.timestamp,
+      transactionNumber: last.number,
+      transactionId: last.id,
+    };
+    const entry: Entry | undefined = last.readable ? (await this.#batch(last)).entries.at(-1) : undefined;
+    return encodeSegmentHead(head, entry);
+  }
+
+  /** Of a transaction that can be read. One record is kept: its transactions are asked for one after the other. */
+  async #batch({ timestamp, index }: LoggedTransaction): Promise<EntryBatch> {
+    if (this.#known?.timestamp !== timestamp) {
+      this.#known = { timestamp, batches: await this.#reader.readBatches(timestamp) };
+    }
+    const batch = this.#known.batches[index];
+    if (batch === undefined) throw new Error(`The record at ${timestamp} has no transaction ${index}.`);
+    return batch;
+  }
+}
+
+function idWrite(transaction: LoggedTransaction): Write {
+  return { kind: "upsert", row: transactionRow(transaction.id), properties: encodeTransactionRow(transaction) };
+}

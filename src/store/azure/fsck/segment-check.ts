@@ -1,0 +1,221 @@
+// Checks one segment's rows against its log: head, blocks, and what transaction ids were used for.
+//
+// Promise: the head is read before the other rows, so what it covers must be among them, whatever is applied meanwhile. What
+// the log picture does not know yet is not judged here; `reach` tells how far the rows go, for whoever reads the log again.
+
+import type { Entry } from "../../../core/entry.ts";
+import type { SpaceName, TransactionId } from "../../../core/ids.ts";
+import { encodeEntry } from "../../../codec/entry.ts";
+import type { Row } from "../../../table/port.ts";
+import { segmentHeadRow, segmentPartition, segmentRowOf } from "../keys.ts";
+import { number } from "../log-rows.ts";
+import { rows } from "../pages.ts";
+import type { Source } from "../read.ts";
+import type { SegmentHead, TransactionPlace } from "../segment-rows.ts";
+import { decodeSegmentHead, decodeTransactionRow, emptySegment, lastEntryOf } from "../segment-rows.ts";
+import type { BlockPicture, SeenBlock, SegmentLog } from "./block-check.ts";
+import { judgeBlocks, readBlock } from "./block-check.ts";
+import type { FindingKind } from "./finding.ts";
+import { Findings } from "./finding.ts";
+import type { LoggedTransaction } from "./log-walk.ts";
+import { isCorrupt } from "./log-walk.ts";
+
+export interface SegmentPicture {
+  readonly log: SegmentLog;
+  readonly partition: string;
+  readonly headRow: Row | undefined;
+  /** Undefined: missing where there should be one, or not what the log says: writers may act on what is wrong. */
+  readonly head: SegmentHead | undefined;
+  /** By last sequence. */
+  readonly blocks: readonly BlockPicture[];
+  /** Transactions whose id's row is missing or says something else. */
+  readonly unkeptIds: readonly LoggedTransaction[];
+  /** Rows of ids that the log does not have here. */
+  readonly extraIds: readonly Row[];
+  /** The last sequence that any of its rows speaks of. */
+  readonly reach: number;
+  readonly findings: Findings;
+}
+
+/** `through`: the timestamp up to which `log` is all there is. */
+export async function checkSegment(
+  source: Source,
+  space: SpaceName,
+  log: SegmentLog,
+  through: number,
+): Promise<SegmentPicture> {
+  const partition = segmentPartition(space, log.segment);
+  const headKey = segmentHeadRow(partition);
+  const check = new SegmentCheck(log, through, new Findings(space));
+  const { row: headRow } = await source.table.get(partition, headKey);
+  check.takeHead(headRow);
+  for await (const row of rows(source.table, { partition, from: "0", to: "g" }, {})) {
+    if (row.row === headKey) continue;
+    const key = segmentRowOf(row.row);
+    if (key === undefined) check.add("row_unknown", `row ${row.row} is none of a segment`);
+    else if (key.kind === "transaction") check.takeId(row, key.id);
+    else check.takeBlock(await readBlock(row, key.lastSequence, log, source.compressor));
+  }
+  const { row: later } = check.isAhead ? await source.table.get(partition, headKey) : { row: headRow };
+  return { log, partition, headRow, ...check.end(later) };
+}
+
+class SegmentCheck {
+  readonly #log: SegmentLog;
+  readonly #through: number;
+  readonly #findings: Findings;
+  readonly #byId: ReadonlyMap<TransactionId, LoggedTransaction>;
+  readonly #blocks: SeenBlock[] = [];
+  readonly #keptIds = new Set<TransactionId>();
+  readonly #wrongIds = new Set<TransactionId>();
+  readonly #extraIds: Row[] = [];
+  #head: SegmentHead | undefined = emptySegment;
+  #headEntry: Uint8Array | undefined;
+  #reach = 0;
+
+  constructor(log: SegmentLog, through: number, findings: Findings) {
+    this.#log = log;
+    this.#through = through;
+    this.#findings = findings;
+    this.#byId = new Map(log.transactions.map((transaction) => [transaction.id, transaction]));
+  }
+
+  /** A block was read that the head did not cover when it was read. */
+  get isAhead(): boolean {
+    return (this.#blocks.at(-1)?.lastSequence ?? 0) > this.#lastSequence;
+  }
+
+  takeHead(row: Row | undefined): void {
+    if (row === undefined) {
+      if (this.#log.confirmedLast > 0) this.#distrust("segment_head_missing", "the segment has no head");
+      else this.#checkHead(emptySegment);
+      return;
+    }
+    try {
+      this.#head = decodeSegmentHead(row);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.#distrust("segment_head_differs", `the segment's head cannot be read: ${error.message}`);
+      return;
+    }
+    this.#reach = this.#head.lastSequence;
+    this.#headEntry = this.#entryOf(row);
+    this.#checkHead(this.#head);
+  }
+
+  takeId(row: Row, id: TransactionId): void {
+    const known = this.#byId.get(id);
+    const wrong = (kind: "id_extra" | "id_differs", message: string): void => {
+      this.#wrongIds.add(id);
+      if (known === undefined) this.#extraIds.push(row);
+      this.add(kind, message);
+    };
+    try {
+      const place = decodeTransactionRow(row, id);
+      if (known !== undefined && isSamePlace(place, known)) this.#keptIds.add(id);
+      else if (place.timestamp > this.#through) this.#reach = Math.max(this.#reach, place.lastSequence);
+      else if (known === undefined)
+        wrong("id_extra", `transaction id ${id} is kept as used, and the log does not have it`);
+      else wrong("id_differs", `transaction id ${id} is kept as used for something else than the log has`);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      wrong("id_differs", `the row of transaction id ${id} cannot be read: ${error.message}`);
+    }
+  }
+
+  takeBlock(block: SeenBlock): void {
+    this.#blocks.push(block);
+    this.#reach = Math.max(this.#reach, block.lastSequence);
+    const last = block.fault === undefined ? block.lastBatch?.entries.at(-1) : undefined;
+    if (last !== undefined && last.sequence === this.#head?.lastSequence) this.#compareLast(last);
+  }
+
+  /** `later`: the head as read after the blocks, if one of them was beyond it. */
+  end(later: Row | undefined): Omit<SegmentPicture, "log" | "partition" | "headRow"> {
+    if (later === undefined && this.#head !== undefined && this.#blocks.length > 0) {
+      this.#distrust("segment_head_missing", "the segment has blocks and no head");
+    }
+    const reach = later === undefined || this.#head === undefined ? Infinity : number(later, "l");
+    const end = Math.min(this.#lastSequence, this.#log.lastSequence);
+    const blocks = judgeBlocks(this.#blocks, reach, end, (kind, message) => this.add(kind, message));
+    const unkeptIds = this.#log.transactions.filter(
+      ({ id, keyed, lastSequence }) => keyed && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
+    );
+    for (const { id } of unkeptIds) {
+      if (!this.#wrongIds.has(id)) this.add("id_missing", `what transaction id ${id} was used for is not kept`);
+    }
+    return {
+      head: this.#head,
+      blocks,
+      unkeptIds,
+      extraIds: this.#extraIds,
+      reach: this.#reach,
+      findings: this.#findings,
+    };
+  }
+
+  add(kind: FindingKind, message: string): void {
+    this.#findings.add(kind, message, this.#log.segment);
+  }
+
+  /** Of the head; of what the log says where the head cannot be trusted. */
+  get #lastSequence(): number {
+    return this.#head?.lastSequence ?? this.#log.settledLast;
+  }
+
+  #checkHead(head: SegmentHead): void {
+    const { lastSequence } = head;
+    const { settledLast, transactions } = this.#log;
+    if (lastSequence < settledLast) {
+      this.add(
+        "segment_behind",
+        `the segment ends at sequence ${lastSequence}, and its log counts entries up to ${settledLast} as applied`,
+      );
+    }
+    if (lastSequence === 0 || lastSequence > this.#log.lastSequence) return;
+    const last = transactions.find((transaction) => transaction.lastSequence === lastSequence);
+    const isSame =
+      head.transactionId === last?.id &&
+      head.transactionNumber === last.number &&
+      head.lastTimestamp === last.timestamp &&
+      head.firstTimestamp === transactions[0]?.timestamp;
+    if (isSame) return;
+    const logged = last === undefined ? "none that ends there" : `transaction ${last.number}, ${last.id}`;
+    this.#distrust(
+      "segment_head_differs",
+      `the segment's head ends at sequence ${lastSequence} with transaction ${head.transactionNumber}, ${head.transactionId}; the log has ${logged}, or other timestamps`,
+    );
+  }
+
+  #compareLast(entry: Entry): void {
+    if (this.#headEntry === undefined || Buffer.compare(this.#headEntry, encodeEntry(entry)) === 0) return;
+    this.add("last_entry_differs", `the last entry that the head gives is not entry ${entry.sequence} of its block`);
+  }
+
+  #entryOf(row: Row): Uint8Array | undefined {
+    try {
+      const entry = lastEntryOf(row);
+      return entry === undefined ? undefined : encodeEntry(entry);
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      this.add("last_entry_differs", `the last entry in the segment's head cannot be read: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #distrust(kind: "segment_head_missing" | "segment_head_differs", message: string): void {
+    this.#head = undefined;
+    this.add(kind, message);
+  }
+}
+
+function isSamePlace(place: TransactionPlace, known: TransactionPlace): boolean {
+  return (
+    place.number === known.number &&
+    place.firstSequence === known.firstSequence &&
+    place.lastSequence === known.lastSequence &&
+    place.timestamp === known.timestamp &&
+    place.digest === known.digest &&
+    place.segments === known.segments
+  );
+}
