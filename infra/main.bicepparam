@@ -1,0 +1,24 @@
+// Production: data in three zones and locked, one instance always ready, alerts written to someone.
+// azd gives its environment's name and region; the rest can be set in that environment too (`azd env set NAME value`).
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'prod')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'westeurope')
+param storageRedundancy = readEnvironmentVariable('STREAMKIT_STORAGE_REDUNDANCY', 'Standard_ZRS')
+param storageLocked = bool(readEnvironmentVariable('STREAMKIT_STORAGE_LOCKED', 'true'))
+param alwaysReadyInstances = int(readEnvironmentVariable('STREAMKIT_ALWAYS_READY', '1'))
+param maximumInstanceCount = int(readEnvironmentVariable('STREAMKIT_MAXIMUM_INSTANCES', '100'))
+param authentication = readEnvironmentVariable('STREAMKIT_AUTH', 'key')
+param jwtIssuer = readEnvironmentVariable('STREAMKIT_JWT_ISSUER', '')
+param jwtAudience = readEnvironmentVariable('STREAMKIT_JWT_AUDIENCE', '')
+param jwtJwksUrl = readEnvironmentVariable('STREAMKIT_JWT_JWKS_URL', '')
+// Several addresses with commas between them.
+param alertEmails = filter(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => !empty(email))
+param logRetentionDays = 90
+param logDailyQuotaGb = 10
+param diagnosticsEnabled = true
+param privateNetwork = bool(readEnvironmentVariable('STREAMKIT_PRIVATE_NETWORK', 'false'))
+param operatorPrincipalId = readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')
+param operatorPrincipalType = readEnvironmentVariable('STREAMKIT_OPERATOR_TYPE', 'Group')
+// Two lines for each call of a function, which nobody reads, would cost more than all else. Errors and the app's own lines stay.
+param furtherSettings = { AzureFunctionsJobHost__logging__logLevel__Function: 'Warning' }

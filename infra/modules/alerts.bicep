@@ -1,0 +1,250 @@
+// What somebody must know of, and whom it is sent to. docs/operations.md says what to do about each.
+
+@description('Ends every name.')
+param suffix string
+
+@description('Region of the rules.')
+param location string
+
+@description('Tags.')
+param tags object
+
+@description('Name of the Log Analytics workspace.')
+param workspaceName string
+
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Who is written to; none: nobody.')
+param emails string[]
+
+@description('Percent of requests answered with 5xx in five minutes, above which it is an alert.')
+param serverErrorPercentMax int = 5
+
+@description('Answers with 5xx in five minutes that are no alert whatever their share: one of three at night is not an outage.')
+param serverErrorsMin int = 10
+
+@description('Age of a pending record above which it is an alert, ms. The monitor takes records over after seconds.')
+param pendingAgeMsMax int = 300000
+
+@description('Storage requests refused for their rate in five minutes, above which it is an alert.')
+param throttledMax int = 50
+
+@description('Messages in all queues of the account, above which it is an alert.')
+param queuedMessagesMax int = 1000
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: workspaceName
+}
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: storageAccountName
+}
+
+// The app's metrics come unsampled, see src/core/metrics.ts; its log is one JSON object a line, see src/server/log-lines.ts.
+var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json(Message)'
+
+var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
+var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
+var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Max)'
+var monitorFailures = '${lines} | where tostring(line.message) == "the monitor failed" | summarize Value = sum(ItemCount)'
+var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | summarize Value = sum(ItemCount)'
+// The Functions host says it when a message has failed for the last time.
+var poisoned = 'AppTraces | where Message has "MaxDequeueCount" and Message has "-poison" | summarize Value = sum(ItemCount)'
+
+var queries = [
+  {
+    name: 'server-errors'
+    title: 'Many answers with 5xx'
+    description: 'More than ${serverErrorPercentMax} % of the requests of five minutes were answered with a status of 5xx.'
+    query: serverErrors
+    operator: 'GreaterThan'
+    threshold: serverErrorPercentMax
+    severity: 1
+    window: 'PT5M'
+  }
+  {
+    name: 'pending-age'
+    title: 'A pending transaction is old'
+    description: 'A committed record has been waiting to be applied for more than ${pendingAgeMsMax} ms: its segment cannot be written to.'
+    query: pendingAge
+    operator: 'GreaterThan'
+    threshold: pendingAgeMsMax
+    severity: 1
+    window: 'PT15M'
+  }
+  {
+    name: 'monitor-failures'
+    title: 'The monitor fails'
+    description: 'The monitor could not look for pending records three times in fifteen minutes.'
+    query: monitorFailures
+    operator: 'GreaterThan'
+    threshold: 2
+    severity: 1
+    window: 'PT15M'
+  }
+  {
+    name: 'monitor-absent'
+    title: 'The monitor does not run'
+    description: 'The monitor has not run for an hour: what a writer that died left behind stays there.'
+    query: monitorRuns
+    operator: 'LessThan'
+    threshold: 1
+    severity: 2
+    window: 'PT1H'
+  }
+  {
+    name: 'poison'
+    title: 'A message went to the poison queue'
+    description: 'A notification failed five times and was put aside.'
+    query: poisoned
+    operator: 'GreaterThan'
+    threshold: 0
+    severity: 2
+    window: 'PT15M'
+  }
+]
+
+// Throttled by the service, in each of its ways.
+var throttledResponses = [
+  'ClientThrottlingError'
+  'ClientAccountRequestThrottlingError'
+  'ClientAccountBandwidthThrottlingError'
+  'ServerBusyError'
+  'SuccessWithThrottling'
+]
+
+// Without receivers it tells nobody, and the rules need not know.
+resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${suffix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'streamkit'
+    enabled: true
+    emailReceivers: [
+      for email in emails: {
+        name: email
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in queries: {
+    name: 'alert-${rule.name}-${suffix}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${rule.title} (${suffix})'
+      description: rule.description
+      severity: rule.severity
+      enabled: true
+      scopes: [workspace.id]
+      evaluationFrequency: 'PT5M'
+      windowSize: rule.window
+      autoMitigate: true
+      // The tables of a new workspace appear with their first rows; the rule must not wait for them.
+      skipQueryValidation: true
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Maximum'
+            metricMeasureColumn: 'Value'
+            operator: rule.operator
+            threshold: rule.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+      actions: {
+        actionGroups: [receivers.id]
+      }
+    }
+  }
+]
+
+resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-throttled-${suffix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Table storage refused more than ${throttledMax} requests in five minutes for their rate.'
+    severity: 2
+    enabled: true
+    scopes: ['${account.id}/tableServices/default']
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT5M'
+    autoMitigate: true
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          name: 'throttled'
+          criterionType: 'StaticThresholdCriterion'
+          metricNamespace: 'Microsoft.Storage/storageAccounts/tableServices'
+          metricName: 'Transactions'
+          dimensions: [
+            {
+              name: 'ResponseType'
+              operator: 'Include'
+              values: throttledResponses
+            }
+          ]
+          timeAggregation: 'Total'
+          operator: 'GreaterThan'
+          threshold: throttledMax
+          skipMetricValidation: true
+        }
+      ]
+    }
+    actions: [
+      {
+        actionGroupId: receivers.id
+      }
+    ]
+  }
+}
+
+// Counted by the service once an hour, all queues together: a poison queue that nobody empties, or a consumer that is away.
+resource queued 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-queued-${suffix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'More than ${queuedMessagesMax} messages wait in the queues of the storage account.'
+    severity: 3
+    enabled: true
+    scopes: ['${account.id}/queueServices/default']
+    evaluationFrequency: 'PT1H'
+    windowSize: 'PT6H'
+    autoMitigate: true
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          name: 'queued'
+          criterionType: 'StaticThresholdCriterion'
+          metricNamespace: 'Microsoft.Storage/storageAccounts/queueServices'
+          metricName: 'QueueMessageCount'
+          timeAggregation: 'Average'
+          operator: 'GreaterThan'
+          threshold: queuedMessagesMax
+          skipMetricValidation: true
+        }
+      ]
+    }
+    actions: [
+      {
+        actionGroupId: receivers.id
+      }
+    ]
+  }
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { unzipSync } from "fflate";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { installedTargets, nativeLock, type Lock } from "../../scripts/native.ts";
+import { makePackage, packageBytesMax, type PackageReport } from "../../scripts/package.ts";
+import { startApp } from "./harness.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+let folder: string;
+let zip: Buffer;
+let report: PackageReport;
+
+beforeAll(async () => {
+  // Outside of the project, so that no library of it can be found.
+  folder = await mkdtemp(join(tmpdir(), "streamkit-unpacked-"));
+  const out = join(folder, "package.zip");
+  report = await makePackage({ root, out, targets: await installedTargets(root) });
+  zip = await readFile(out);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("the package alone starts, takes records and gives them back", async () => {
+  const appRoot = join(folder, "app");
+  for (const [path, content] of Object.entries(unzipSync(zip))) {
+    await mkdir(dirname(join(appRoot, path)), { recursive: true });
+    await writeFile(join(appRoot, path), content);
+  }
+  const app = await startApp({ appRoot });
+  try {
+    const segment = `${app.url}/v1/stores/${randomUUID()}/spaces/orders/segments/order-1`;
+    const produced = await fetch(`${segment}/records?encoding=json`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"records":[{"payload":{"item":"tea"}},{"payload":{"item":"milk"}}]}',
+    });
+    expect(produced.status, app.logs()).toBe(200);
+    const consumed = await fetch(`${segment}/entries?encoding=json`);
+    expect(await consumed.json()).toMatchObject({
+      entries: [
+        { sequence: 1, payload: { item: "tea" } },
+        { sequence: 2, payload: { item: "milk" } },
+      ],
+    });
+  } finally {
+    await app.stop();
+  }
+});
+
+test("it holds what runs and nothing else, within the size that is promised", () => {
+  const places = new Set(report.files.map((path) => path.split("/").slice(0, 2).join("/")));
+  expect([...places].filter((place) => !place.startsWith("dist/")).sort()).toEqual([
+    "LICENSE",
+    "host.json",
+    "node_modules/@mongodb-js",
+    "package.json",
+  ]);
+  expect(report.files.filter((path) => /\.(map|ts)$|settings|dist\/local/.test(path))).toEqual([]);
+  expect(Object.keys(unzipSync(zip)).sort()).toEqual([...report.files].sort());
+  expect(zip.byteLength).toBe(report.bytes);
+  expect(report.bytes).toBeLessThanOrEqual(packageBytesMax);
+});
+
+test("what it says of itself names the functions and asks for nothing to be installed", () => {
+  const manifest = JSON.parse(Buffer.from(unzipSync(zip)["package.json"]!).toString()) as Record<string, unknown>;
+  expect(manifest).toMatchObject({ type: "module", main: "dist/functions/*.js" });
+  expect(Object.keys(manifest).filter((field) => /dependencies|scripts/i.test(field))).toEqual([]);
+});
+
+test("the same sources make the same bytes", async () => {
+  const out = join(folder, "again.zip");
+  await makePackage({ root, out, targets: await installedTargets(root) });
+  expect((await readFile(out)).equals(zip)).toBe(true);
+});
+
+test("a processor that must be in it and cannot be had stops the packaging; one that may be missing is named", async () => {
+  const out = join(folder, "none.zip");
+  const targets = ["solaris-sparc-gnu"];
+  await expect(makePackage({ root, out, targets })).rejects.toThrow();
+  const without = await makePackage({ root, out, targets: [], optionalTargets: targets });
+  expect([...without.missing.keys()]).toEqual(targets);
+  expect(without.targets).toEqual([]);
+});
+
+test("binaries for other processors are installed from the very entries of the lock", async () => {
+  const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")) as Lock;
+  const { packages } = nativeLock(lock).lock;
+  for (const target of ["linux-x64-gnu", "linux-arm64-gnu"]) {
+    const path = `node_modules/@mongodb-js/zstd-${target}`;
+    expect(packages[path]).toEqual(lock.packages[path]);
+    expect(packages[path]).toMatchObject({ integrity: expect.stringMatching(/^sha512-/) as string });
+  }
+});

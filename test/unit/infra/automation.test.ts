@@ -1,0 +1,148 @@
+// What only runs elsewhere (in GitHub, in azd, in a container) is checked here against what it refers to.
+
+import { existsSync, globSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { projectFile, projectRoot, readTemplate } from "./bicep.ts";
+
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
+interface Job {
+  readonly uses?: string;
+  readonly needs?: string | readonly string[];
+  readonly steps?: readonly Step[];
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly "timeout-minutes"?: number;
+}
+
+interface Workflow {
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly concurrency: unknown;
+  readonly jobs: Readonly<Record<string, Job>>;
+}
+
+const yaml = (path: string): unknown =>
+  parse(projectFile(path), { prettyErrors: true, strict: true, uniqueKeys: true });
+const workflowPaths = globSync(".github/workflows/*.yml", { cwd: projectRoot }).sort();
+const workflow = (path: string): Workflow => yaml(path) as Workflow;
+const jobs = (path: string): readonly (readonly [string, Job])[] => Object.entries(workflow(path).jobs);
+const steps = (path: string): readonly Step[] => jobs(path).flatMap(([, job]) => job.steps ?? []);
+const manifest = JSON.parse(projectFile("package.json")) as {
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+};
+
+const azd = yaml("azure.yaml") as {
+  readonly infra: { readonly path: string; readonly module: string };
+  readonly services: Readonly<Record<string, { readonly project: string; readonly remoteBuild: boolean }>>;
+  readonly hooks: Readonly<Record<string, { readonly run: string }>>;
+  readonly workflows: { readonly up: { readonly steps: readonly { readonly azd: string }[] } };
+};
+
+test("changes are tested, and deployed by a workflow of its own", () => {
+  expect(workflowPaths).toEqual([".github/workflows/ci.yml", ".github/workflows/deploy.yml"]);
+});
+
+describe.each(workflowPaths)("%s", (path) => {
+  test("may read the code and nothing more, but for the token that signs in to Azure", () => {
+    expect(workflow(path).permissions).toEqual({ contents: "read" });
+    const more = jobs(path).flatMap(([, job]) => Object.entries(job.permissions ?? {}));
+    expect(more.filter(([what, how]) => !(what === "contents" && how === "read") && what !== "id-token")).toEqual([]);
+  });
+
+  test("has no secret, and a time-out for each job", () => {
+    expect(projectFile(path)).not.toContain("secrets.");
+    expect(jobs(path).filter(([, job]) => job.uses === undefined && job["timeout-minutes"] === undefined)).toEqual([]);
+  });
+
+  test("uses actions at a version, and files that are there", () => {
+    const used = [...steps(path), ...jobs(path).map(([, job]) => job)].flatMap(({ uses }) => uses ?? []);
+    expect(used.length).toBeGreaterThan(0);
+    for (const name of used) {
+      if (name.startsWith("./")) expect(existsSync(join(projectRoot, name)), name).toBe(true);
+      else expect(name).toMatch(/^[\w-]+\/[\w-]+@v\d+$/);
+    }
+    const files = [...projectFile(path).matchAll(/\binfra\/[\w./*-]+/g)].map(([name]) => name);
+    expect(files.filter((name) => globSync(name, { cwd: projectRoot }).length === 0)).toEqual([]);
+  });
+
+  test("calls scripts that the project has", () => {
+    const called = steps(path).flatMap(({ run }) => [...(run ?? "").matchAll(/npm (?:run )?([\w:-]+)/g)]);
+    const builtIn = ["ci", "test"];
+    const missing = called.map(([, name = ""]) => name).filter((name) => !(name in manifest.scripts));
+    expect(missing.filter((name) => !builtIn.includes(name))).toEqual([]);
+  });
+
+  test("waits for jobs that it has", () => {
+    const needed = jobs(path).flatMap(([, job]) => job.needs ?? []);
+    expect(needed.filter((name) => !(name in workflow(path).jobs))).toEqual([]);
+  });
+});
+
+test("a change is checked by types, rules, format, build, tests, and the templates by their compiler and linter", () => {
+  const run = steps(".github/workflows/ci.yml").map((step) => step.run ?? "");
+  for (const command of ["npm ci", "npm run check", "npm test"]) expect(run).toContain(command);
+  expect(run.join("\n")).toMatch(/az bicep build --file infra\/main\.bicep/);
+  expect(run.join("\n")).toMatch(/az bicep build-params/);
+  expect(run.join("\n")).toMatch(/az bicep lint/);
+});
+
+test("a deployment shows what would change before it changes it, tests the code, and asks the app for its health", () => {
+  const { deploy } = workflow(".github/workflows/deploy.yml").jobs;
+  expect(deploy?.needs).toEqual(["package", "what-if"]);
+  const run = steps(".github/workflows/deploy.yml").map((step) => step.run ?? "");
+  expect(run.join("\n")).toMatch(/az deployment sub what-if/);
+  expect(run.join("\n")).toMatch(/az deployment sub create/);
+  expect(run.at(-1)).toContain("/health?deep=true");
+});
+
+test("what the package script makes is what the workflow and azd deploy", async () => {
+  const made = /out = join\(root, "([^"]+)"\)/.exec(projectFile("scripts/package.ts"))?.[1];
+  expect(made).toBe("dist/streamkit.zip");
+  const uploaded = steps(".github/workflows/deploy.yml").find(({ uses }) =>
+    uses?.startsWith("actions/upload-artifact"),
+  );
+  expect(uploaded?.with?.["path"]).toBe(made);
+  expect(azd.hooks["preup"]?.run).toContain("npm run package");
+  expect(azd.workflows.up.steps.map((step) => step.azd)).toEqual([
+    "provision",
+    `deploy ${Object.keys(azd.services).join()} --from-package ${made ?? ""}`,
+  ]);
+  const app = await readTemplate("infra/modules/function-app.bicep");
+  expect(app.text).toContain(`'azd-service-name': '${Object.keys(azd.services).join()}'`);
+});
+
+test("azd finds the templates and their parameters", () => {
+  for (const extension of ["bicep", "bicepparam"]) {
+    expect(existsSync(join(projectRoot, azd.infra.path, `${azd.infra.module}.${extension}`))).toBe(true);
+  }
+});
+
+test("outputs that the workflow reads are outputs of the template", async () => {
+  const { outputs } = await readTemplate("infra/main.bicep");
+  const read = [...projectFile(".github/workflows/deploy.yml").matchAll(/jq -r \.(\w+)\.value/g)].map(
+    ([, name]) => name,
+  );
+  expect(read.length).toBeGreaterThan(0);
+  expect(read.filter((name) => !outputs.some((output) => output.name === name))).toEqual([]);
+});
+
+test("forms and rules of the repository are YAML, and dependencies are looked after", () => {
+  for (const path of globSync(".github/**/*.yml", { cwd: projectRoot })) expect(() => yaml(path), path).not.toThrow();
+  const { updates } = yaml(".github/dependabot.yml") as { updates: readonly { "package-ecosystem": string }[] };
+  expect(updates.map((update) => update["package-ecosystem"])).toEqual(["npm", "github-actions", "devcontainers"]);
+});
+
+test("the development container has the Node that the project is developed with, func, and Azurite from the project", () => {
+  const container = projectFile(".devcontainer/devcontainer.json");
+  const major = /\d+/.exec(manifest.devDependencies["node"] ?? "")?.[0] ?? "none";
+  expect(container).toContain(`typescript-node:${major}"`);
+  expect(container).toContain("azure-functions-core-tools@4");
+  expect(container).toContain("node_modules/.bin");
+  expect(manifest.devDependencies).toHaveProperty("azurite");
+});
