@@ -16,8 +16,15 @@ const queue = `status-${randomUUID()}`;
 
 let app: RunningApp;
 beforeAll(async () => {
-  const env = { STREAMKIT_NOTIFICATIONS_QUEUE: queue, STREAMKIT_LOG_LEVEL: "debug", STREAMKIT_HEARTBEAT_SECONDS: "1" };
-  app = await startApp({ env });
+  app = await startApp({
+    env: {
+      STREAMKIT_NOTIFICATIONS_QUEUE: queue,
+      STREAMKIT_LOG_LEVEL: "debug",
+      STREAMKIT_HEARTBEAT_SECONDS: "1",
+      // The app's own consumer of the queue would take, and remove, the message that is looked for.
+      "AzureWebJobs.dispatch-status.Disabled": "true",
+    },
+  });
 });
 afterAll(() => app.stop());
 
