@@ -5,5 +5,5 @@ import { dispatch, settings } from "../src/runtime.ts";
 
 const { connection, notificationsQueue: queueName } = settings;
 if (queueName !== undefined) {
-  app.storageQueue("dispatch-status", { queueName, connection: connection.setting, handler: dispatch });
+  app.storageQueue("dispatchStatus", { queueName, connection: connection.setting, handler: dispatch });
 }

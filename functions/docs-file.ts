@@ -2,4 +2,4 @@
 import { registerPage } from "../src/functions-app.ts";
 import { docsFile, docsFilePath } from "../src/server/docs.ts";
 
-registerPage("docs-file", docsFilePath, docsFile(new URL("../docs/", import.meta.url)));
+registerPage("docsFile", docsFilePath, docsFile(new URL("../docs/", import.meta.url)));

@@ -3,4 +3,4 @@ import { app } from "@azure/functions";
 
 import { monitor, settings } from "../src/runtime.ts";
 
-app.timer("wal-monitor", { schedule: settings.monitorSchedule, handler: monitor });
+app.timer("walMonitor", { schedule: settings.monitorSchedule, handler: monitor });

@@ -12,7 +12,10 @@ import type { PathTemplate } from "./wire/path.ts";
 app.setup({ enableHttpStream: true });
 app.hook.appTerminate(flushTelemetry);
 
-/** The function has the operation's id as its name, its path as its route. */
+/**
+ * The function has the operation's id as its name, its path as its route. No function's name has a dash: the setting that
+ * disables it has its name in it, and names of settings have no dashes on Linux.
+ */
 export function registerOperation(operation: Operation, endpoint: Endpoint): void {
   app.http(operation.id, {
     methods: [operation.method],
@@ -37,7 +40,7 @@ export function registerPage(name: string, path: PathTemplate, endpoint: Endpoin
  * this one must come last.
  */
 export function registerNotFound(endpoint: Endpoint): void {
-  app.http("zz-not-found", {
+  app.http("zzNotFound", {
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     route: "{*path}",
     authLevel: "anonymous",

@@ -63,7 +63,7 @@ export const leaseSchema = z
 const inLease = z.object({ store: storeIdSchema, key: leaseKeySchema });
 
 export const leaseAcquire = operation({
-  id: "lease-acquire",
+  id: "leaseAcquire",
   method: "PUT",
   path: "/v1/stores/{store}/leases/{key}",
   access: "write",
@@ -81,7 +81,7 @@ export const leaseAcquire = operation({
 });
 
 export const leaseRelease = operation({
-  id: "lease-release",
+  id: "leaseRelease",
   method: "DELETE",
   path: "/v1/stores/{store}/leases/{key}",
   access: "write",

@@ -8,7 +8,7 @@ import { operation } from "./operation.ts";
 import { inSpace, lastEventId, readErrors } from "./operation-parts.ts";
 
 export const liveStatus = operation({
-  id: "live-status",
+  id: "liveStatus",
   method: "GET",
   path: "/v1/stores/{store}/spaces/{space}/status",
   access: "read",

@@ -62,7 +62,7 @@ const inSubscription = z.object({ store: storeIdSchema, id: subscriptionIdSchema
 const subscriptionAnswer = { "application/json": { schema: subscriptionSchema } };
 
 export const subscriptionPut = operation({
-  id: "subscription-put",
+  id: "subscriptionPut",
   method: "PUT",
   path: "/v1/stores/{store}/subscriptions/{id}",
   access: "write",
@@ -81,7 +81,7 @@ export const subscriptionPut = operation({
 
 // Only for writers: where messages go may be as secret as a key.
 export const subscriptionGet = operation({
-  id: "subscription-get",
+  id: "subscriptionGet",
   method: "GET",
   path: "/v1/stores/{store}/subscriptions/{id}",
   access: "write",
@@ -97,7 +97,7 @@ export const subscriptionGet = operation({
 });
 
 export const subscriptionDelete = operation({
-  id: "subscription-delete",
+  id: "subscriptionDelete",
   method: "DELETE",
   path: "/v1/stores/{store}/subscriptions/{id}",
   access: "write",

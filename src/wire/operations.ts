@@ -95,7 +95,7 @@ export const produce = operation({
 });
 
 export const produceAll = operation({
-  id: "produce-all",
+  id: "produceAll",
   method: "POST",
   path: "/v1/stores/{store}/spaces/{space}/transactions",
   access: "write",
@@ -124,7 +124,7 @@ const liveEntries = {
 };
 
 export const consumeSegment = operation({
-  id: "consume-segment",
+  id: "consumeSegment",
   method: "GET",
   path: "/v1/stores/{store}/spaces/{space}/segments/{segment}/entries",
   access: "read",
@@ -152,7 +152,7 @@ export const consumeSegment = operation({
 });
 
 export const consumeSpace = operation({
-  id: "consume-space",
+  id: "consumeSpace",
   method: "GET",
   path: "/v1/stores/{store}/spaces/{space}/entries",
   access: "read",
@@ -217,7 +217,7 @@ export const peek = operation({
 });
 
 export const segmentStatus = operation({
-  id: "segment-status",
+  id: "segmentStatus",
   method: "GET",
   path: "/v1/stores/{store}/spaces/{space}/segments/{segment}",
   access: "read",

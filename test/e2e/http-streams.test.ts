@@ -22,7 +22,7 @@ beforeAll(async () => {
       STREAMKIT_LOG_LEVEL: "debug",
       STREAMKIT_HEARTBEAT_SECONDS: "1",
       // The app's own consumer of the queue would take, and remove, the message that is looked for.
-      "AzureWebJobs.dispatch-status.Disabled": "true",
+      "AzureWebJobs.dispatchStatus.Disabled": "true",
     },
   });
 });
@@ -191,7 +191,7 @@ test("each applied record leaves its message in the notifications queue", async 
 });
 
 test("the monitor runs by hand", async () => {
-  const answer = await fetch(`${app.url}/admin/functions/wal-monitor`, {
+  const answer = await fetch(`${app.url}/admin/functions/walMonitor`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: "{}",

@@ -234,7 +234,7 @@ describe("a change of status", () => {
 
 /** 404: there is no such function. */
 function dispatchByHand({ url }: RunningApp): Promise<Response> {
-  return fetch(`${url}/admin/functions/dispatch-status`, {
+  return fetch(`${url}/admin/functions/dispatchStatus`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({

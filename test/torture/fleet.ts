@@ -53,7 +53,7 @@ export class Fleet {
   async runMonitors(): Promise<void> {
     const init = { method: "POST", headers: { "content-type": "application/json" }, body: '{"input":""}' };
     for (const app of this.#apps) {
-      if (app !== undefined) await (await fetch(`${app.url}/admin/functions/wal-monitor`, init)).text();
+      if (app !== undefined) await (await fetch(`${app.url}/admin/functions/walMonitor`, init)).text();
     }
   }
 

@@ -153,8 +153,8 @@ function requiredQuery(operation: Operation): string[] {
 
 /** What a call works on, where it has to be there before. */
 async function prepare({ id }: Operation, store: string): Promise<void> {
-  if (id !== "subscription-get" && id !== "subscription-delete") return;
-  const put = operations.find((operation) => operation.id === "subscription-put")!;
+  if (id !== "subscriptionGet" && id !== "subscriptionDelete") return;
+  const put = operations.find((operation) => operation.id === "subscriptionPut")!;
   const answer = await makeCall(service, put, { store });
   expect([200, 201], answer.text).toContain(answer.status);
 }
