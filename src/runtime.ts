@@ -26,7 +26,7 @@ import { Budget } from "./server/overload.ts";
 import { SpaceWatches } from "./server/space-watch.ts";
 import { guardStreams } from "./server/stream-guard.ts";
 import { tokenAccess } from "./server/tokens.ts";
-import { parseSettings } from "./settings.ts";
+import { parseSettings, unknownSettings } from "./settings.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
 import { registryTableName, storeTableName } from "./store/azure/keys.ts";
@@ -65,6 +65,8 @@ const log = createLogger({
   clock,
   write: (line) => void process.stdout.write(line),
 });
+
+for (const name of unknownSettings(process.env)) log.warn("there is no such setting: it does nothing", { name });
 
 const late = lateTelemetry();
 const telemetry = late ?? silentTelemetry;

@@ -4,7 +4,7 @@ import * as z from "zod";
 
 import { StoreError } from "./core/errors.ts";
 import { checkNetwork } from "./notify/addresses.ts";
-import { checkQueueName } from "./notify/queue.ts";
+import { isSchedule } from "./schedule.ts";
 import { logLevels } from "./server/log-lines.ts";
 import { resolveOptions } from "./store/azure/options.ts";
 import type { AzureStoreSettings } from "./store/azure/options.ts";
@@ -48,7 +48,10 @@ export const settingsSchema = z.object({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: "1 to 21 letters and digits, a letter first" })
     .default("streamkit")
-    .meta({ description: "Leads the names of all tables. Two deployments in one account need two." }),
+    .meta({
+      description:
+        "Leads the names of all tables, and of the notifications' queue. Two deployments in one account need two.",
+    }),
   STREAMKIT_AUTH: z.enum(["key", "jwt", "none"], { error: "key, jwt or none" }).default("key").meta({
     description:
       "Who may call: with a key of the function app, with a bearer token, or everyone (only with the storage emulator).",
@@ -59,11 +62,17 @@ export const settingsSchema = z.object({
   STREAMKIT_JWT_CLOCK_SKEW_SECONDS: integer(60, 0, 600, "With jwt: how far the issuer's clock may be off, seconds."),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
-    .default("streamkit-status")
-    .meta({ description: "The queue that gets a message for each applied record; empty: none is sent." }),
+    .regex(/^(-?|(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
+      error: "3 to 56 lower-case letters, digits and single dashes, or - for none",
+    })
+    .optional()
+    .meta({
+      description:
+        "The queue that gets a message for each applied record; - (or empty): none is sent. Absent: the table prefix in lower case, and `-status`.",
+    }),
   STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX: z
     .string()
-    .regex(/^[a-z0-9][a-z0-9-]{2,30}$/, { error: "3 to 31 lower-case letters, digits and dashes" })
+    .regex(/^(?=.{3,31}$)[a-z0-9]+(-[a-z0-9]+)*-?$/, { error: "3 to 31 lower-case letters, digits and single dashes" })
     .default("sub-")
     .meta({ description: "How the names of the queues begin that subscriptions may deliver to." }),
   STREAMKIT_WEBHOOK_NETWORKS: z.string().default("").meta({
@@ -72,7 +81,7 @@ export const settingsSchema = z.object({
   }),
   STREAMKIT_MONITOR_SCHEDULE: z
     .string()
-    .regex(/^\S+( +\S+){5}$/, { error: "six fields, such as 0 * * * * *" })
+    .refine(isSchedule, { error: "six fields of NCRONTAB, such as 0 * * * * *" })
     .default("0 * * * * *")
     .meta({ description: "When the monitor looks for records that a writer left behind: NCRONTAB, six fields." }),
   STREAMKIT_WAL_GRACE_MS: integer(30_000, 0, 3_600_000, "Age of a pending record that the monitor takes over, ms."),
@@ -189,8 +198,6 @@ export function parseSettings(env: Environment): Settings {
   }
   const values = parsed.data;
   const connection = parseConnection(env);
-  const queue = values.STREAMKIT_NOTIFICATIONS_QUEUE;
-  if (queue !== "") checkQueue(queue);
   const webhookNetworks = values.STREAMKIT_WEBHOOK_NETWORKS.split(",")
     .map((network) => network.trim())
     .filter((network) => network !== "");
@@ -210,7 +217,7 @@ export function parseSettings(env: Environment): Settings {
   return {
     connection,
     authentication: authenticationOf(values, connection),
-    notificationsQueue: queue === "" ? undefined : queue,
+    notificationsQueue: queueOf(values),
     subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,
     webhookNetworks,
     monitorSchedule: values.STREAMKIT_MONITOR_SCHEDULE,
@@ -224,6 +231,13 @@ export function parseSettings(env: Environment): Settings {
     bodyBytesMax: values.STREAMKIT_BODY_BYTES_MAX,
     store,
   };
+}
+
+/** Names that look like settings and are none: mistyped, or of another version. Nothing reads them. */
+export function unknownSettings(env: Environment): readonly string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith("STREAMKIT_") && !name.startsWith("STREAMKIT_STORAGE__"))
+    .filter((name) => !(name in settingsSchema.shape));
 }
 
 function authenticationOf(values: z.output<typeof settingsSchema>, connection: StorageConnection): Authentication {
@@ -255,14 +269,10 @@ function telemetryOf(values: z.output<typeof settingsSchema>): TelemetrySettings
   return { connectionString: new Secret(connectionString), identity, tracePercent };
 }
 
-function checkQueue(name: string): void {
-  try {
-    checkQueueName(name);
-  } catch {
-    throw wrong(
-      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 63 lower-case letters, digits and single dashes, or nothing",
-    );
-  }
+/** An app setting that is empty may get lost on its way to the app: a word says the same. */
+function queueOf(values: z.output<typeof settingsSchema>): string | undefined {
+  const name = values.STREAMKIT_NOTIFICATIONS_QUEUE ?? `${values.STREAMKIT_TABLE_PREFIX.toLowerCase()}-status`;
+  return name === "" || name === "-" ? undefined : name;
 }
 
 function checkNetworks(networks: readonly string[]): void {

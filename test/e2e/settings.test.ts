@@ -34,7 +34,7 @@ test.each([
     claim: "a queue that cannot be",
     env: { STREAMKIT_NOTIFICATIONS_QUEUE: "Status_Queue" },
     sentence:
-      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 63 lower-case letters, digits and single dashes, or nothing.",
+      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 56 lower-case letters, digits and single dashes, or - for none.",
   },
 ])("with $claim nothing starts, and one sentence says what to set", async ({ env, sentence }) => {
   await expect(startApp({ env })).rejects.toThrow(sentence);
