@@ -125,7 +125,9 @@ export class Appender {
         this.#stale = true;
         this.#settled();
         for (const { reject } of this.#refreshing.splice(0)) reject(error);
-        if (!isTransient(error)) {
+        if (isTransient(error)) {
+          queue.troubled(error);
+        } else {
           log.error("a space's log cannot be written for now", { space, error });
           queue.failAll((intent) => asStoreError(error, intent.mayBeInLog ? "unknown" : "none"));
         }

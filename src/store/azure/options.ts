@@ -5,29 +5,28 @@ import * as z from "zod";
 import { invalidArgument } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 
-const milliseconds = (standard: number, max: number): z.ZodDefault<z.ZodNumber> =>
-  z.number().int().min(0).max(max).default(standard);
-const count = (standard: number, max: number): z.ZodDefault<z.ZodNumber> =>
-  z.number().int().min(1).max(max).default(standard);
+function integer(standard: number, min: number, max: number): z.ZodDefault<z.ZodNumber> {
+  const error = `an integer from ${min} to ${max}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error }).default(standard);
+}
+const milliseconds = (standard: number, max: number): z.ZodDefault<z.ZodNumber> => integer(standard, 0, max);
+const count = (standard: number, max: number): z.ZodDefault<z.ZodNumber> => integer(standard, 1, max);
+
+const tablePrefixExpected = "1 to 21 letters and digits, a letter first";
 
 const schema = z.strictObject({
   /** Leads the names of all tables; letters and digits, a letter first. Two deployments in one account need two prefixes. */
   tablePrefix: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, "1 to 21 letters and digits, a letter first")
+    .string({ error: tablePrefixExpected })
+    .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
     .default("streamkit"),
   /** Segments that one instance applies at the same time, over all its spaces. */
   applyWorkers: count(32, 256),
   /** Operations and bytes of request body in one entity-group transaction; the service allows 100 and 4 MiB. */
-  batchOperations: z.number().int().min(4).max(limits.batchOperationsMax).default(90),
-  batchBytes: z
-    .number()
-    .int()
-    .min(2 * 1024 * 1024)
-    .max(limits.batchBytesMax)
-    .default(3.75 * 1024 * 1024),
+  batchOperations: integer(90, 4, limits.batchOperationsMax),
+  batchBytes: integer(3.75 * 1024 * 1024, 2 * 1024 * 1024, limits.batchBytesMax),
   /** Segments whose state an instance keeps in memory, over all its spaces; one to two KiB each. */
-  segmentCacheMax: z.number().int().min(256).max(1_000_000).default(20_000),
+  segmentCacheMax: integer(20_000, 256, 1_000_000),
   /** Spaces whose writer an instance keeps. */
   spaceCacheMax: count(500, 100_000),
   /** A produce that is not committed and applied after this long is answered 503. */
@@ -62,5 +61,6 @@ export function resolveOptions(settings: AzureStoreSettings = {}): AzureStoreOpt
   const parsed = schema.safeParse(settings);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
+  if (issue?.code === "unrecognized_keys") throw invalidArgument(issue.keys[0] ?? "options", "no option of this name");
   throw invalidArgument(issue?.path.join(".") || "options", issue?.message ?? "valid options");
 }

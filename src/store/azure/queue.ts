@@ -3,6 +3,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { StoreError } from "../../core/errors.ts";
 import type { SegmentName } from "../../core/ids.ts";
+import { asStoreError } from "./failure.ts";
 import type { Intent, IntentOutcome } from "./intent.ts";
 
 /** An intent in the queue; its promise resolves with the outcome, once. */
@@ -15,6 +16,8 @@ export class WaitingIntent implements Intent {
   readonly outcome: Promise<IntentOutcome>;
   /** It is part of an attempt whose outcome is open: nobody may say that it did not happen. */
   mayBeInLog = false;
+  /** The last failure of the storage that kept it waiting. */
+  trouble: unknown;
   #settle: (outcome: IntentOutcome) => void = () => undefined;
 
   constructor(intent: Intent) {
@@ -102,6 +105,13 @@ export class IntentQueue {
     this.#onLeft();
   }
 
+  /** The storage failed those who wait, or those who wait for the segment; it is tried again. */
+  troubled(error: unknown, segment?: SegmentName): void {
+    for (const intent of this.#waiting.keys()) {
+      if (segment === undefined || intent.parts.some((part) => part.segment === segment)) intent.trouble = error;
+    }
+  }
+
   failAll(error: (intent: WaitingIntent) => StoreError): void {
     for (const intent of [...this.#waiting.keys()]) this.settle(intent, { kind: "failed", error: error(intent) });
   }
@@ -128,14 +138,12 @@ function tooMuch(message: string): StoreError {
   return new StoreError("overloaded", message, { retryAfterMs: 1_000 });
 }
 
-function expired(intent: WaitingIntent, timeoutMs: number): StoreError {
-  const effect = intent.mayBeInLog ? "unknown" : "none";
+function expired({ mayBeInLog, trouble }: WaitingIntent, timeoutMs: number): StoreError {
+  const effect = mayBeInLog ? "unknown" : "none";
+  if (trouble !== undefined) return asStoreError(trouble, effect);
   return new StoreError(
     "overloaded",
     `The produce was not committed within ${timeoutMs} ms. Try again a little later.`,
-    {
-      effect,
-      retryAfterMs: 1_000,
-    },
+    { effect, retryAfterMs: 1_000 },
   );
 }

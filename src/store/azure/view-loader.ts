@@ -110,8 +110,12 @@ export class ViewLoader {
     } catch (error) {
       this.#deps.state.dropView(segment, view);
       // The read is repeated, after a while, as long as its produces wait; one that cannot succeed ends them.
-      if (isTransient(error)) await sleep(this.#deps.clock, 50 + 150 * this.#deps.random.fraction());
-      else this.#failed(segment, error);
+      if (isTransient(error)) {
+        this.#deps.queue.troubled(error, segment);
+        await sleep(this.#deps.clock, 50 + 150 * this.#deps.random.fraction());
+      } else {
+        this.#failed(segment, error);
+      }
     }
   }
 
