@@ -59,6 +59,12 @@ export function isSameTarget(a: Target, b: Target): boolean {
   return "queue" in a ? "queue" in b && a.queue === b.queue : "webhook" in b && a.webhook === b.webhook;
 }
 
+/** Whether both are webhooks of one origin. */
+export function isSameReceiver(a: Target | undefined, b: Target): boolean {
+  if (a === undefined || !("webhook" in a) || !("webhook" in b)) return false;
+  return new URL(a.webhook).origin === new URL(b.webhook).origin;
+}
+
 /** Two reports of different times as one. */
 export function addReports(before: DeliveryReport, after: DeliveryReport): DeliveryReport {
   return {

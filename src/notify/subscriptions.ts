@@ -15,6 +15,7 @@ import {
   addReports,
   decodeSubscription,
   encodeSubscription,
+  isSameReceiver,
   isSameTarget,
   isSameWanted,
   nothingDelivered,
@@ -36,7 +37,10 @@ export interface PutOutcome {
 
 /** Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. */
 export interface Subscriptions {
-  /** What is there already with the same target keeps its secret and its counts. */
+  /**
+   * What is there already keeps its counts with the same target, and its secret with a webhook of the same origin: another
+   * receiver must not be able to sign what this one trusts.
+   */
   put(store: StoreId, id: SubscriptionId, request: PutRequest): Promise<PutOutcome>;
   get(store: StoreId, id: SubscriptionId): Promise<Subscription | undefined>;
   /** Whether there was one. */
@@ -66,11 +70,14 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   const { table, policy, clock, newSecret } = options;
   const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
 
-  const secretFor = (before: WebhookSecret | undefined, request: PutRequest): WebhookSecret | undefined => {
+  const secretFor = (before: Subscription | undefined, request: PutRequest): WebhookSecret | undefined => {
     if ("queue" in request.target) return undefined;
-    if (before === undefined) return { current: newSecret(), former: undefined };
-    if (!request.rotateSecret) return before;
-    return { current: newSecret(), former: { secret: before.current, until: clock.now() + formerSecretMs } };
+    const secret = before?.secret;
+    if (secret === undefined || !isSameReceiver(before?.target, request.target)) {
+      return { current: newSecret(), former: undefined };
+    }
+    if (!request.rotateSecret) return secret;
+    return { current: newSecret(), former: { secret: secret.current, until: clock.now() + formerSecretMs } };
   };
 
   const get: Subscriptions["get"] = async (store, id) => {
@@ -93,7 +100,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       if ((await get(store, id)) === undefined) await refuseBeyondLimit(table(store));
       return changeRow<PutOutcome>(place(store, id), options, ({ row }) => {
         const before = row === undefined ? undefined : decodeSubscription(row);
-        return putOver(before, id, request, secretFor(before?.secret, request), clock.now());
+        return putOver(before, id, request, secretFor(before, request), clock.now());
       });
     },
     get,

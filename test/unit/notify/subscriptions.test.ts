@@ -59,7 +59,7 @@ test("a repeat writes nothing, and tells no secret", async () => {
   expect(writes).toBe(0);
 });
 
-test("a change keeps the secret and, with the same target, the counts", async () => {
+test("a change keeps the secret with the same receiver, and the counts with the same target", async () => {
   const { clock, subscriptions } = open();
   const { subscription: first } = await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
   await subscriptions.report(store, id("a"), { ...nothingDelivered, delivered: 3, lastDeliveredAt: 7 });
@@ -73,10 +73,13 @@ test("a change keeps the secret and, with the same target, the counts", async ()
   const elsewhere = { webhook: "https://example.com/other" };
   const moved = await subscriptions.put(store, id("a"), wanted("orders", "order-1", elsewhere));
   expect(moved.subscription).toMatchObject({ secret: first.secret, report: nothingDelivered });
+  const stranger = { webhook: "https://other.example.com/other" };
+  const given = await subscriptions.put(store, id("a"), wanted("orders", "order-1", stranger));
+  expect(given).toMatchObject({ newSecret: "whsec_2", subscription: { secret: { former: undefined } } });
   const queued = await subscriptions.put(store, id("a"), wanted("orders", "order-1", queue));
   expect(queued.subscription.secret).toBeUndefined();
   expect(await subscriptions.put(store, id("a"), wanted("orders", "order-1", hook))).toMatchObject({
-    newSecret: "whsec_2",
+    newSecret: "whsec_3",
   });
 });
 
