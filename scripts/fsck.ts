@@ -10,6 +10,7 @@ import { parseStoreId } from "../src/core/ids.ts";
 import { readLocalSettings } from "../src/local/settings.ts";
 import type { Finding } from "../src/store/azure/fsck/finding.ts";
 import { findingText } from "../src/store/azure/fsck/finding.ts";
+import { resolveOptions } from "../src/store/azure/options.ts";
 import { fsck } from "../src/store/azure/fsck/fsck.ts";
 import type { FsckReport } from "../src/store/azure/fsck/fsck.ts";
 import { parseSettings } from "../src/settings.ts";
@@ -73,6 +74,13 @@ async function run(): Promise<number> {
     },
     values.repair ? (values.offline ? "offline" : "live") : "none",
   );
+  if (!report.found) {
+    const { accountName } = settings.connection;
+    const prefix = resolveOptions(settings.store).tablePrefix;
+    throw new Error(
+      `The account ${accountName} has no events of store ${report.store} under the table prefix ${prefix}.`,
+    );
+  }
   if (values.json) console.log(JSON.stringify(report, undefined, 2));
   else print(report, values.repair);
   return report.findings.length === 0 ? 0 : 1;

@@ -107,6 +107,7 @@ test("when it cannot look it says why, and ends with 2", async () => {
     [["--store", "orders"], {}, "store: expected a UUID"],
     [["--store", randomUUID(), "--offline"], {}, "--offline goes with --repair"],
     [["--store", randomUUID(), "--fast"], {}, "--fast"],
+    [["--store", randomUUID()], {}, "has no events of store"],
     [["--store", randomUUID()], { STREAMKIT_TABLE_PREFIX: "-" }, "STREAMKIT_TABLE_PREFIX"],
     [
       ["--store", randomUUID()],

@@ -38,6 +38,8 @@ export type RepairMode = "none" | "live" | "offline";
 
 export interface FsckReport {
   readonly store: StoreId;
+  /** Whether anything at all speaks of this store. */
+  readonly found: boolean;
   readonly spaces: number;
   readonly segments: number;
   readonly records: number;
@@ -90,7 +92,7 @@ export async function fsck(deps: FsckDeps, repair: RepairMode): Promise<FsckRepo
   }
   const left = new Set(findings.list.map(keyOf));
   const repaired = repair === "none" ? [] : before.filter((finding) => !left.has(keyOf(finding)));
-  return { store, ...report, findings: findings.list, repaired };
+  return { store, found: spaces.size > 0, ...report, findings: findings.list, repaired };
 }
 
 /** All spaces that anything speaks of (the inventory, the list of open logs, the keys of the rows), and segments with rows. */
