@@ -72,7 +72,16 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
   },
   "streamkit.monitor.oldest_pending": {
     by: "",
-    moves: "0 when all is well. Beyond twice `STREAMKIT_WAL_GRACE_MS` and growing: a record is stuck, see the runbook.",
+    moves:
+      "0 when all is well. Beyond twice `STREAMKIT_WAL_GRACE_MS` and growing: a record is stuck, or the queue takes no notifications; see the runbook.",
+  },
+  "streamkit.notifications.deliveries": {
+    by: "`streamkit.delivery.outcome`: `delivered`, `failed`, `rested` (not tried: it has failed several times in a row)",
+    moves: "Many `failed` or `rested`: a target is down; its subscription has the last error.",
+  },
+  "streamkit.notifications.poisoned": {
+    by: "",
+    moves: "Above 0: notifications that failed for good wait for somebody to look at them, see the runbook.",
   },
 };
 

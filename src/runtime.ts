@@ -133,6 +133,7 @@ const dispatcher = once((): Dispatcher => {
     reports: new DeliveryReports(subscriptions(), clock, log),
     clock,
     log,
+    telemetry,
   });
 });
 
@@ -165,6 +166,7 @@ export async function monitor(): Promise<void> {
     const report = await stores().recover({ deadlineMs: monitorDeadlineMs });
     const didSomething = report.applied + report.notified + report.failed > 0 || !report.complete;
     log[didSomething ? "info" : "debug"]("monitor", { ...report });
+    await countPoisoned();
   } catch (error) {
     log.error("the monitor failed", { error });
     throw error;
@@ -176,8 +178,24 @@ export async function dispatch(message: unknown): Promise<void> {
   try {
     await dispatcher().dispatch(message);
   } catch (error) {
-    log.error("a status notification was not dispatched", { error });
+    // A target or the storage that fails is told in one line, as often as it may be.
+    if (error instanceof StoreError && error.code !== "internal") {
+      log.warn("a status notification was not dispatched", { code: error.code, reason: error.message });
+    } else {
+      log.error("a status notification was not dispatched", { error });
+    }
     throw error;
+  }
+}
+
+/** What failed for good waits for somebody to look at it. Nobody is told where nobody measures. */
+async function countPoisoned(): Promise<void> {
+  const { notificationsQueue: name } = settings;
+  if (name === undefined || late === undefined) return;
+  try {
+    telemetry.record("streamkit.notifications.poisoned", await queues().queue(`${name}-poison`).count());
+  } catch (error) {
+    log.warn("the poison queue could not be counted", { error });
   }
 }
 

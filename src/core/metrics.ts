@@ -87,6 +87,16 @@ export const metrics = {
   "streamkit.monitor.oldest_pending": {
     kind: "gauge",
     unit: "s",
-    description: "Age of the oldest record that the last run found left behind.",
+    description: "Age of the oldest record that the last run found left behind: not applied, or not notified.",
+  },
+  "streamkit.notifications.deliveries": {
+    kind: "counter",
+    unit: "{delivery}",
+    description: "Tries to deliver a status notification to a subscription, by their outcome.",
+  },
+  "streamkit.notifications.poisoned": {
+    kind: "gauge",
+    unit: "{message}",
+    description: "Messages in the notifications' poison queue, when the monitor last ran.",
   },
 } as const satisfies Readonly<Record<string, Metric>>;

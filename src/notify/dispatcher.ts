@@ -10,6 +10,7 @@ import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
+import type { Telemetry } from "../core/telemetry.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { DeliveryReports } from "./delivery-reports.ts";
 import { deliveryText, messageId, parseMessage, retryText } from "./message.ts";
@@ -33,6 +34,7 @@ export interface DispatcherDeps {
   readonly reports: Pick<DeliveryReports, "delivered" | "failed">;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }
 
 /** How long the subscriptions of a store are taken for known. */
@@ -90,15 +92,19 @@ export class Dispatcher {
 
   /** Tries once, and tells how it went. */
   async #deliver(subscription: Subscription, part: StatusNotification): Promise<Delivery> {
-    const { log, reports } = this.#deps;
+    const { log, reports, telemetry } = this.#deps;
+    const count = (outcome: "delivered" | "failed" | "rested"): void =>
+      telemetry.record("streamkit.notifications.deliveries", 1, { "streamkit.delivery.outcome": outcome });
     const { store } = part;
     const { id } = subscription;
     const target = `${store}/${id}`;
     if (this.#rests.isResting(target)) {
       reports.failed(store, id, undefined);
+      count("rested");
       return { kind: "failed", reason: "It rests, having failed several times in a row." };
     }
     const delivery = await this.#send(subscription, part);
+    count(delivery.kind);
     if (delivery.kind === "delivered") {
       this.#rests.delivered(target);
       reports.delivered(store, id);

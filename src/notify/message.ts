@@ -87,7 +87,7 @@ function checked<T>(parse: (text: string) => T) {
   });
 }
 
-const count = z.int().min(0);
+const count = z.int({ error: "an integer" }).min(0, { error: "an integer from 0" });
 const space = checked(parseSpaceName);
 const statusSchema = z.object({
   space,
@@ -98,10 +98,10 @@ const statusSchema = z.object({
   lastTimestamp: count,
 });
 const messageSchema = z.object({
-  version: z.literal(messageVersion),
+  version: z.literal(messageVersion, { error: String(messageVersion) }),
   store: checked(parseStoreId),
   space,
-  statuses: z.array(statusSchema),
+  statuses: z.array(statusSchema, { error: "an array" }),
   subscription: checked(parseSubscriptionId).optional(),
 });
 

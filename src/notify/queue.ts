@@ -14,6 +14,8 @@ export interface MessageQueue {
   send(text: string, signal?: AbortSignal): Promise<void>;
   /** Creates the queue unless it exists. */
   create(): Promise<void>;
+  /** About how many messages are in it; 0 when there is no such queue. Rejects as `send` does. */
+  count(): Promise<number>;
 }
 
 export interface QueueAccount {
@@ -21,9 +23,10 @@ export interface QueueAccount {
   queue(name: string): MessageQueue;
 }
 
-export function checkQueueName(name: string): void {
+/** `field`: what it is called where it was given. */
+export function checkQueueName(name: string, field = "queue"): void {
   if (name.length < 3 || name.length > 63 || !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-    throw invalidArgument("queue", "3 to 63 lower-case letters, digits and single dashes", name);
+    throw invalidArgument(field, "3 to 63 lower-case letters, digits and single dashes", name);
   }
 }
 

@@ -63,6 +63,7 @@ export class SimulatedQueues implements QueueAccount {
             this.messages(name);
             return Promise.resolve();
           },
+          count: () => Promise.resolve(this.messages(name).length),
         };
       },
       crash: () => {

@@ -32,11 +32,11 @@ export function createQueueAccount(connection: StorageConnection, options: Queue
 }
 
 function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock, timeoutMs: number): MessageQueue {
-  const within = async (work: (abortSignal: AbortSignal) => Promise<unknown>, signal?: AbortSignal): Promise<void> => {
+  const within = async <T>(work: (abortSignal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const outcome = await withDeadline(clock, timeoutMs, signal, work);
     switch (outcome.kind) {
       case "done":
-        return;
+        return outcome.value;
       case "threw":
         throw failureOf(outcome.error);
       case "timeout":
@@ -61,7 +61,18 @@ function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock,
         }
       }, signal);
     },
-    create: () => within(async (abortSignal) => (await client()).createIfNotExists({ abortSignal })),
+    create: async () => {
+      await within(async (abortSignal) => (await client()).createIfNotExists({ abortSignal }));
+    },
+    count: () =>
+      within(async (abortSignal) => {
+        try {
+          return (await (await client()).getProperties({ abortSignal })).approximateMessagesCount ?? 0;
+        } catch (error) {
+          if (isRestError(error) && error.statusCode === 404) return 0;
+          throw error;
+        }
+      }),
   };
 }
 

@@ -57,7 +57,7 @@ function isScheme(protocol: string): protocol is Scheme {
 }
 
 function checkQueue({ queuePrefix, reservedQueues }: TargetPolicy, name: string): void {
-  checkQueueName(name);
+  checkQueueName(name, "target.queue");
   if (!name.startsWith(queuePrefix)) {
     throw invalidArgument("target.queue", `a name that begins with ${queuePrefix}`, name);
   }

@@ -76,6 +76,8 @@ describe.each(deaths)("a queue that %s", (_, failsAfterMs) => {
     const dead = await lab.finish(factory.recover({ deadlineMs: 60_000 }));
     expect(dead).toMatchObject({ complete: true, applied: 0, notified: 0 });
     expect(dead.failed).toBe(1);
+    // What an operator is woken by.
+    expect(dead.oldestMs).toBeGreaterThan(15_000);
     const before = await lab.fsck();
     expect(before.unapplied).toBe(0);
     expect(before.unnotified).toBeGreaterThan(neighbours.length);
@@ -85,6 +87,7 @@ describe.each(deaths)("a queue that %s", (_, failsAfterMs) => {
       await lab.finish(factory.recover({ deadlineMs: 60_000 }));
       await lab.pass(2_000);
     }
+    expect((await lab.finish(factory.recover({ deadlineMs: 60_000 }))).oldestMs).toBe(0);
     const perNeighbour = forMs / 20 / neighbours.length;
     expect([...queue.told]).toEqual(neighbours.map((segment) => [`${space} ${segment}`, perNeighbour]));
   });

@@ -10,7 +10,7 @@ import { openLogOfRow, openLogsPartition } from "./keys.ts";
 import type { PendingRecord } from "./lane.ts";
 import { encodeLogHead } from "./log-rows.ts";
 import type { LogHead } from "./log-rows.ts";
-import { hasPending, isListed, isPending } from "./pending.ts";
+import { doneThrough, hasPending, isListed, isPending } from "./pending.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { SpaceWriter } from "./space-writer.ts";
 
@@ -22,7 +22,7 @@ export interface RecoveryReport {
   readonly applied: number;
   readonly notified: number;
   readonly failed: number;
-  /** Age of the oldest record that was still pending when it was looked at, milliseconds. */
+  /** Age of the oldest record left behind, to be applied or to be notified, when it was looked at, milliseconds. */
   readonly oldestMs: number;
   /** False when time ran out; the next run goes on from there. */
   readonly complete: boolean;
@@ -149,6 +149,7 @@ export class Recovery {
     }
     await appender.refresh();
     await this.#apply(writer, seen.serviceTime, counts);
+    seeUnnotified(writer, seen.serviceTime, counts);
     if (!run.queueFails) await this.#notify(writer, seen.serviceTime, run);
     await appender.settle();
   }
@@ -268,6 +269,18 @@ const dateResolutionMs = 1_000;
 /** An age below zero is a clock that was wrong: nothing to wait for. */
 function isDue(ageMs: number, graceMs: number): boolean {
   return ageMs <= -dateResolutionMs || ageMs >= graceMs;
+}
+
+/** How old what waits for its notification is: when the queue is dead, nothing else tells. */
+function seeUnnotified(
+  { parts: { notifies, options, state } }: SpaceWriter,
+  serviceTime: number,
+  counts: Counts,
+): void {
+  const head = state.version?.head;
+  if (!notifies || head === undefined || !hasPending(head.unnotified, head.timestamp)) return;
+  const ageMs = serviceTime - (doneThrough(head.unnotified) + 1);
+  if (ageMs >= options.walGraceMs) counts.oldestMs = Math.max(counts.oldestMs, ageMs);
 }
 
 function isResting(head: LogHead, notifies: boolean): boolean {

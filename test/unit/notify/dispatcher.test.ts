@@ -14,6 +14,7 @@ import type { Delivery, WebhookMessage } from "../../../src/notify/webhook.ts";
 import { fates } from "../../../src/table/fate.ts";
 import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
+import { recordedTelemetry } from "../telemetry/recorded.ts";
 import { id, notification, policy, store, wanted } from "./given.ts";
 
 const delivered: Delivery = { kind: "delivered" };
@@ -33,6 +34,7 @@ function world(changes: { readonly reserved?: readonly string[] } = {}) {
   });
   const sent: { readonly host: string; readonly message: WebhookMessage }[] = [];
   const answers = new Map<string, () => Delivery | Promise<Delivery>>();
+  const telemetry = recordedTelemetry();
   const newDispatcher = (): Dispatcher =>
     new Dispatcher({
       queue: queues.queue("streamkit-status"),
@@ -48,6 +50,7 @@ function world(changes: { readonly reserved?: readonly string[] } = {}) {
       reports: new DeliveryReports(subscriptions, clock, silentLogger),
       clock,
       log: silentLogger,
+      telemetry,
     });
   const subscribe = async (name: string, space: string, segment: string, target: Target): Promise<void> => {
     await subscriptions.put(store, id(name), wanted(space, segment, target));
@@ -74,6 +77,9 @@ function world(changes: { readonly reserved?: readonly string[] } = {}) {
     newDispatcher,
     subscribe,
     rounds,
+    /** The outcomes of deliveries, in order. */
+    outcomes: () =>
+      telemetry.attributes("streamkit.notifications.deliveries").map((one) => one["streamkit.delivery.outcome"]),
   };
 }
 
@@ -231,6 +237,18 @@ test("a target that a deployment allows no more is not delivered to, and says wh
   expect((await subscriptions.get(store, id("a")))?.report.lastError?.reason).toContain(
     "neither this app nor its host",
   );
+});
+
+test("each try is counted by how it went", async () => {
+  const { answers, dispatcher, outcomes, subscribe } = world();
+  answers.set("failing.test", () => failed);
+  await subscribe("a-failing", "orders", "*", at("failing.test"));
+  await subscribe("b-well", "orders", "*", at("well.test"));
+  await dispatcher.dispatch(text);
+  expect(outcomes().toSorted()).toEqual(["delivered", "failed"]);
+  for (let failures = 0; failures < 10; failures += 1) await dispatcher.dispatch(text);
+  expect(outcomes().at(-1)).toBe("delivered");
+  expect(outcomes()).toContain("rested");
 });
 
 test("what is no notification is refused, to end in the poison queue", async () => {

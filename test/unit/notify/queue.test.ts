@@ -32,6 +32,13 @@ function queueContract(account: QueueAccount, received: (name: string) => Promis
     expect([...(await received(queue.name))].sort()).toEqual(["a", "b"]);
   });
 
+  test("a queue tells how many messages it has, also one that is not there", async () => {
+    const queue = account.queue(newName());
+    expect(await queue.count()).toBe(0);
+    for (const text of ["a", "b", "c"]) await queue.send(text);
+    expect(await queue.count()).toBe(3);
+  });
+
   test("a message has at most 48 KiB of UTF-8", async () => {
     const name = newName();
     const longest = "é".repeat(24 * 1024);
