@@ -294,8 +294,8 @@ export function decodeData(row: Row): EntryBatch[] {
   return batches;
 }
 
-function isPending({ watermark, exceptions }: Pending, timestamp: number): boolean {
-  return timestamp > watermark || exceptions.includes(timestamp);
+function isPending({ from, to, listed }: Pending, timestamp: number): boolean {
+  return (from < timestamp && timestamp <= to) || listed.includes(timestamp);
 }
 
 function bound(verdict: Verdict): Pick<Verdict, "check"> {
@@ -307,6 +307,8 @@ function describeTransaction({ segment, firstSequence, lastSequence, operation, 
 }
 
 function describeHead({ count, registered, unapplied, unnotified }: LogHead): string {
-  const list = ({ exceptions }: Pending): string => exceptions.map((timestamp) => timestamp % 1_000_000).join(" ");
+  const short = (timestamp: number): string => String(timestamp % 1_000_000);
+  const list = ({ from, to, listed }: Pending): string =>
+    [...(to > from ? [`after ${short(from)} to ${short(to)}`] : []), ...listed.map(short)].join(" ");
   return `n ${count}, ${registered ? "open" : "closed"}, to apply [${list(unapplied)}], to notify [${list(unnotified)}]`;
 }

@@ -6,10 +6,10 @@
 // is pending in the head, and the next writer or the monitor applies it.
 
 import { sleep } from "../../core/clock.ts";
-import { unknownLease } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
 import type { SubmitResult } from "../../table/port.ts";
 import { TableFailure } from "../../table/port.ts";
+import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
 import { asStoreError, isTransient } from "./failure.ts";
 import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
 import { Help } from "./help.ts";
@@ -25,12 +25,21 @@ import type { WaitingIntent } from "./queue.ts";
 import type { SpaceParts } from "./space-parts.ts";
 import { Signal } from "./signal.ts";
 
+/** Attempts whose outcome is open, kept with what they hold: beyond them the last one is sent again, and nothing new. */
+const openAttemptsMax = 8;
+/** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
+const retryAfterMaxMs = 5_000;
+
 const planBounds = {
   // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
   plainBytesMax: Math.floor(limits.dataBytesMax * 0.98),
   transactionsMax: 256,
   summaryBytesMax: limits.propertyBytesMax,
 };
+
+export type SettleOutcome = "done" | "lost";
+
+const noVerdicts: ReadonlyMap<WaitingIntent, Verdict> = new Map();
 
 export class Appender {
   readonly #parts: SpaceParts;
@@ -39,10 +48,11 @@ export class Appender {
   #closed = false;
   /** The version is known not to be the log's present one any more, or may not be. */
   #stale = false;
+  #catchUps = 0;
   /** Answered when the state has caught up with a head that was read after they asked. */
   #refreshing: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   #settleWanted = false;
-  #settleWaiters: (() => void)[] = [];
+  #settleWaiters: ((outcome: SettleOutcome) => void)[] = [];
   #settleTimer: (() => void) | undefined;
   readonly #help: Help;
   readonly #onCommit: () => void;
@@ -74,17 +84,18 @@ export class Appender {
     return done;
   }
 
-  /** Writes off what is done, now, by a request of its own if it must. */
-  async settle(): Promise<void> {
+  /** Writes off what is done, now, by a request of its own if it must. `lost`: somebody else's write came before. */
+  settle(): Promise<SettleOutcome> {
     this.#settleWanted = true;
-    const tried = new Promise<void>((resolve) => this.#settleWaiters.push(resolve));
+    const tried = new Promise<SettleOutcome>((resolve) => this.#settleWaiters.push(resolve));
     this.wake();
-    await tried;
+    return tried;
   }
 
   /** Writes it off when no commit has done so for a while. */
   settleLater(): void {
     const { clock, options } = this.#parts;
+    if (this.#closed) return;
     this.#settleTimer?.();
     this.#settleTimer = clock.after(options.settleDelayMs, () => {
       this.#settleTimer = undefined;
@@ -123,7 +134,7 @@ export class Appender {
       } catch (error) {
         failures += 1;
         this.#stale = true;
-        this.#settled();
+        this.#settled("lost");
         for (const { reject } of this.#refreshing.splice(0)) reject(error);
         if (isTransient(error)) {
           queue.troubled(error);
@@ -132,7 +143,13 @@ export class Appender {
           queue.failAll((intent) => asStoreError(error, intent.mayBeInLog ? "unknown" : "none"));
         }
         const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;
-        await sleep(clock, Math.max(retryAfterMs, Math.min(25 * 2 ** failures, 1_000) * (0.5 + random.fraction())));
+        await sleep(
+          clock,
+          Math.max(
+            Math.min(retryAfterMs, retryAfterMaxMs),
+            Math.min(25 * 2 ** failures, 1_000) * (0.5 + random.fraction()),
+          ),
+        );
       }
     }
     this.#running = false;
@@ -183,14 +200,19 @@ export class Appender {
       fences: version.head.fences,
       bounds: planBounds,
     });
-    if ([...verdicts.values()].some(({ kind }) => kind === "ahead")) {
-      this.#stale = true;
+    const ahead = answerAhead(this.#parts, verdicts, this.#catchUps);
+    if (ahead !== "none") {
+      this.#stale ||= ahead === "log_unknown";
       return true;
     }
-    this.#answerRepeats(verdicts, false);
+    answerRepeats(this.#parts, verdicts, "proved");
     const accepted = new Map<WaitingIntent, readonly AcceptedPart[]>();
     for (const [intent, verdict] of verdicts) if (verdict.kind === "accept") accepted.set(intent, verdict.parts);
-    if (accepted.size > 0) return this.#send(version, timestamp, accepted, verdicts);
+    if (accepted.size > 0) {
+      const last = state.attempts.length < openAttemptsMax ? undefined : state.attempts.at(-1);
+      if (last !== undefined) return this.#transmit(version, last, noVerdicts);
+      return this.#send(version, timestamp, accepted, verdicts);
+    }
     for (const [intent, verdict] of verdicts) if (verdict.kind === "wait") this.#help.waiting(intent);
     if ([...verdicts.values()].some((verdict) => verdict.kind === "conflict")) {
       await this.#prove(version, verdicts);
@@ -205,14 +227,24 @@ export class Appender {
     accepted: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
     verdicts: ReadonlyMap<WaitingIntent, Verdict>,
   ): Promise<boolean> {
-    const { applier, clock, done, queue, reader, registration, state, telemetry, turns } = this.#parts;
+    const { queue, registration, state } = this.#parts;
     const attempt = await buildAttempt(this.#parts, version, timestamp, accepted);
-    const settling = done.snapshot();
-    const head = nextHead(version.head, attempt, settling, this.#parts.notifies);
     await registration.registered(version);
     // Who was answered meanwhile was told that nothing happened: then nothing of this may be sent.
     if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;
     state.sent(attempt);
+    return this.#transmit(version, attempt, verdicts);
+  }
+
+  /** Also again: the same record under the same condition lands once at the most. */
+  async #transmit(
+    version: LogVersion,
+    attempt: Attempt,
+    verdicts: ReadonlyMap<WaitingIntent, Verdict>,
+  ): Promise<boolean> {
+    const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
+    const settling = done.snapshot();
+    const head = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);
     for (const { segment } of attempt.record.transactions) applier.prepare(segment);
     const properties = encodeLogHead(head);
     const startedAt = clock.elapsed();
@@ -220,7 +252,11 @@ export class Appender {
       version.etag === undefined
         ? { kind: "insert", row: reader.headRow, properties }
         : { kind: "replace", row: reader.headRow, properties, ifMatch: version.etag },
-      { kind: "insert", row: recordRow(timestamp), properties: encodeRecord(attempt.record, attempt.content.data) },
+      {
+        kind: "insert",
+        row: recordRow(attempt.record.timestamp),
+        properties: encodeRecord(attempt.record, attempt.content.data),
+      },
     ]);
     if (result.kind === "refused") {
       recordCommit(telemetry, clock.elapsed() - startedAt, "lost_race");
@@ -234,10 +270,10 @@ export class Appender {
     const stored = { summary: attempt.record, writtenAt: result.serviceTime };
     done.remove(settling);
     this.#landed(state.advance({ etag: result.etags[0], head }, [stored]), [stored]);
-    this.#answerRepeats(verdicts, true);
-    this.#answerConflicts(verdicts);
+    answerRepeats(this.#parts, verdicts, "tentative");
+    answerConflicts(this.#parts, verdicts);
     // This commit wrote off what was done: under a steady load nobody waits for a pause.
-    this.#settled();
+    this.#settled("done");
     return true;
   }
 
@@ -254,33 +290,8 @@ export class Appender {
   /** Conflicts are told only when a head read that begins now is still the version they were decided on. */
   async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingIntent, Verdict>): Promise<void> {
     const now = await this.#parts.reader.readHead();
-    if (now.etag === version.etag) this.#answerConflicts(verdicts);
+    if (now.etag === version.etag) answerConflicts(this.#parts, verdicts);
     else this.#stale = true;
-  }
-
-  #answerConflicts(verdicts: ReadonlyMap<WaitingIntent, Verdict>): void {
-    for (const [intent, verdict] of verdicts) {
-      if (verdict.kind !== "conflict") continue;
-      const { part, expected, received, lastSequence } = verdict;
-      const { segment } = part;
-      // Beyond the end that is told, a later commit may hold the place by now.
-      const winner = received <= lastSequence ? this.#parts.state.view(segment)?.at(received)?.id : undefined;
-      this.#parts.queue.settle(intent, { kind: "conflict", segment, lastSequence, expected, received, winner });
-    }
-  }
-
-  #answerRepeats(verdicts: ReadonlyMap<WaitingIntent, Verdict>, tentative: boolean): void {
-    for (const [intent, verdict] of verdicts) {
-      if (verdict.kind === "duplicate" && verdict.tentative === tentative) {
-        this.#parts.queue.settle(intent, { kind: "committed", duplicate: true, parts: verdict.parts });
-      } else if (verdict.kind === "id_mismatch" && verdict.tentative === tentative) {
-        this.#parts.queue.settle(intent, { kind: "id_mismatch" });
-      } else if (verdict.kind === "lease_limit" && !tentative) {
-        this.#parts.queue.settle(intent, { kind: "failed", error: unknownLease() });
-      } else if (verdict.kind === "fenced" && verdict.tentative === tentative) {
-        this.#parts.queue.settle(intent, { kind: "fenced", token: verdict.token });
-      }
-    }
   }
 
   /** Own records that are in the log: their members are told, their segments brought up. */
@@ -319,6 +330,7 @@ export class Appender {
         }
       }
       this.#stale = false;
+      this.#catchUps += 1;
       for (const { resolve } of asked) resolve();
     } catch (error) {
       for (const { reject } of asked) reject(error);
@@ -330,7 +342,7 @@ export class Appender {
   async #restart(to: LogVersion & { readonly serviceTime: number }): Promise<void> {
     const { reader, serviceClock, state } = this.#parts;
     serviceClock.learn(to.serviceTime);
-    const pending = await reader.readRecordsAt(to.head.unapplied.exceptions);
+    const pending = await reader.readRecordsAt(to.head.unapplied.listed);
     // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
     const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
     const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
@@ -350,35 +362,35 @@ export class Appender {
   async #settleIfWanted(): Promise<boolean> {
     const { version } = this.#parts.state;
     if (!this.#settleWanted || version === undefined) return false;
-    try {
-      return await this.#settleNow(version);
-    } finally {
-      this.#settled();
-    }
+    const outcome = await this.#settleNow(version);
+    this.#settled(outcome === "lost" ? "lost" : "done");
+    return outcome === "written";
   }
 
-  /** It was done, or was tried and is left to the next commit or the monitor. */
-  #settled(): void {
+  /** What was tried and lost is left to the next commit or the monitor. */
+  #settled(outcome: SettleOutcome): void {
     this.#settleWanted = false;
-    for (const resolve of this.#settleWaiters.splice(0)) resolve();
+    for (const resolve of this.#settleWaiters.splice(0)) resolve(outcome);
   }
 
-  async #settleNow(version: LogVersion): Promise<boolean> {
+  async #settleNow(version: LogVersion): Promise<"written" | "needless" | "lost"> {
     const { done, notifies, reader, state } = this.#parts;
     const settling = done.snapshot();
-    const head = settledHead(version.head, settling, notifies ? done.notifiedThrough : Infinity);
-    if (this.#closed || version.etag === undefined || head === undefined) return false;
+    // Where nobody is told, nobody waits to be told.
+    const notified = notifies ? settling.notified : { records: settling.notified.records, through: Infinity };
+    const head = settledHead(version.head, { ...settling, notified });
+    if (this.#closed || version.etag === undefined || head === undefined) return "needless";
     const result = await this.#submit([
       { kind: "replace", row: reader.headRow, properties: encodeLogHead(head), ifMatch: version.etag },
     ]);
     if (result.kind === "refused") {
       // Somebody committed: the next commit of this instance, or the monitor, writes it off.
       this.#stale = true;
-      return false;
+      return "lost";
     }
     done.remove(settling);
     // Attempts under the former ETag can never land now.
     this.#landed(state.advance({ etag: result.etags[0], head }, []), []);
-    return true;
+    return "written";
   }
 }

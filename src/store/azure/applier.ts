@@ -48,6 +48,7 @@ export interface ApplierDeps {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly workers: Semaphore;
+  readonly suspects: Semaphore;
   readonly heads: CachedSegments<PhysicalHead>;
   readonly options: AzureStoreOptions;
   /** Brings the list of pending records up to the log's present version. */
@@ -181,6 +182,7 @@ export class Applier {
     const known = this.#heads.get(lane.segment);
     if (known !== undefined && known.head.lastSequence >= sequence) {
       this.#reached(lane, known.head);
+      this.#dropIdle(lane.segment);
       return;
     }
     const reached = lane.wait(sequence);
@@ -196,7 +198,9 @@ export class Applier {
     try {
       while (lane.isWanted) {
         try {
-          const step = await this.#deps.workers.run(() => this.#step(lane));
+          const { suspects, workers } = this.#deps;
+          const step = await (lane.isSuspect ? suspects : workers).run(() => this.#step(lane));
+          lane.isSuspect = false;
           if (step === "moved") failures = 0;
           else failures += 1;
           // Not while holding a worker: the log may be slow, and others have segments to apply.
@@ -204,6 +208,8 @@ export class Applier {
         } catch (error) {
           this.#heads.delete(lane.segment);
           if (!isTransient(error)) throw error;
+          lane.isSuspect = true;
+          for (const { record } of lane.items) record.dropContent();
           failures += 1;
           if (failures >= this.#deps.options.applyAttemptsMax) throw error;
         }

@@ -123,7 +123,8 @@ export class AzureStore implements Store {
   }
 
   async appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number> {
-    return doneThrough((await this.#logHead(space, options?.signal)).unapplied);
+    const { timestamp, unapplied } = await this.#logHead(space, options?.signal);
+    return doneThrough(unapplied, timestamp);
   }
 
   async spaceMark(space: SpaceName, options?: StreamOptions): Promise<string> {
@@ -132,7 +133,7 @@ export class AzureStore implements Store {
 
   async close(): Promise<void> {
     await this.#work.close();
-    await this.#writers.close(this.id);
+    this.#writers.close(this.id);
     this.#onClosed();
   }
 

@@ -9,7 +9,7 @@ import type { Settling } from "./done-list.ts";
 import type { LogVersion } from "./log.ts";
 import type { LogHead, RecordSummary } from "./log-rows.ts";
 import type { Attempt } from "./log-state.ts";
-import { nextPending, settledPending } from "./pending.ts";
+import { addPending, withoutDone } from "./pending.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
 import type { SpaceParts } from "./space-parts.ts";
@@ -34,17 +34,26 @@ export async function buildAttempt(
   return { record, content: { batches, data: await encodeBlock(batches, compressor) }, members };
 }
 
-/** The head that this record makes of the one before it; what is done meanwhile is written off with it. */
-export function nextHead(before: LogHead, attempt: Attempt, settling: Settling, notifies: boolean): LogHead {
+/**
+ * The head that this record makes of the one before it; what is done meanwhile is written off with it.
+ * `unnotifiedListedMax`: how many records it may list as not notified; undefined: nobody is to be told.
+ */
+export function nextHead(
+  before: LogHead,
+  attempt: Attempt,
+  settling: Settling,
+  unnotifiedListedMax: number | undefined,
+): LogHead {
   const { record } = attempt;
   const { timestamp } = record;
+  const unnotified = withoutDone(before.unnotified, settling.notified);
   return {
     count: record.position,
     timestamp,
     recordId: record.recordId,
     registered: true,
-    unapplied: nextPending(before.unapplied, before.timestamp, timestamp, true, settling.applied),
-    unnotified: nextPending(before.unnotified, before.timestamp, timestamp, notifies, settling.notified),
+    unapplied: addPending(withoutDone(before.unapplied, settling.applied), timestamp),
+    unnotified: unnotifiedListedMax === undefined ? unnotified : addPending(unnotified, timestamp, unnotifiedListedMax),
     fences: nextFences(before.fences, attempt.members.keys()),
   };
 }
@@ -59,13 +68,13 @@ function nextFences(before: LogHead["fences"], intents: Iterable<WaitingIntent>)
 }
 
 /** The head without what is done, when no record is added; undefined when it says so already. */
-export function settledHead(head: LogHead, settling: Settling, notifiedThrough: number): LogHead | undefined {
-  const unapplied = settledPending(head.unapplied, settling.applied);
-  const unnotified = settledPending(head.unnotified, settling.notified, Math.min(notifiedThrough, head.timestamp));
+export function settledHead(head: LogHead, settling: Settling): LogHead | undefined {
+  const unapplied = withoutDone(head.unapplied, settling.applied);
+  const unnotified = withoutDone(head.unnotified, settling.notified);
   const isSame =
-    unapplied.exceptions.length === head.unapplied.exceptions.length &&
-    unnotified.exceptions.length === head.unnotified.exceptions.length &&
-    unnotified.watermark === head.unnotified.watermark;
+    unapplied.listed.length === head.unapplied.listed.length &&
+    unnotified.listed.length === head.unnotified.listed.length &&
+    unnotified.from === head.unnotified.from;
   return isSame ? undefined : { ...head, unapplied, unnotified };
 }
 

@@ -1,12 +1,13 @@
 // Records that this instance has seen done, until a write of the log's head says so.
 
 import type { LogHead } from "./log-rows.ts";
+import type { Done } from "./pending.ts";
 import { isPending } from "./pending.ts";
 
 /** What one write of the head writes off. */
 export interface Settling {
-  readonly applied: ReadonlySet<number>;
-  readonly notified: ReadonlySet<number>;
+  readonly applied: Done;
+  readonly notified: Done;
 }
 
 export class DoneList {
@@ -17,13 +18,16 @@ export class DoneList {
   notifiedThrough = 0;
 
   snapshot(): Settling {
-    return { applied: new Set(this.applied), notified: new Set(this.notified) };
+    return {
+      applied: { records: new Set(this.applied), through: 0 },
+      notified: { records: new Set(this.notified), through: this.notifiedThrough },
+    };
   }
 
   /** The head says so now. */
   remove(settled: Settling): void {
-    for (const timestamp of settled.applied) this.applied.delete(timestamp);
-    for (const timestamp of settled.notified) this.notified.delete(timestamp);
+    for (const timestamp of settled.applied.records) this.applied.delete(timestamp);
+    for (const timestamp of settled.notified.records) this.notified.delete(timestamp);
   }
 
   /** Drops what the head does not list any more. */
@@ -34,6 +38,6 @@ export class DoneList {
 
   /** How many records the head lists as unapplied that are not known to be done. */
   unsettled(head: LogHead): number {
-    return head.unapplied.exceptions.reduce((sum, timestamp) => (this.applied.has(timestamp) ? sum : sum + 1), 0);
+    return head.unapplied.listed.reduce((sum, timestamp) => (this.applied.has(timestamp) ? sum : sum + 1), 0);
   }
 }

@@ -14,6 +14,7 @@ import type { StatusNotifier } from "../notifier.ts";
 import type { Store, StoreFactory } from "../store.ts";
 import { AzureStore } from "./azure-store.ts";
 import { registryTableName, storeTableName } from "./keys.ts";
+import { LogReader } from "./log.ts";
 import type { AzureStoreSettings } from "./options.ts";
 import { resolveOptions } from "./options.ts";
 import type { RecoveryOptions, RecoveryReport } from "./recovery.ts";
@@ -45,6 +46,9 @@ export interface AzureStoreFactory extends StoreFactory {
 const storesMax = 1_000;
 /** Transactions that the segments in memory remember, on average: some hundred bytes each. */
 const placesPerSegment = 8;
+/** An apply that takes longer goes on beside the others, milliseconds; and those of segments that have just failed are few. */
+const applyTurnMs = 1_000;
+const suspectsMax = 4;
 /** Notifications sent at the same time. */
 const notificationsMax = 16;
 
@@ -68,7 +72,10 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
       weight: { max: segmentsMax * placesPerSegment, of: (view) => view.weight },
     }),
     heads: new SegmentCache({ segmentsMax }),
-    workers: new Semaphore(options.applyWorkers),
+    workers: new Semaphore(options.applyWorkers, {
+      ...{ clock, turnMs: applyTurnMs, besideMax: 4 * options.applyWorkers },
+    }),
+    suspects: new Semaphore(suspectsMax),
     notifications: new Semaphore(notificationsMax),
   };
   const writers = new SpaceWriters(instance);
@@ -77,8 +84,13 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     account.table(storeTableName(options.tablePrefix, id));
   const recovery = new Recovery({
     registry: instance.registry,
+    table,
+    reader: (store, space) => new LogReader(table(store), space, compressor),
     writer: (store, space) => writers.get(store, space, table(store)),
+    options,
+    notifies: notifier !== undefined,
     clock,
+    random,
     log,
     telemetry,
   });
@@ -97,6 +109,8 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
       const open = [...stores.values()];
       stores.clear();
       await Promise.all(open.map((store) => store.close()));
+      // Those too that the monitor opened, of stores that nobody asked for.
+      writers.closeAll();
     },
   };
 }

@@ -17,18 +17,30 @@ export class PendingRecord {
   readonly summary: RecordSummary;
   /** The service's time of its commit, milliseconds. */
   readonly writtenAt: number;
-  /** When this instance committed it. */
-  readonly content: RecordContent | undefined;
+  /** Whether this instance committed it. */
+  readonly isOwn: boolean;
   readonly items: readonly PendingItem[];
   /** Whether the space's own row in the inventory is confirmed; only the first record of a log needs it. */
   spaceListed: boolean;
+  #content: RecordContent | undefined;
 
   constructor(summary: RecordSummary, writtenAt: number, content?: RecordContent) {
     this.summary = summary;
     this.writtenAt = writtenAt;
-    this.content = content;
+    this.isOwn = content !== undefined;
+    this.#content = content;
     this.items = summary.transactions.map((transaction, index) => new PendingItem(this, transaction, index));
     this.spaceListed = summary.position !== 1;
+  }
+
+  /** When this instance committed it, for as long as it is kept. */
+  get content(): RecordContent | undefined {
+    return this.#content;
+  }
+
+  /** What waits for long is read again from the log, rather than kept. */
+  dropContent(): void {
+    this.#content = undefined;
   }
 
   /** Everything of it has been seen by this instance where it belongs. */
@@ -76,6 +88,8 @@ interface Waiter {
 export class Lane {
   readonly segment: SegmentName;
   running = false;
+  /** Its storage failed when it was last asked. */
+  isSuspect = false;
   readonly #items: PendingItem[] = [];
   #waiters: Waiter[] = [];
 

@@ -4,6 +4,7 @@ import * as z from "zod";
 
 import { invalidArgument } from "../../core/errors.ts";
 import { limits } from "../../core/limits.ts";
+import { listedMax } from "./pending.ts";
 
 function integer(standard: number, min: number, max: number): z.ZodDefault<z.ZodNumber> {
   const error = `an integer from ${min} to ${max}`;
@@ -36,7 +37,9 @@ const schema = z.strictObject({
   queuedBytesMax: count(64 * 1024 * 1024, 1024 * 1024 * 1024),
   /** Committed but not yet applied: transactions of one segment, records of one log. */
   pendingPerSegmentMax: count(16, 256),
-  pendingPerLogMax: count(256, 256),
+  pendingPerLogMax: count(listedMax, listedMax),
+  /** Records that a log's head lists one by one as not notified; more than that become a range that the monitor goes through. */
+  unnotifiedListedMax: count(listedMax, listedMax),
   /** Records a writer reads to catch up with its log; beyond, it forgets what it knew and starts afresh. */
   catchUpRecordsMax: count(500, 10_000),
   /** Attempts to apply one segment before its caller is told and the monitor is left with it. */

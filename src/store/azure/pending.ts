@@ -1,81 +1,75 @@
 // Which records of a log are not done yet, small enough to ride in the log's head: pure.
 //
-// A record is pending if its timestamp is above the watermark, or one of the exceptions. While the exceptions fit, the
-// watermark is the last record's timestamp, so that one stuck record costs one exception whatever comes after it. When
-// they do not fit, the watermark drops to just before the oldest: what is done is then done again, never forgotten.
+// Each such record is listed. When they are more than the list may hold, the list becomes a range, from before the oldest to
+// the newest of them, of which nothing more is told: what is done there is then done again, never forgotten. Later records are
+// listed again, so that what happened in the range stays in the range.
 
 import { corruptData } from "../../core/errors.ts";
 
 export interface Pending {
-  readonly watermark: number;
-  /** Ascending. */
-  readonly exceptions: readonly number[];
+  /** All records after `from`, up to `to`, count as pending; none when they are the same. */
+  readonly from: number;
+  readonly to: number;
+  /** Ascending, after `to`. */
+  readonly listed: readonly number[];
 }
 
-/** How many exceptions a head holds: 2 KiB. */
-export const exceptionsMax = 256;
-
-export const nothingPending: Pending = { watermark: 0, exceptions: [] };
-
-export function isPending(pending: Pending, timestamp: number): boolean {
-  return timestamp > pending.watermark || pending.exceptions.includes(timestamp);
+/** What is done, as far as one write of the head may write it off. */
+export interface Done {
+  readonly records: ReadonlySet<number>;
+  /** All records up to this one are done. */
+  readonly through: number;
 }
 
-/** The greatest timestamp up to which nothing is pending. */
-export function doneThrough(pending: Pending): number {
-  const oldest = pending.exceptions[0];
-  return oldest === undefined ? pending.watermark : Math.min(pending.watermark, oldest - 1);
+/** How many records a head lists: 2 KiB. */
+export const listedMax = 256;
+
+export const nothingPending: Pending = { from: 0, to: 0, listed: [] };
+
+export function isPending({ from, to, listed }: Pending, timestamp: number): boolean {
+  return (timestamp > from && timestamp <= to) || listed.includes(timestamp);
 }
 
-/** Whether anything is pending in a log whose last record has this timestamp. */
-export function hasPending(pending: Pending, lastTimestamp: number): boolean {
-  return pending.exceptions.length > 0 || pending.watermark < lastTimestamp;
+export function hasPending(pending: Pending): boolean {
+  return pending.to > pending.from || pending.listed.length > 0;
 }
 
-/** Whether the list of exceptions tells all, so that single records can be taken out of it. */
-export function isListed(pending: Pending, lastTimestamp: number): boolean {
-  return pending.watermark >= lastTimestamp;
+/** Up to when nothing is pending, in a log whose last record has this timestamp. */
+export function doneThrough({ from, to, listed }: Pending, lastTimestamp: number): number {
+  if (to > from) return from;
+  const oldest = listed[0];
+  return oldest === undefined ? lastTimestamp : oldest - 1;
 }
 
-/** After a commit at `timestamp`, whose record is pending when `added` says so; `done` are no longer. */
-export function nextPending(
-  pending: Pending,
-  lastTimestamp: number,
-  timestamp: number,
-  added: boolean,
-  done: ReadonlySet<number>,
-): Pending {
-  if (!isListed(pending, lastTimestamp))
-    return { watermark: pending.watermark, exceptions: withoutDone(pending, done) };
-  const exceptions = withoutDone(pending, done);
-  if (added) exceptions.push(timestamp);
-  const oldest = exceptions[0];
-  if (oldest !== undefined && exceptions.length > exceptionsMax) return { watermark: oldest - 1, exceptions: [] };
-  return { watermark: timestamp, exceptions };
+/** After a commit at `timestamp`, of a record that is pending. */
+export function addPending(pending: Pending, timestamp: number, max = listedMax): Pending {
+  const { from, to } = pending;
+  const listed = [...pending.listed, timestamp];
+  const oldest = listed[0] ?? timestamp;
+  if (listed.length <= max) return { from, to, listed };
+  return { from: to > from ? from : oldest - 1, to: timestamp, listed: [] };
 }
 
-/** Without what is done, when no record is added. `through`: everything up to it is done. */
-export function settledPending(pending: Pending, done: ReadonlySet<number>, through = 0): Pending {
-  const exceptions = withoutDone(pending, done).filter((timestamp) => timestamp > through);
-  return { watermark: Math.max(pending.watermark, through), exceptions };
+export function withoutDone({ from, to, listed }: Pending, { records, through }: Done): Pending {
+  return {
+    from: Math.max(from, Math.min(through, to)),
+    to,
+    listed: listed.filter((timestamp) => timestamp > through && !records.has(timestamp)),
+  };
 }
 
-export function encodePending(pending: Pending): Uint8Array {
-  const bytes = Buffer.alloc(8 * (1 + pending.exceptions.length));
-  bytes.writeBigInt64BE(BigInt(pending.watermark), 0);
-  pending.exceptions.forEach((timestamp, index) => bytes.writeBigInt64BE(BigInt(timestamp), 8 * (index + 1)));
+export function encodePending({ from, to, listed }: Pending): Uint8Array {
+  const numbers = [from, to, ...listed];
+  const bytes = Buffer.alloc(8 * numbers.length);
+  numbers.forEach((number, index) => bytes.writeBigInt64BE(BigInt(number), 8 * index));
   return bytes;
 }
 
 export function decodePending(bytes: Uint8Array): Pending {
-  if (bytes.byteLength < 8 || bytes.byteLength % 8 !== 0) throw corruptData("a log head's list of pending records");
+  if (bytes.byteLength < 16 || bytes.byteLength % 8 !== 0) throw corruptData("a log head's list of pending records");
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const numbers: number[] = [];
   for (let at = 0; at < buffer.byteLength; at += 8) numbers.push(Number(buffer.readBigInt64BE(at)));
-  const [watermark = 0, ...exceptions] = numbers;
-  return { watermark, exceptions };
-}
-
-function withoutDone(pending: Pending, done: ReadonlySet<number>): number[] {
-  return pending.exceptions.filter((timestamp) => !done.has(timestamp));
+  const [from = 0, to = 0, ...listed] = numbers;
+  return { from, to, listed };
 }

@@ -30,8 +30,11 @@ export type Verdict =
   | { readonly kind: "fenced"; readonly token: number; readonly tentative: boolean }
   /** The space keeps the tokens of as many leases as it may. */
   | { readonly kind: "lease_limit" }
-  /** Its segment was read after a later commit than this version knows of: nothing is decided before the log is caught up with. */
-  | { readonly kind: "ahead" }
+  /**
+   * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
+   * up with.
+   */
+  | { readonly kind: "ahead"; readonly segment: SegmentName; readonly timestamp: number }
   /** Does not fit into this record, or its segment has too much pending: waits. */
   | { readonly kind: "wait" };
 
@@ -88,6 +91,8 @@ class Group {
   }
 
   judge(intent: Intent): Verdict {
+    const ahead = this.#ahead(intent);
+    if (ahead !== undefined) return ahead;
     const repeated = this.#repeated(intent);
     if (repeated !== undefined) return repeated;
     const fenced = this.#fenced(intent);
@@ -102,6 +107,17 @@ class Group {
   #waitFor({ parts }: Intent): void {
     const full = parts.filter((part) => this.#input.isFull(part.segment));
     for (const { segment } of full.length > 0 ? full : parts) this.#waitedFor.add(segment);
+  }
+
+  /** Its other segments may have been read too early to show that commit, and what is pending of it is not known. */
+  #ahead({ id, keyed, parts }: Intent): Verdict | undefined {
+    for (const { segment } of parts) {
+      const view = this.#input.view(segment);
+      const used = keyed ? (view.find(id)?.timestamp ?? 0) : 0;
+      const timestamp = Math.max(view.state?.lastTimestamp ?? 0, used);
+      if (timestamp > this.#input.logTimestamp) return { kind: "ahead", segment, timestamp };
+    }
+    return undefined;
   }
 
   /** The verdict on an id that the log or this group has already. */
@@ -120,9 +136,6 @@ class Group {
     }
     const found = intent.parts.map((part) => this.#input.view(part.segment).find(intent.id));
     if (found.every((place) => place === undefined)) return undefined;
-    // Its other segments may have been read too early to show it, and what is pending of it is not known.
-    if (found.some((place) => place !== undefined && place.timestamp > this.#input.logTimestamp))
-      return { kind: "ahead" };
     const results = intent.parts.map((part, index) => {
       const place = found[index];
       const state = this.#input.view(part.segment).state;

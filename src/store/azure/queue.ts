@@ -16,6 +16,8 @@ export class WaitingIntent implements Intent {
   readonly outcome: Promise<IntentOutcome>;
   /** It is part of an attempt whose outcome is open: nobody may say that it did not happen. */
   mayBeInLog = false;
+  /** What its segment has and the log, as far as it was known, had not; and how often the log had been caught up with by then. */
+  ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
   /** The last failure of the storage that kept it waiting. */
   trouble: unknown;
   #settle: (outcome: IntentOutcome) => void = () => undefined;

@@ -1,16 +1,22 @@
 // The monitor: finds what writers left behind and finishes it. Visits only open logs; safe beside live writers and itself.
 
-import type { Clock } from "../../core/clock.ts";
+import type { Clock, Random } from "../../core/clock.ts";
 import { StoreError } from "../../core/errors.ts";
 import type { SpaceName, StoreId } from "../../core/ids.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Telemetry } from "../../core/telemetry.ts";
 import type { Row, Table } from "../../table/port.ts";
+import { backOff } from "./back-off.ts";
 import { openLogOfRow, openLogsPartition } from "./keys.ts";
 import type { PendingRecord } from "./lane.ts";
+import type { LogReader } from "./log.ts";
 import { encodeLogHead } from "./log-rows.ts";
 import type { LogHead } from "./log-rows.ts";
-import { doneThrough, hasPending, isListed, isPending } from "./pending.ts";
+import type { OverdueRun } from "./overdue-notifications.ts";
+import { isDue, notifyOverdue } from "./overdue-notifications.ts";
+import { rows } from "./pages.ts";
+import { doneThrough, hasPending } from "./pending.ts";
+import type { AzureStoreOptions } from "./options.ts";
 import { Semaphore } from "./semaphore.ts";
 import type { SpaceWriter } from "./space-writer.ts";
 
@@ -36,30 +42,34 @@ export interface RecoveryOptions {
 
 export interface RecoveryDeps {
   readonly registry: Table;
+  /** The table of a store. */
+  readonly table: (store: StoreId) => Table;
+  readonly reader: (store: StoreId, space: SpaceName) => LogReader;
   readonly writer: (store: StoreId, space: SpaceName) => SpaceWriter;
+  readonly options: AzureStoreOptions;
+  /** Whether records are to be notified. */
+  readonly notifies: boolean;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly telemetry: Telemetry;
 }
 
-/** Logs visited at the same time. */
+/** Logs visited at the same time; one that takes longer than its turn goes on beside the others. */
 const visitsMax = 4;
-/** Records looked at for notification in one visit, when the head does not list them one by one. */
-const scannedMax = 1_000;
+const visitTurnMs = 2_000;
+const visitsBesideMax = 60;
+/** Writes of a head that the monitor tries while writers keep coming before it. */
+const settleTriesMax = 8;
 
-/** One run: what it has done so far, and what it need not try again. */
-class Run {
-  readonly counts: Counts = { logs: 0, closed: 0, applied: 0, notified: 0, failed: 0, oldestMs: 0 };
-  /** The queue does not take notifications: waiting for it once more in each log would take the time of all. */
-  queueFails = false;
-}
+/** All keys are hex, which sorts from 0 to below g. */
+const firstKey = "0";
 
-interface Counts {
+/** One run: what it has done so far. */
+interface Run extends OverdueRun {
   logs: number;
   closed: number;
   applied: number;
-  notified: number;
-  failed: number;
   oldestMs: number;
 }
 
@@ -68,7 +78,7 @@ export class Recovery {
   /** Turns of its own: it does not wait behind what writers have to tell. */
   readonly #notifications = new Semaphore(visitsMax);
   /** Where the last run stopped for lack of time. */
-  #resumeAt = "0";
+  #resumeAt: string | undefined;
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps;
@@ -97,87 +107,104 @@ export class Recovery {
     }
   }
 
+  /** Once around all open logs, from where the last run stopped. */
   async #visitAll(options: RecoveryOptions, timeIsUp: Promise<undefined>): Promise<RecoveryReport> {
-    const { clock, registry } = this.#deps;
-    const run = new Run();
-    const { counts } = run;
+    const { clock } = this.#deps;
     const endsAt = clock.elapsed() + options.deadlineMs;
     const isOver = (): boolean => clock.elapsed() >= endsAt || options.signal?.aborted === true;
-    const from = this.#resumeAt;
-    this.#resumeAt = "0";
-    let continuation: string | undefined;
-    do {
-      const page = await registry.query(
-        { partition: openLogsPartition, from, to: "g" },
-        { top: 100, ...(continuation === undefined ? {} : { continuation }) },
-      );
-      for (let at = 0; at < page.rows.length; at += visitsMax) {
-        const some = page.rows.slice(at, at + visitsMax);
-        if (isOver()) {
-          this.#resumeAt = some[0]?.row ?? "0";
-          return { ...counts, complete: false };
-        }
-        // One that hangs goes on by itself, if it can: whoever runs this is waited for by the host.
-        await Promise.race([Promise.all(some.map((row) => this.#visitSafely(row, run))), timeIsUp]);
+    const run: Run = {
+      ...{ logs: 0, closed: 0, applied: 0, notified: 0, failed: 0, oldestMs: 0 },
+      ...{ turns: this.#notifications, isOver, queueFails: false },
+    };
+    const turns = new Semaphore(visitsMax, { clock, turnMs: visitTurnMs, besideMax: visitsBesideMax });
+    const under = new Set<Promise<void>>();
+    const from = this.#resumeAt ?? firstKey;
+    this.#resumeAt = undefined;
+    for await (const row of this.#openLogs(from)) {
+      const leave = await Promise.race([turns.enter(), timeIsUp]);
+      if (leave === undefined || isOver()) {
+        this.#resumeAt = row.row;
+        break;
       }
-      continuation = page.continuation;
-    } while (continuation !== undefined);
-    return { ...counts, complete: from === "0" };
+      const visit = this.#visitSafely(row, run).finally(() => {
+        leave();
+        under.delete(visit);
+      });
+      under.add(visit);
+    }
+    // What hangs goes on by itself, if it can: whoever runs this is waited for by the host.
+    await Promise.race([Promise.all(under), timeIsUp]);
+    const { logs, closed, applied, notified, failed, oldestMs } = run;
+    const complete = this.#resumeAt === undefined && under.size === 0;
+    return { logs, closed, applied, notified, failed, oldestMs, complete };
+  }
+
+  async *#openLogs(from: string): AsyncGenerator<Row> {
+    const { registry } = this.#deps;
+    const partition = openLogsPartition;
+    yield* rows(registry, { partition, from, to: "g" }, {});
+    if (from === firstKey) return;
+    for await (const row of rows(registry, { partition, from: firstKey, to: from }, {})) if (row.row < from) yield row;
   }
 
   /** One bad log never stops the others. */
   async #visitSafely(row: Row, run: Run): Promise<void> {
-    run.counts.logs += 1;
+    run.logs += 1;
     try {
       await this.#visit(row, run);
     } catch (error) {
-      run.counts.failed += 1;
+      run.failed += 1;
       this.#deps.log.error("an open log cannot be recovered for now", { row: row.row, error });
     }
   }
 
   async #visit(row: Row, run: Run): Promise<void> {
-    const { counts } = run;
+    const { clock, notifies, random, reader: readerOf, writer: writerOf } = this.#deps;
     const { store, space } = openLogOfRow(row.row);
-    const writer = this.#deps.writer(store, space);
-    const { appender, parts } = writer;
-    const seen = await parts.reader.readHead();
-    // A head that rests with nothing pending is left alone, or closed: one request.
-    if (isResting(seen.head, parts.notifies)) {
-      if (await this.#close(row, writer, seen)) counts.closed += 1;
+    const reader = readerOf(store, space);
+    const seen = await reader.readHead();
+    // A log that rests with nothing pending is left alone, or closed: one request, and no writer is made for it.
+    if (isResting(seen.head, notifies)) {
+      if (await this.#close(row, reader, seen)) run.closed += 1;
       return;
     }
+    const writer = writerOf(store, space);
+    const { appender } = writer;
     await appender.refresh();
-    await this.#apply(writer, seen.serviceTime, counts);
-    seeUnnotified(writer, seen.serviceTime, counts);
-    if (!run.queueFails) await this.#notify(writer, seen.serviceTime, run);
-    await appender.settle();
+    await this.#apply(writer, seen.serviceTime, run);
+    seeUnnotified(writer, seen.serviceTime, run);
+    await notifyOverdue(writer, seen.serviceTime, run);
+    for (let tries = 1; (await appender.settle()) === "lost" && tries < settleTriesMax; tries += 1) {
+      await backOff({ clock, random }, tries);
+    }
   }
 
   /** What waits only for a record that is lost is tried again, in order, once that is given up. */
-  async #apply(writer: SpaceWriter, serviceTime: number, counts: Counts): Promise<void> {
+  async #apply(writer: SpaceWriter, serviceTime: number, run: Run): Promise<void> {
     const { applier, options } = writer.parts;
     const ageMs = ({ writtenAt }: PendingRecord): number => serviceTime - writtenAt;
     const due = [...applier.pendingRecords].filter((record) => isDue(ageMs(record), options.walGraceMs));
-    counts.oldestMs = Math.max(counts.oldestMs, ...due.map(ageMs));
+    run.oldestMs = Math.max(run.oldestMs, ...due.map(ageMs));
     const behindLost: PendingRecord[] = [];
     await Promise.all(
       due.map((record) =>
-        this.#count(writer, record, counts, async () => {
+        this.#count(writer, record, run, async () => {
           try {
             await applier.ensureRecord(record);
+            return 1;
           } catch (error) {
             if (!isCorrupt(error)) throw error;
             behindLost.push(record);
+            return 0;
           }
         }),
       ),
     );
-    counts.applied -= behindLost.length;
     for (const record of behindLost.sort((a, b) => a.summary.timestamp - b.summary.timestamp)) {
-      await this.#count(writer, record, counts, async () => {
+      await this.#count(writer, record, run, async () => {
         if (ageMs(record) >= options.tombstoneAfterMs) await giveUp(writer, record);
         await applier.ensureRecord(record);
+        return 1;
       });
     }
   }
@@ -185,42 +212,16 @@ export class Recovery {
   async #count(
     { parts: { log, space } }: SpaceWriter,
     { summary: { timestamp } }: PendingRecord,
-    counts: Counts,
-    apply: () => Promise<void>,
+    run: Run,
+    apply: () => Promise<number>,
   ): Promise<void> {
     try {
-      await apply();
-      counts.applied += 1;
+      const applied = await apply();
+      run.applied += applied;
     } catch (error) {
-      counts.failed += 1;
+      run.failed += 1;
       log.error("a pending record cannot be applied for now", { space, timestamp, error });
     }
-  }
-
-  async #notify(writer: SpaceWriter, serviceTime: number, run: Run): Promise<void> {
-    const { counts } = run;
-    const { done, notifies, options, reader, state } = writer.parts;
-    const head = state.version?.head;
-    if (!notifies || head === undefined) return;
-    const records = isListed(head.unnotified, head.timestamp)
-      ? await reader.readRecordsAt(head.unnotified.exceptions)
-      : (await reader.readRecordsFrom(head.unnotified.watermark + 1, undefined, scannedMax)).records;
-    let through = 0;
-    let unbroken = !isListed(head.unnotified, head.timestamp);
-    for (const { summary, writtenAt } of records) {
-      const { timestamp } = summary;
-      const waits = done.notified.has(timestamp) || !isDue(serviceTime - writtenAt, options.walGraceMs);
-      const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
-      const isTold = !waits && isApplied && !run.queueFails;
-      const outcome = isTold ? await writer.notify({ summary }, this.#notifications) : "left";
-      const sent = outcome === "told";
-      if (sent) counts.notified += 1;
-      else if (isTold) counts.failed += 1;
-      if (outcome === "queue_failed") run.queueFails = true;
-      unbroken &&= sent || done.notified.has(timestamp);
-      if (unbroken) through = timestamp;
-    }
-    done.notifiedThrough = Math.max(done.notifiedThrough, through);
   }
 
   /**
@@ -230,10 +231,11 @@ export class Recovery {
    */
   async #close(
     row: Row,
-    writer: SpaceWriter,
+    reader: LogReader,
     seen: { etag: string | undefined; head: LogHead; serviceTime: number; writtenAt: number },
   ): Promise<boolean> {
-    const { options, reader, table } = writer.parts;
+    const { options, registry } = this.#deps;
+    const table = this.#deps.table(openLogOfRow(row.row).store);
     const rests = (writtenAt: number): boolean => isDue(seen.serviceTime - writtenAt, options.logIdleMs);
     if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;
     const properties = encodeLogHead({ ...seen.head, registered: false });
@@ -244,9 +246,7 @@ export class Recovery {
         : { kind: "replace", row: reader.headRow, properties, ifMatch: seen.etag },
     ]);
     if (fenced.kind === "refused") return false;
-    const deleted = await this.#deps.registry.submit(openLogsPartition, [
-      { kind: "delete", row: row.row, ifMatch: row.etag },
-    ]);
+    const deleted = await registry.submit(openLogsPartition, [{ kind: "delete", row: row.row, ifMatch: row.etag }]);
     return deleted.kind === "done";
   }
 }
@@ -263,28 +263,16 @@ function recordRun(telemetry: Telemetry, report: RecoveryReport | undefined, ms:
   }
 }
 
-/** `Date` is cut to whole seconds: what was written in this very second looks younger than nothing. */
-const dateResolutionMs = 1_000;
-
-/** An age below zero is a clock that was wrong: nothing to wait for. */
-function isDue(ageMs: number, graceMs: number): boolean {
-  return ageMs <= -dateResolutionMs || ageMs >= graceMs;
-}
-
 /** How old what waits for its notification is: when the queue is dead, nothing else tells. */
-function seeUnnotified(
-  { parts: { notifies, options, state } }: SpaceWriter,
-  serviceTime: number,
-  counts: Counts,
-): void {
-  const head = state.version?.head;
-  if (!notifies || head === undefined || !hasPending(head.unnotified, head.timestamp)) return;
-  const ageMs = serviceTime - (doneThrough(head.unnotified) + 1);
-  if (ageMs >= options.walGraceMs) counts.oldestMs = Math.max(counts.oldestMs, ageMs);
+function seeUnnotified({ parts }: SpaceWriter, serviceTime: number, run: Run): void {
+  const head = parts.state.version?.head;
+  if (!parts.notifies || head === undefined || !hasPending(head.unnotified)) return;
+  const ageMs = serviceTime - (doneThrough(head.unnotified, head.timestamp) + 1);
+  if (ageMs >= parts.options.walGraceMs) run.oldestMs = Math.max(run.oldestMs, ageMs);
 }
 
 function isResting(head: LogHead, notifies: boolean): boolean {
-  return !hasPending(head.unapplied, head.timestamp) && !(notifies && hasPending(head.unnotified, head.timestamp));
+  return !hasPending(head.unapplied) && !(notifies && hasPending(head.unnotified));
 }
 
 /** Those of the record's entries that cannot be read: their segments will go on without them. */

@@ -38,6 +38,8 @@ export interface InstanceParts {
   readonly heads: SegmentCache<PhysicalHead>;
   /** Segments applied, and notifications sent, at the same time. */
   readonly workers: Semaphore;
+  /** Of segments that failed when they were last applied. */
+  readonly suspects: Semaphore;
   readonly notifications: Semaphore;
 }
 

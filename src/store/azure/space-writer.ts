@@ -23,7 +23,6 @@ import { isPending } from "./pending.ts";
 import { findHolder } from "./holder.ts";
 import { IntentQueue, WaitingIntent } from "./queue.ts";
 import { Registration } from "./registration.ts";
-import type { Semaphore } from "./semaphore.ts";
 import { ServiceClock } from "./service-clock.ts";
 import type { InstanceParts, SpaceParts } from "./space-parts.ts";
 import { WriterTurns } from "./turns.ts";
@@ -45,7 +44,7 @@ export class SpaceWriter {
   #active = 0;
 
   constructor(instance: InstanceParts, store: StoreId, space: SpaceName, table: Table) {
-    const { clock, compressor, log, node, options, random, telemetry, workers } = instance;
+    const { clock, compressor, log, node, options, random, suspects, telemetry, workers } = instance;
     const reader = new LogReader(table, space, compressor);
     const applier = new Applier(space, {
       table,
@@ -56,6 +55,7 @@ export class SpaceWriter {
       log,
       telemetry,
       workers,
+      suspects,
       heads: instance.heads.forSpace(),
       options,
       refreshPending: () => this.appender.refresh(),
@@ -209,8 +209,8 @@ export class SpaceWriter {
     this.parts.done.applied.add(record.summary.timestamp);
     this.appender.settleLater();
     // Who committed it tells of it; when that instance is gone, or the queue is slower than the commits, the monitor does.
-    const isTold = record.content !== undefined && this.parts.notifications.waiting < notificationsWaitingMax;
-    if (isTold) void this.notify(record).then(() => this.appender.wake());
+    const isTold = record.isOwn && this.parts.notifications.waiting < notificationsWaitingMax;
+    if (isTold) void this.parts.notifications.run(() => this.notify(record)).then(() => this.appender.wake());
     this.appender.wake();
   }
 
@@ -218,10 +218,7 @@ export class SpaceWriter {
    * Tells the record's statuses, if that is still due. Otherwise the record stays listed for it: `queue_failed` when the
    * notifier did not take them, `left` when they could not be told for another reason.
    */
-  async notify(
-    record: Pick<PendingRecord, "summary">,
-    turns: Semaphore = this.parts.notifications,
-  ): Promise<"told" | "queue_failed" | "left"> {
+  async notify(record: Pick<PendingRecord, "summary">): Promise<"told" | "queue_failed" | "left"> {
     const { applier, done, log, notifier, space, state, store } = this.parts;
     const { timestamp, transactions } = record.summary;
     const unnotified = state.version?.head.unnotified;
@@ -238,7 +235,7 @@ export class SpaceWriter {
         }),
       );
       isAtQueue = true;
-      await turns.run(() => notifier.notify({ store, space, statuses }));
+      await notifier.notify({ store, space, statuses });
       done.notified.add(timestamp);
       this.appender.settleLater();
       return "told";

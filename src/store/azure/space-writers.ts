@@ -25,13 +25,17 @@ export class SpaceWriters {
   }
 
   /** Ends what only time would end: what is pending is left to the monitor. */
-  close(store: StoreId): Promise<void> {
+  close(store: StoreId): void {
     for (const [key, writer] of this.#writers) {
       if (writer.parts.store !== store) continue;
       writer.close();
       this.#writers.delete(key);
     }
-    return Promise.resolve();
+  }
+
+  closeAll(): void {
+    for (const writer of this.#writers.values()) writer.close();
+    this.#writers.clear();
   }
 
   #dropIdle(): void {

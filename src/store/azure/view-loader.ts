@@ -13,12 +13,15 @@ import { segmentHeadRow, segmentPartition, transactionRow } from "./keys.ts";
 import type { LogState } from "./log-state.ts";
 import type { IntentQueue } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "./segment-rows.ts";
+import { Semaphore } from "./semaphore.ts";
 import type { SegmentView } from "./segment-view.ts";
 
-/** Reads of one space's writer that are under way at the same time. */
+/** Reads of one space's writer at the same time; one that takes longer than its turn goes on beside the others. */
 const readsMax = 64;
-/** And of one segment, so that one that does not answer leaves some to its neighbours. */
-const readsPerSegmentMax = 16;
+const readTurnMs = 1_000;
+const readsBesideMax = 256;
+/** And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just failed. */
+const readsPerSegmentMax = { known: 8, unknown: 2, suspect: 1 };
 
 export interface ViewLoaderDeps {
   readonly space: SpaceName;
@@ -36,20 +39,24 @@ export class ViewLoader {
   readonly #deps: ViewLoaderDeps;
   readonly #lookups = new Set<string>();
   readonly #readsOf = new Map<SegmentName, number>();
-  #reads = 0;
+  /** Segments whose last read has failed, and for whom somebody waits. */
+  readonly #suspects = new Set<SegmentName>();
+  readonly #turns: Semaphore;
 
   constructor(deps: ViewLoaderDeps) {
     this.#deps = deps;
+    const { clock, wake: onFree } = deps;
+    this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */
   load(intents: Iterable<Intent>): void {
     for (const intent of intents) {
       for (const part of intent.parts) {
-        if (this.#reads >= readsMax) return;
-        if (this.#readsIn(part.segment) >= readsPerSegmentMax) continue;
-        const view = this.#deps.state.view(part.segment) ?? this.#open(part.segment);
-        if (intent.keyed && !view.knows(intent.id)) this.#lookUp(part.segment, intent, view);
+        if (this.#turns.isFull) return;
+        const { segment } = part;
+        const view = this.#deps.state.view(segment) ?? this.#open(segment);
+        if (view !== undefined && intent.keyed && !view.knows(intent.id)) this.#lookUp(segment, intent, view);
       }
     }
   }
@@ -65,17 +72,20 @@ export class ViewLoader {
     );
   }
 
-  #open(segment: SegmentName): SegmentView {
+  /** Undefined: not yet, too much is being read. */
+  #open(segment: SegmentName): SegmentView | undefined {
     const { applier, state } = this.#deps;
-    const view = state.openView(segment);
     if (state.version?.head.count === 0) {
+      const view = state.openView(segment);
       // A log without records has no segments.
       applier.observe(segment, { etag: undefined, head: emptySegment });
       view.loaded(emptySegment);
       return view;
     }
-    this.#began(segment);
-    void this.#guard(this.#readHead(segment, view), segment, view).then(() => this.#ended(segment));
+    const end = this.#begin(segment, readsPerSegmentMax.unknown);
+    if (end === undefined) return undefined;
+    const view = state.openView(segment);
+    void this.#guard(this.#readHead(segment, view), segment, view).then(end);
     return view;
   }
 
@@ -91,11 +101,12 @@ export class ViewLoader {
   #lookUp(segment: SegmentName, intent: Intent, view: SegmentView): void {
     const key = `${intent.id} ${segment}`;
     if (this.#lookups.has(key)) return;
+    const end = this.#begin(segment, readsPerSegmentMax[view.state === undefined ? "unknown" : "known"]);
+    if (end === undefined) return;
     this.#lookups.add(key);
-    this.#began(segment);
     void this.#guard(this.#readTransaction(segment, intent, view), segment, view).then(() => {
       this.#lookups.delete(key);
-      this.#ended(segment);
+      end();
     });
   }
 
@@ -107,10 +118,12 @@ export class ViewLoader {
   async #guard(read: Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
     try {
       await read;
+      this.#suspects.delete(segment);
     } catch (error) {
       this.#deps.state.dropView(segment, view);
       // The read is repeated, after a while, as long as its produces wait; one that cannot succeed ends them.
       if (isTransient(error)) {
+        this.#suspects.add(segment);
         this.#deps.queue.troubled(error, segment);
         await sleep(this.#deps.clock, 50 + 150 * this.#deps.random.fraction());
       } else {
@@ -127,20 +140,29 @@ export class ViewLoader {
     }
   }
 
-  #readsIn(segment: SegmentName): number {
-    return this.#readsOf.get(segment) ?? 0;
+  /** Undefined when so many reads are under way that this one has to wait; else what ends it. */
+  #begin(segment: SegmentName, max: number): (() => void) | undefined {
+    const reads = this.#readsOf.get(segment) ?? 0;
+    if (reads >= (this.#suspects.has(segment) ? readsPerSegmentMax.suspect : max)) return undefined;
+    const leave = this.#turns.tryEnter();
+    if (leave === undefined) return undefined;
+    this.#readsOf.set(segment, reads + 1);
+    return () => {
+      leave();
+      const left = (this.#readsOf.get(segment) ?? 0) - 1;
+      if (left > 0) {
+        this.#readsOf.set(segment, left);
+      } else {
+        this.#readsOf.delete(segment);
+        // What is known of it is worth something for as long as somebody waits.
+        if (this.#suspects.has(segment) && !this.#isWaitedFor(segment)) this.#suspects.delete(segment);
+      }
+      this.#deps.wake();
+    };
   }
 
-  #began(segment: SegmentName): void {
-    this.#reads += 1;
-    this.#readsOf.set(segment, this.#readsIn(segment) + 1);
-  }
-
-  #ended(segment: SegmentName): void {
-    this.#reads -= 1;
-    const left = this.#readsIn(segment) - 1;
-    if (left > 0) this.#readsOf.set(segment, left);
-    else this.#readsOf.delete(segment);
-    this.#deps.wake();
+  #isWaitedFor(segment: SegmentName): boolean {
+    for (const { parts } of this.#deps.queue.waiting) if (parts.some((part) => part.segment === segment)) return true;
+    return false;
   }
 }

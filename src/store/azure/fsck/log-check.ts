@@ -54,7 +54,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   const stored = options.ignoreHead === true ? undefined : readable;
   const { appliedAfterMs = Infinity } = options;
   const mayWait = (writtenAt: number): boolean => serviceTime - writtenAt < appliedAfterMs;
-  const walk = new LogWalk(source, space, stored ?? headOfAll, mayWait, findings);
+  const walk = new LogWalk(source, space, stored ?? emptyLog, mayWait, findings);
   let beyond = 0;
   for await (const record of rows(table, recordRange(partition, 1, lastRecordTimestamp), {})) {
     const timestamp = timestampOf(record, findings);
@@ -90,13 +90,6 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
     findings,
   };
 }
-
-/** Where there is no head, all records count and none is pending. */
-const headOfAll: LogHead = {
-  ...emptyLog,
-  unapplied: { watermark: lastRecordTimestamp, exceptions: [] },
-  unnotified: { watermark: lastRecordTimestamp, exceptions: [] },
-};
 
 function headOf(row: Row, findings: Findings): LogHead | undefined {
   try {

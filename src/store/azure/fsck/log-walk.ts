@@ -9,7 +9,7 @@ import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../log-rows.ts";
 import { decodeRecordSummary, emptyLog } from "../log-rows.ts";
-import { exceptionsMax, isPending } from "../pending.ts";
+import { isPending, listedMax, nothingPending } from "../pending.ts";
 import type { Source } from "../read.ts";
 import type { TransactionPlace } from "../segment-rows.ts";
 import { placeOf } from "../segment-view.ts";
@@ -65,7 +65,7 @@ export class LogWalk {
   #latest: number[] = [];
   #timestamp = 0;
   #recordId = "";
-  /** Exceptions of the head's two lists that are records. */
+  /** How many of those that the head lists are records. */
   readonly #listed = { unapplied: 0, unnotified: 0 };
 
   constructor(source: Source, space: SpaceName, pending: PendingLists, mayWait: MayWait, findings: Findings) {
@@ -80,7 +80,7 @@ export class LogWalk {
     this.records += 1;
     this.#timestamp = timestamp;
     this.#latest.push(timestamp);
-    if (this.#latest.length > 2 * exceptionsMax) this.#latest = this.#latest.slice(-exceptionsMax);
+    if (this.#latest.length > 2 * listedMax) this.#latest = this.#latest.slice(-listedMax);
     const mayWait = this.#notePending(timestamp, row.writtenAt);
     let summary: RecordSummary;
     try {
@@ -103,14 +103,12 @@ export class LogWalk {
 
   /** The head that follows from the records alone, with all of them applied, and the last ones still to be told of. */
   head(): LogHead {
-    const watermark = this.#timestamp;
     return {
       ...emptyLog,
       count: this.#position,
       timestamp: this.#timestamp,
       recordId: this.#recordId,
-      unapplied: { watermark, exceptions: [] },
-      unnotified: { watermark, exceptions: this.#latest.slice(-exceptionsMax) },
+      unnotified: { ...nothingPending, listed: this.#latest.slice(-listedMax) },
     };
   }
 
@@ -122,8 +120,8 @@ export class LogWalk {
     if (head.count !== this.#position) differs("record count", head.count, this.#position);
     if (head.timestamp !== this.#timestamp) differs("last timestamp", head.timestamp, this.#timestamp);
     else if (head.recordId !== this.#recordId) differs("last record", head.recordId, this.#recordId);
-    const unknown = head.unapplied.exceptions.length - this.#listed.unapplied;
-    const untold = head.unnotified.exceptions.length - this.#listed.unnotified;
+    const unknown = head.unapplied.listed.length - this.#listed.unapplied;
+    const untold = head.unnotified.listed.length - this.#listed.unnotified;
     if (unknown + untold > 0) {
       this.#findings.add(
         "pending_unknown",
@@ -152,8 +150,8 @@ export class LogWalk {
     if (mayWait) this.waiting += 1;
     if (isUnapplied && this.oldestUnappliedAt === 0) this.oldestUnappliedAt = writtenAt;
     if (isUnnotified && this.oldestUnnotifiedAt === 0) this.oldestUnnotifiedAt = writtenAt;
-    if (unapplied.exceptions.includes(timestamp)) this.#listed.unapplied += 1;
-    if (unnotified.exceptions.includes(timestamp)) this.#listed.unnotified += 1;
+    if (unapplied.listed.includes(timestamp)) this.#listed.unapplied += 1;
+    if (unnotified.listed.includes(timestamp)) this.#listed.unnotified += 1;
     if (this.records === 1) this.begun = !mayWait;
     return mayWait;
   }

@@ -6,6 +6,7 @@ import type { Row, Table } from "../../../table/port.ts";
 import { logHeadRow, logPartition, nameRow, segmentsPartition, spacesPartition } from "../keys.ts";
 import { encodeLogHead, formatVersion } from "../log-rows.ts";
 import type { AzureStoreOptions } from "../options.ts";
+import { nothingPending } from "../pending.ts";
 import { Registration } from "../registration.ts";
 import type { Finding } from "./finding.ts";
 import type { LogPicture } from "./log-check.ts";
@@ -106,7 +107,7 @@ async function settle({ source }: SpaceCheckDeps, log: LogPicture, findings: rea
   const { head, headEtag, space, unapplied, waiting } = log;
   const isSeen = findings.every(({ kind }) => kind.endsWith("_overdue") || kind === "record_unreadable");
   if (headEtag === undefined || unapplied === 0 || waiting > 0 || !isSeen) return;
-  const properties = encodeLogHead({ ...head, unapplied: { watermark: head.timestamp, exceptions: [] } });
+  const properties = encodeLogHead({ ...head, unapplied: nothingPending });
   await source.table.submit(logPartition(space), [
     { kind: "replace", row: logHeadRow(space), properties, ifMatch: headEtag },
   ]);

@@ -38,6 +38,7 @@ describe("a store that is as it should be", () => {
     const stored = await filled();
     expect(await stored.fsck()).toEqual({
       store: storeId,
+      found: true,
       spaces: 2,
       segments: 3,
       records: 6,
