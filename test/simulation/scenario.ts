@@ -53,6 +53,7 @@ export function chooseScenario(chance: Chance): Scenario {
       produceTimeoutMs: oneOf(150, 600, 2_000, 6_000, 20_000),
       pendingPerSegmentMax: oneOf(1, 2, 4, 16),
       pendingPerLogMax: oneOf(1, 2, 5, 256),
+      unnotifiedListedMax: oneOf(1, 3, 256),
       catchUpRecordsMax: oneOf(1, 2, 5, 500),
       spaceCacheMax: oneOf(1, 500),
       applyWorkers: oneOf(1, 4, 32),

@@ -5,7 +5,7 @@ import { Producers } from "./producers.ts";
 import { Readers, SpaceReader } from "./readers.ts";
 import { chooseScenario } from "./scenario.ts";
 import type { FaultKind } from "./weather.ts";
-import { segmentPartition, segmentsPartition } from "../../src/store/azure/keys.ts";
+import { logPartition, segmentPartition, segmentsPartition } from "../../src/store/azure/keys.ts";
 import type { Instance } from "./world.ts";
 import { World } from "./world.ts";
 import { parseTransactionId } from "../../src/core/ids.ts";
@@ -257,6 +257,8 @@ class Run {
         const where = chance.pick([
           segmentPartition(name, chance.pick(segments)),
           segmentsPartition(name),
+          // It answers reads and takes no commit.
+          `commit ${logPartition(name)}`,
           "queue",
           instance?.name ?? "queue",
         ]);

@@ -15,6 +15,7 @@ export const faultKinds = [
   "timed out, no effect",
   "timed out after the effect",
   "landed around the time-out",
+  "landed around the retry",
   "landed long after",
   "repeated",
   "repeated and lost",
@@ -39,7 +40,7 @@ export interface WeatherOptions {
 
 export class Weather {
   readonly counts = new Map<FaultKind, number>();
-  /** The service gives no answer to anything for partitions (or clients) in here. */
+  /** The service gives no answer for partitions, clients, or `<purpose> <partition>` in here. */
   readonly outages = new Set<string>();
   readonly #options: WeatherOptions;
   readonly #chance: Chance;
@@ -68,6 +69,7 @@ export class Weather {
       "timed out, no effect": some(2),
       "timed out after the effect": some(3),
       "landed around the time-out": some(3),
+      "landed around the retry": some(3),
       "landed long after": some(3),
       repeated: some(2),
       "repeated and lost": some(2),
@@ -87,7 +89,8 @@ export class Weather {
   fateOf(request: SimulatedRequest): Fate {
     const purpose = this.#purposeOf(request);
     const where = request.kind === "create" ? "" : request.partition;
-    if (this.outages.has(where) || this.outages.has(request.client)) return this.#outage();
+    const isOut = [where, request.client, `${purpose} ${where}`].some((one) => this.outages.has(one));
+    if (isOut) return this.#outage();
     return this.#fate(
       purpose,
       request.client,
@@ -154,6 +157,8 @@ export class Weather {
         return fates.timedOut(timeout, chance.between(0, timeout));
       case "landed around the time-out":
         return fates.timedOut(timeout, Math.max(0, timeout + chance.between(-3, 12)));
+      case "landed around the retry":
+        return fates.timedOut(timeout, timeout + chance.between(20, 150));
       case "landed long after":
         return fates.timedOut(
           timeout,

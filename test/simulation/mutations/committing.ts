@@ -45,7 +45,7 @@ export const committing: readonly Mutation[] = [
   ),
   mutation(
     "only-last-attempt",
-    300,
+    1000,
     "only the last attempt looked for",
     azure("log-state", "this.#attempts.push(attempt);", "this.#attempts = [attempt];"),
   ),
@@ -63,7 +63,7 @@ export const committing: readonly Mutation[] = [
     "unknown-as-none",
     300,
     "unknown answered as none",
-    azure("queue", `const effect = intent.mayBeInLog ? "unknown" : "none";`, `const effect = "none";`),
+    azure("queue", `const effect = mayBeInLog ? "unknown" : "none";`, `const effect = "none";`),
   ),
   mutation(
     "sent-after-expiry",

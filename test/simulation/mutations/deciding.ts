@@ -89,11 +89,11 @@ export const answering: readonly Mutation[] = [
     "refused-on-group-mates",
     50,
     "refuse on group-mates that are not committed",
-    azure("appender", "state.sent(attempt);", "this.#answerConflicts(verdicts);\n    state.sent(attempt);"),
+    azure("appender", "state.sent(attempt);", "answerConflicts(this.#parts, verdicts);\n    state.sent(attempt);"),
   ),
   mutation(
     "proof-before-loads",
-    300,
+    500,
     "refuse on a proof older than the loads",
     azure(
       "appender",
@@ -113,8 +113,8 @@ export const answering: readonly Mutation[] = [
     "duplicate answered from tentative state",
     azure(
       "appender",
-      "this.#answerRepeats(verdicts, false);",
-      "this.#answerRepeats(verdicts, false);\n    this.#answerRepeats(verdicts, true);",
+      'answerRepeats(this.#parts, verdicts, "proved");',
+      'answerRepeats(this.#parts, verdicts, "proved");\n    answerRepeats(this.#parts, verdicts, "tentative");',
     ),
   ),
   mutation(
@@ -127,7 +127,7 @@ export const answering: readonly Mutation[] = [
     "duplicate-ahead-of-log",
     500,
     "duplicate answered on a segment that was read ahead of the log: without its inventory, or as a mismatch",
-    azure("plan", "place.timestamp > this.#input.logTimestamp", "place.timestamp < 0"),
+    azure("plan", "if (timestamp > this.#input.logTimestamp)", "if (timestamp < 0)"),
   ),
   mutation(
     "duplicate-by-id-alone",

@@ -11,7 +11,7 @@ export const applying: readonly Mutation[] = [
     azure(
       "lane",
       "if (item.transaction.firstSequence !== next ||",
-      "if (item.record.content === undefined) break;\n      if (item.transaction.firstSequence !== next ||",
+      "if (!item.record.isOwn) break;\n      if (item.transaction.firstSequence !== next ||",
     ),
   ),
   mutation(
@@ -38,7 +38,7 @@ export const applying: readonly Mutation[] = [
     azure(
       "lane",
       "this.listed = transaction.number !== 1;",
-      "this.listed = transaction.number !== 1 || record.content === undefined;",
+      "this.listed = transaction.number !== 1 || !record.isOwn;",
     ),
   ),
 ];
@@ -60,11 +60,11 @@ export const settling: readonly Mutation[] = [
     "settle from an own view of the list",
     azure(
       "appender",
-      "const head = nextHead(version.head, attempt, settling, this.#parts.notifies);",
-      `const full = nextHead(version.head, attempt, settling, this.#parts.notifies);
-    const own = new Set([...applier.pendingRecords].flatMap(({ content, summary }) => (content ? [summary.timestamp] : [])));
-    const exceptions = full.unapplied.exceptions.filter((one) => one === timestamp || own.has(one));
-    const head = { ...full, unapplied: { ...full.unapplied, exceptions } };`,
+      "const head = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);",
+      `const full = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);
+    const own = new Set([...applier.pendingRecords].flatMap(({ isOwn, summary }) => (isOwn ? [summary.timestamp] : [])));
+    const listed = full.unapplied.listed.filter((one) => one === attempt.record.timestamp || own.has(one));
+    const head = { ...full, unapplied: { ...full.unapplied, listed } };`,
     ),
   ),
   mutation(
@@ -75,6 +75,22 @@ export const settling: readonly Mutation[] = [
       "appender",
       "properties: encodeLogHead(head), ifMatch: version.etag }",
       `properties: encodeLogHead(head), ifMatch: "*" }`,
+    ),
+  ),
+  mutation(
+    "overflow-forgotten",
+    300,
+    "what the list of untold records cannot hold is forgotten",
+    azure("pending", "from: to > from ? from : oldest - 1,", "from: to > from ? from : oldest,"),
+  ),
+  mutation(
+    "range-told-as-far-as-read",
+    300,
+    "a range of untold records is written off as far as it was read",
+    azure(
+      "overdue-notifications",
+      "through = inRange[told - 1]?.summary.timestamp ?? through;",
+      "through = inRange.at(-1)?.summary.timestamp ?? through;",
     ),
   ),
   mutation(

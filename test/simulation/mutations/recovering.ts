@@ -36,7 +36,7 @@ export const recovering: readonly Mutation[] = [
   ),
   mutation(
     "headless-row-deleted",
-    300,
+    2000,
     "row without head deleted",
     azure(
       "recovery",
@@ -50,8 +50,8 @@ export const recovering: readonly Mutation[] = [
     "row deleted with *",
     azure(
       "recovery",
-      `{ kind: "delete", row: row.row, ifMatch: row.etag },`,
-      `{ kind: "delete", row: row.row, ifMatch: "*" },`,
+      `{ kind: "delete", row: row.row, ifMatch: row.etag }`,
+      `{ kind: "delete", row: row.row, ifMatch: "*" }`,
     ),
   ),
   mutation(
@@ -84,6 +84,10 @@ export const recovering: readonly Mutation[] = [
     "future-trusted",
     300,
     "times in the future trusted: never due",
-    azure("recovery", "return ageMs <= -dateResolutionMs || ageMs >= graceMs;", "return ageMs >= graceMs;"),
+    azure(
+      "overdue-notifications",
+      "return ageMs <= -dateResolutionMs || ageMs >= graceMs;",
+      "return ageMs >= graceMs;",
+    ),
   ),
 ];
