@@ -42,11 +42,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
 }
 
 // The app's metrics come unsampled, see src/core/metrics.ts; its log is one JSON object a line, see src/server/log-lines.ts.
+// Each row of a histogram has Sum, Min, Max and ItemCount. The exporter sends a counter or gauge as Sum alone: its Min and Max say nothing.
 var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json(Message)'
 
 var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
 var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
-var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Max)'
+var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Sum)'
 var monitorFailures = '${lines} | where tostring(line.message) == "the monitor failed" | summarize Value = sum(ItemCount)'
 var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | summarize Value = sum(ItemCount)'
 // The Functions host says it when a message has failed for the last time.
