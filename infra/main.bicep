@@ -74,7 +74,7 @@ param tablePrefix string = 'streamkit'
 @maxLength(56)
 param notificationsQueue string = 'streamkit-status'
 
-@description('When the monitor looks for records that a writer left behind: NCRONTAB, six fields.')
+@description('When the monitor looks for records that a writer left behind: NCRONTAB, six fields. Alerts expect a run a minute: rarer than every five, monitor-failures and monitor-records-failed never fire; rarer than hourly, monitor-absent always does.')
 param monitorSchedule string = '0 * * * * *'
 
 @description('Age of a pending record that the monitor takes over, ms.')

@@ -24,7 +24,7 @@ param serverErrorPercentMax int = 5
 @description('Answers with 5xx in five minutes that are no alert whatever their share: one of three at night is not an outage.')
 param serverErrorsMin int = 10
 
-@description('Age of a pending record above which it is an alert, ms. The monitor takes records over after seconds.')
+@description('Age of an unfinished record above which it is an alert, ms. The monitor takes records over after seconds.')
 param pendingAgeMsMax int = 300000
 
 @description('Storage requests refused for their rate in five minutes, above which it is an alert.')
@@ -49,9 +49,11 @@ var requests = 'AppMetrics | where Name == "http.server.request.duration" | exte
 var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
 var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Sum)'
 var monitorFailures = '${lines} | where tostring(line.message) == "the monitor failed" | summarize Value = sum(ItemCount)'
+// One row for each minute with a run of the monitor: a run that finished everything says 0.
+var recordsFailed = 'AppMetrics | where Name == "streamkit.monitor.records" | where tostring(Properties["streamkit.monitor.outcome"]) == "failed" and Sum > 0 | summarize Value = count()'
 var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | summarize Value = sum(ItemCount)'
-// The Functions host says it when a message has failed for the last time.
-var poisoned = 'AppTraces | where Message has "MaxDequeueCount" and Message has "-poison" | summarize Value = sum(ItemCount)'
+// What lies in the queue, not what arrives there: nobody has looked as long as it fires.
+var poisoned = 'AppMetrics | where Name == "streamkit.notifications.poisoned" | summarize Value = max(Sum)'
 
 var queries = [
   {
@@ -66,8 +68,8 @@ var queries = [
   }
   {
     name: 'pending-age'
-    title: 'A pending transaction is old'
-    description: 'A committed record has been waiting to be applied for more than ${pendingAgeMsMax} ms: its segment cannot be written to.'
+    title: 'A committed record is not finished'
+    description: 'A committed record has been waiting to be applied, or its notification to be sent, for more than ${pendingAgeMsMax} ms.'
     query: pendingAge
     operator: 'GreaterThan'
     threshold: pendingAgeMsMax
@@ -85,6 +87,16 @@ var queries = [
     window: 'PT15M'
   }
   {
+    name: 'monitor-records-failed'
+    title: 'The monitor cannot finish records'
+    description: 'In three runs of fifteen minutes the monitor found records that it could not finish.'
+    query: recordsFailed
+    operator: 'GreaterThan'
+    threshold: 2
+    severity: 2
+    window: 'PT15M'
+  }
+  {
     name: 'monitor-absent'
     title: 'The monitor does not run'
     description: 'The monitor has not run for an hour: what a writer that died left behind stays there.'
@@ -96,8 +108,8 @@ var queries = [
   }
   {
     name: 'poison'
-    title: 'A message went to the poison queue'
-    description: 'A notification failed five times and was put aside.'
+    title: 'The poison queue is not empty'
+    description: 'Notifications that failed five times lie in the poison queue, until somebody puts them back or deletes them.'
     query: poisoned
     operator: 'GreaterThan'
     threshold: 0
@@ -214,7 +226,7 @@ resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   }
 }
 
-// Counted by the service once an hour, all queues together: a poison queue that nobody empties, or a consumer that is away.
+// Counted by the service once an hour, all queues together: the dispatcher does not keep up, or a consumer is away.
 resource queued 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   name: 'alert-queued-${suffix}'
   location: 'global'

@@ -64,11 +64,26 @@ test("a monitor that fails is found by its line", () => {
   expect(projectFile("src/runtime.ts")).toContain('log.error("the monitor failed", { error })');
 });
 
+test("records that the monitor cannot finish are counted by its runs, by what became of them", () => {
+  expect(metricsIn(query("recordsFailed"))).toEqual(["streamkit.monitor.records"]);
+  const [, attribute = "", outcome = ""] = /Properties\["([^"]+)"\]\) == "(\w+)"/.exec(query("recordsFailed")) ?? [];
+  expect(outcome).toBe("failed");
+  const recorded = sources.filter((text) => text.includes("streamkit.monitor.records") && text.includes(attribute));
+  expect(recorded.some((text) => text.includes(`"${outcome}"`))).toBe(true);
+  expect(query("recordsFailed")).toContain("Sum > 0 | summarize Value = count()");
+});
+
+test("a poison queue is told of for as long as something lies in it", () => {
+  expect(metricsIn(query("poisoned"))).toEqual(["streamkit.notifications.poisoned"]);
+  expect(query("poisoned")).toContain("summarize Value = max(Sum)");
+});
+
 test("there is an alert for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
   expect(names).toEqual([
     "server-errors",
     "pending-age",
     "monitor-failures",
+    "monitor-records-failed",
     "monitor-absent",
     "poison",
     "throttled",
