@@ -70,9 +70,9 @@ param jwtJwksUrl string = ''
 @maxLength(21)
 param tablePrefix string = 'streamkit'
 
-@description('The queue that gets a message for each applied record; empty: none is sent.')
+@description('The queue that gets a message for each applied record; empty: none is sent. Two deployments in one storage account need two.')
 @maxLength(56)
-param notificationsQueue string = 'streamkit-status'
+param notificationsQueue string = '${toLower(tablePrefix)}-status'
 
 @description('When the monitor looks for records that a writer left behind: NCRONTAB, six fields. Alerts expect a run a minute: rarer than every five, monitor-failures and monitor-records-failed never fire; rarer than hourly, monitor-absent always does.')
 param monitorSchedule string = '0 * * * * *'

@@ -102,7 +102,8 @@ var connectionSettings = {
 var storeSettings = {
   STREAMKIT_AUTH: authentication
   STREAMKIT_TABLE_PREFIX: tablePrefix
-  STREAMKIT_NOTIFICATIONS_QUEUE: notificationsQueue
+  // An app setting without a value can get lost on its way to the app, which would then take its default: a dash says none.
+  STREAMKIT_NOTIFICATIONS_QUEUE: empty(notificationsQueue) ? '-' : notificationsQueue
   STREAMKIT_MONITOR_SCHEDULE: monitorSchedule
   STREAMKIT_WAL_GRACE_MS: string(walGraceMs)
   STREAMKIT_LOG_LEVEL: logLevel

@@ -1,8 +1,18 @@
 // What the template sets is what the app reads: the settings it would give are built from it and parsed as the app parses them.
 
+import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseSettings, settingsSchema } from "../../../src/settings.ts";
-import { literal, projectFile, properties, readTemplate, type Declaration, type Node, type Template } from "./bicep.ts";
+import {
+  literal,
+  projectFile,
+  projectRoot,
+  properties,
+  readTemplate,
+  type Declaration,
+  type Node,
+  type Template,
+} from "./bicep.ts";
 
 const main = await readTemplate("infra/main.bicep");
 const app = await readTemplate("infra/modules/function-app.bicep");
@@ -23,10 +33,12 @@ function variable(template: Template, name: string): Node {
   return value!;
 }
 
-/** The default of a parameter of the main template. */
+/** The default of a parameter of the main template; `toLower` of another parameter's is all it may compute. */
 function standard(name: string): string | undefined {
-  const parameter: Declaration | undefined = main.parameters.find((one) => one.name === name);
-  return textOf(parameter?.value);
+  const { value }: Partial<Declaration> = main.parameters.find((one) => one.name === name) ?? {};
+  if (value?.type !== "string") return textOf(value);
+  const lower = (_all: string, other: string): string => standard(other)?.toLowerCase() ?? "";
+  return textOf(value) ?? value.text.slice(1, -1).replaceAll(/\$\{toLower\((\w+)\)\}/g, lower);
 }
 
 function textOf(node: Node | undefined): string | undefined {
@@ -41,6 +53,8 @@ function evaluate(name: string, given: Readonly<Record<string, string>> = {}): R
     if (known !== undefined) return known;
     const inner = /^string\((\w+)\)$/.exec(node.text)?.[1];
     if (inner !== undefined) return standard(inner)!;
+    const [, name, none] = /^empty\((\w+)\) \? '([^']*)' : \1$/.exec(node.text) ?? [];
+    if (name !== undefined) return (given[name] ?? standard(name)!) || none!;
     if (node.type === "string") {
       return node.text.slice(1, -1).replaceAll(/\$\{([^}]+)\}/g, (_all, path: string) => azure[path]!);
     }
@@ -101,6 +115,15 @@ test("all groups of settings reach the app", () => {
   );
 });
 
+test("the queue for notifications is called after the tables: two deployments in one account share neither", () => {
+  expect(main.text).toContain("param notificationsQueue string = '${toLower(tablePrefix)}-status'");
+});
+
+test("no queue is said by a dash: an empty setting could get lost, and the app would take its default", () => {
+  expect(evaluate("storeSettings", { notificationsQueue: "" })).toMatchObject({ STREAMKIT_NOTIFICATIONS_QUEUE: "-" });
+  expect(Object.entries(required).filter(([, value]) => value === "")).toEqual([]);
+});
+
 test("the template makes the queue that the app sends to, and its poison queue", () => {
   expect(standard("notificationsQueue")).toBe(parseSettings(required).notificationsQueue);
   expect(variable(storage, "queueNames").text).toBe(
@@ -110,7 +133,8 @@ test("the template makes the queue that the app sends to, and its poison queue",
 
 test("the monitor's schedule is the setting that its function registers", () => {
   expect(standard("monitorSchedule")).toBe(parseSettings(required).monitorSchedule);
-  expect(projectFile("functions/wal-monitor.ts")).toContain("schedule: settings.monitorSchedule");
+  const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile);
+  expect(functions.filter((text) => text.includes("schedule: settings.monitorSchedule")).length).toBe(1);
 });
 
 test("the allowed ways of access are those that the app takes outside of the emulator", () => {
