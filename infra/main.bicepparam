@@ -1,5 +1,6 @@
 // Production: data in three zones and locked, one instance always ready, alerts written to someone.
-// azd gives its environment's name and region; the rest can be set in that environment too (`azd env set NAME value`).
+// azd gives its environment's name and region; the rest can be set in that environment too (`azd env set NAME value`), and as
+// variables of a GitHub environment, of which the workflow passes on those that are read here.
 using 'main.bicep'
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'prod')
@@ -13,7 +14,7 @@ param jwtIssuer = readEnvironmentVariable('STREAMKIT_JWT_ISSUER', '')
 param jwtAudience = readEnvironmentVariable('STREAMKIT_JWT_AUDIENCE', '')
 param jwtJwksUrl = readEnvironmentVariable('STREAMKIT_JWT_JWKS_URL', '')
 // Several addresses with commas between them.
-param alertEmails = filter(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => !empty(email))
+param alertEmails = filter(map(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => trim(email)), email => !empty(email))
 param logRetentionDays = 90
 param logDailyQuotaGb = 10
 param diagnosticsEnabled = true

@@ -7,6 +7,8 @@ param storageRedundancy = 'Standard_LRS'
 param storageLocked = false
 param maximumInstanceCount = 40
 param logLevel = 'debug'
+// Several addresses with commas between them.
+param alertEmails = filter(map(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => trim(email)), email => !empty(email))
 param logDailyQuotaGb = 1
-param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
+param operatorPrincipalId = readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')
+param operatorPrincipalType = readEnvironmentVariable('STREAMKIT_OPERATOR_TYPE', 'Group')
