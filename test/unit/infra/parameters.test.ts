@@ -16,6 +16,7 @@ interface Step {
 }
 
 interface Job {
+  readonly if?: string;
   readonly environment?: string;
   readonly env?: unknown;
   readonly outputs?: Readonly<Record<string, string>>;
@@ -46,6 +47,19 @@ describe.each(identified)("the job %s", (_name, job) => {
     expect(at(action)).toBeLessThan(at('--parameters "$PARAMETERS"'));
     expect(job.env).toBeUndefined();
   });
+
+  test("signs in on the main branch alone", () => {
+    expect(job.if).toBe("github.ref == 'refs/heads/main'");
+  });
+});
+
+test("showing the changes and making them have an environment each, and so an identity each", () => {
+  expect(identified.map(([name, { environment }]) => [name, environment])).toEqual([
+    ["what-if", "${{ inputs.environment }}-plan"],
+    ["deploy", "${{ inputs.environment }}"],
+  ]);
+  const shows = workflow.jobs["what-if"]?.steps?.map(({ run }) => run ?? "").join("\n");
+  expect(shows).toContain("--validation-level ProviderNoRbac");
 });
 
 test("what is deployed has the values that were shown", () => {
