@@ -56,13 +56,13 @@ param zoneRedundant bool = false
 @allowed(['key', 'jwt'])
 param authentication string = 'key'
 
-@description('With jwt: the `iss` of tokens.')
+@description('Needed with jwt: the `iss` of tokens.')
 param jwtIssuer string = ''
 
-@description('With jwt: the `aud` of tokens.')
+@description('Needed with jwt: the `aud` of tokens.')
 param jwtAudience string = ''
 
-@description('With jwt: where the issuer publishes its keys, an https URL.')
+@description('Needed with jwt: where the issuer publishes its keys, an https URL.')
 param jwtJwksUrl string = ''
 
 @description('Leads the names of all tables. Two deployments in one storage account need two.')
@@ -125,7 +125,9 @@ param operatorPrincipalType string = 'Group'
 // azd finds the resource group and the app by these two tags.
 var allTags = union(tags, { application: applicationName, 'azd-env-name': environmentName })
 var token = toLower(uniqueString(subscription().id, applicationName, environmentName, location))
-var suffix = '${applicationName}-${environmentName}'
+// Without these the app would not start. It is asked where every name comes from, so that nothing is made before it fails.
+var lacksTokenSettings = authentication == 'jwt' && (empty(jwtIssuer) || empty(jwtAudience) || !startsWith(jwtJwksUrl, 'https://'))
+var suffix = lacksTokenSettings ? fail('With authentication jwt, jwtIssuer, jwtAudience and jwtJwksUrl (https) are needed.') : '${applicationName}-${environmentName}'
 // 3 to 24 lower-case letters and digits, the same name nowhere else in Azure.
 var storageAccountName = take('st${toLower(replace(applicationName, '-', ''))}${token}', 24)
 

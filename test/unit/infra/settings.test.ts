@@ -90,6 +90,17 @@ test("with tokens, the template gives what the app needs to check them", () => {
   expect(settings.authentication).toMatchObject({ kind: "jwt", issuer: given.jwtIssuer, audience: given.jwtAudience });
 });
 
+test("tokens without what it takes to check them are refused before anything is made", () => {
+  const lacking = variable(main, "lacksTokenSettings").text;
+  const needed = ["jwtIssuer", "jwtAudience", "jwtJwksUrl"];
+  expect(lacking).toMatch(/^authentication == 'jwt' && /);
+  for (const name of needed) expect(lacking).toMatch(new RegExp(`(empty|!startsWith)\\(${name}[,)]`));
+  expect(properties(variable(app, "tokenSettings")).size).toBe(needed.length);
+  expect(variable(main, "suffix").text).toMatch(/^lacksTokenSettings \? fail\(/);
+  const group = main.resources.find(({ symbol }) => symbol === "group");
+  expect(properties(group?.body).get("name")?.text).toBe("'rg-${suffix}'");
+});
+
 test("every setting of the app is in the template, or has a default, or is the storage account that is fallen back from", () => {
   const set = new Set([...Object.keys(required), ...properties(variable(app, "tokenSettings")).keys()]);
   const withoutDefault = Object.entries(settingsSchema.shape)
