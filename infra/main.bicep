@@ -115,6 +115,9 @@ param privateNetwork bool = false
 @description('With privateNetwork: the addresses of the virtual network, a /24 or larger.')
 param networkAddressPrefix string = '10.94.0.0/24'
 
+@description('With privateNetwork: whether the app leaves that network by a NAT gateway, with an address of its own that does not change. Costs by the hour.')
+param natGateway bool = false
+
 @description('Object id of who operates the deployment: may read and repair tables and queues with own credentials. Empty: nobody.')
 param operatorPrincipalId string = ''
 
@@ -197,6 +200,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     location: location
     tags: allTags
     addressPrefix: networkAddressPrefix
+    natGateway: natGateway
     storageAccountName: storage.outputs.name
   }
 }
@@ -265,6 +269,9 @@ output FUNCTION_APP_NAME string = functionApp.outputs.name
 
 @description('Where callers find it.')
 output STREAMKIT_URL string = functionApp.outputs.url
+
+@description('The address that receivers of webhooks see, with a NAT gateway; empty: no address that stays.')
+output STREAMKIT_OUTBOUND_ADDRESS string = network.?outputs.outboundAddress ?? ''
 
 @description('The storage account: what fsck connects to.')
 output STREAMKIT_STORAGE__accountName string = storage.outputs.name

@@ -19,6 +19,7 @@ param logRetentionDays = 90
 param logDailyQuotaGb = 10
 param diagnosticsEnabled = true
 param privateNetwork = bool(readEnvironmentVariable('STREAMKIT_PRIVATE_NETWORK', 'false'))
+param natGateway = bool(readEnvironmentVariable('STREAMKIT_NAT_GATEWAY', 'false'))
 param operatorPrincipalId = readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')
 param operatorPrincipalType = readEnvironmentVariable('STREAMKIT_OPERATOR_TYPE', 'Group')
 // Two lines for each call of a function, which nobody reads, would cost more than all else. Errors and the app's own lines stay.

@@ -1,4 +1,5 @@
-// A virtual network between the app and its storage account: a subnet the app calls out from, and private endpoints.
+// A virtual network between the app and its storage account: a subnet the app calls out from, and private endpoints; and on request
+// a gateway by which it leaves the network, for webhooks, the issuer's keys and telemetry.
 
 @description('Ends every name.')
 param suffix string
@@ -11,6 +12,9 @@ param tags object
 
 @description('Addresses of the network, a /24 or larger.')
 param addressPrefix string
+
+@description('Whether the app leaves the network by a NAT gateway.')
+param natGateway bool
 
 @description('Name of the storage account.')
 param storageAccountName string
@@ -33,12 +37,44 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   }
 }
 
+resource address 'Microsoft.Network/publicIPAddresses@2025-05-01' = if (natGateway) {
+  name: 'pip-${suffix}'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAddressVersion: 'IPv4'
+    publicIPAllocationMethod: 'Static'
+  }
+}
+
+resource gateway 'Microsoft.Network/natGateways@2025-05-01' = if (natGateway) {
+  name: 'ng-${suffix}'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    idleTimeoutInMinutes: 4
+    publicIpAddresses: [
+      {
+        id: address.id
+      }
+    ]
+  }
+}
+
 // 128 addresses; Flex Consumption wants a /27 at least, delegated to it alone, and no underscore in the name.
 resource functionSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' = {
   parent: network
   name: 'snet-functions'
   properties: {
     addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+    // Without a gateway the way out is the platform's, by addresses that are shared and change.
+    natGateway: natGateway ? { id: gateway.id } : null
     delegations: [
       {
         name: 'flex-consumption'
@@ -57,6 +93,8 @@ resource endpointSubnet 'Microsoft.Network/virtualNetworks/subnets@2025-05-01' =
   dependsOn: [functionSubnet]
   properties: {
     addressPrefix: cidrSubnet(addressPrefix, 27, 4)
+    // Nothing here calls out.
+    defaultOutboundAccess: false
     privateEndpointNetworkPolicies: 'Disabled'
   }
 }
@@ -127,3 +165,6 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-
 
 @description('The subnet the app calls out from.')
 output functionSubnetId string = functionSubnet.id
+
+@description('The address the app is seen with outside; empty: none that stays.')
+output outboundAddress string = natGateway ? address!.properties.ipAddress : ''

@@ -153,6 +153,8 @@ test("names begin with the abbreviations of the Cloud Adoption Framework", () =>
     "Microsoft.Network/virtualNetworks": "vnet-",
     "Microsoft.Network/virtualNetworks/subnets": "snet-",
     "Microsoft.Network/privateEndpoints": "pep-",
+    "Microsoft.Network/natGateways": "ng-",
+    "Microsoft.Network/publicIPAddresses": "pip-",
     "Microsoft.Insights/actionGroups": "ag-",
   };
   const resources = templatePaths.flatMap((path) => template(path).resources);
