@@ -37,10 +37,20 @@ const manifest = JSON.parse(projectFile("package.json")) as {
   readonly devDependencies: Readonly<Record<string, string>>;
 };
 
+/** What azd runs, on the systems that it runs on. */
+type Hooks = Readonly<Record<string, Readonly<Record<string, { readonly shell: string; readonly run: string }>>>>;
+
+interface Service {
+  readonly project: string;
+  readonly remoteBuild?: boolean;
+  readonly hooks: Hooks;
+}
+
 const azd = yaml("azure.yaml") as {
+  readonly requiredVersions: { readonly azd: string };
   readonly infra: { readonly path: string; readonly module: string };
-  readonly services: Readonly<Record<string, { readonly project: string; readonly remoteBuild: boolean }>>;
-  readonly hooks: Readonly<Record<string, { readonly run: string }>>;
+  readonly services: Readonly<Record<string, Service>>;
+  readonly hooks: Hooks;
   readonly workflows: { readonly up: { readonly steps: readonly { readonly azd: string }[] } };
 };
 
@@ -108,13 +118,43 @@ test("what the package script makes is what the workflow and azd deploy", async 
     uses?.startsWith("actions/upload-artifact"),
   );
   expect(uploaded?.with?.["path"]).toBe(made);
-  expect(azd.hooks["preup"]?.run).toContain("npm run package");
+  for (const { run } of Object.values(azd.hooks["preup"] ?? {})) expect(run).toMatch(/^npm ci\b.*\bnpm run package\b/);
   expect(azd.workflows.up.steps.map((step) => step.azd)).toEqual([
     "provision",
     `deploy ${Object.keys(azd.services).join()} --from-package ${made ?? ""}`,
   ]);
   const app = await readTemplate("infra/modules/function-app.bicep");
   expect(app.text).toContain(`'azd-service-name': '${Object.keys(azd.services).join()}'`);
+});
+
+test("azd never packs the folder: where it would, it is stopped, and says what deploys the package", () => {
+  const [[name, service]] = Object.entries(azd.services) as [[string, Service]];
+  const deploys = azd.workflows.up.steps.at(-1)?.azd ?? "none";
+  expect(deploys).toContain(`deploy ${name} --from-package`);
+  for (const { run } of Object.values(service.hooks["prepackage"] ?? {})) {
+    expect(run).toContain(`azd ${deploys}`);
+    expect(run.trim()).toMatch(/^exit 1$/m);
+  }
+});
+
+test("what azd runs, it can run on Windows as well as elsewhere", () => {
+  const hooks = [azd.hooks, ...Object.values(azd.services).map((service) => service.hooks)].flatMap(
+    Object.values<Hooks[string]>,
+  );
+  expect(hooks.length).toBe(2);
+  for (const hook of hooks) {
+    expect(Object.entries(hook).map(([system, { shell }]) => [system, shell])).toEqual([
+      ["posix", "sh"],
+      ["windows", "pwsh"],
+    ]);
+    expect(hook["windows"]?.run).not.toContain("&&");
+  }
+});
+
+test("an azd that would not know a setting is refused, with the version that the runbook names", () => {
+  expect(Object.values(azd.services).map(({ remoteBuild }) => remoteBuild)).toEqual([false]);
+  const version = /^>= (\d+\.\d+\.\d+)$/.exec(azd.requiredVersions.azd)?.[1] ?? "none";
+  expect(projectFile("docs/operations.md")).toContain(`${version} or newer`);
 });
 
 test("azd finds the templates and their parameters", () => {
