@@ -4,6 +4,7 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stop } from "esbuild";
 import { buildFunctions, buildLocalHost, summary } from "./build.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -13,6 +14,7 @@ const quit = (): void => process.exit(0);
 process.on("SIGINT", quit).on("SIGTERM", quit);
 const [app] = await Promise.all([buildFunctions(root, dist), buildLocalHost(root, dist)]);
 console.log(summary(app));
-// From here on there is something to be stopped.
-process.off("SIGINT", quit).off("SIGTERM", quit);
+// Its process would stay beside us for as long as the app runs.
+await stop();
+// These listeners stay until there are others: what is imported takes over from them.
 await import(pathToFileURL(join(dist, "local/start.js")).href);

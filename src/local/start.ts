@@ -26,7 +26,12 @@ function stopAll(exitCode: number): Promise<never> {
   })());
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void stopAll(0));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  const before = process.listeners(signal);
+  process.on(signal, () => void stopAll(0));
+  // Ours first, then away with those of the build: with none for a moment, a signal would end us, or be lost.
+  for (const listener of before) process.off(signal, listener);
+}
 
 // A shell or npm between us and the terminal may be gone without having passed on why.
 const parent = process.ppid;

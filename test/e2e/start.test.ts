@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, expect, inject, test } from "vitest";
 import { Child } from "../../src/local/child.ts";
 import { installApp } from "../azurite.ts";
@@ -27,10 +28,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function start(env: Record<string, string>): Child {
+function start(env: Record<string, string>, args = [join(appRoot, "dist/local/start.js")]): Child {
   started = new Child({
     command: process.execPath,
-    args: [join(appRoot, "dist/local/start.js")],
+    args,
     env: {
       // Whatever tools this machine has.
       PATH: "",
@@ -87,6 +88,24 @@ test("interrupted half way it ends with 0, and what it had started ends too", as
   await child.stop("SIGTERM");
   expect(await child.exited).toBe(0);
   await expect(fetch(`http://127.0.0.1:${port}/state`)).rejects.toThrow("fetch failed");
+});
+
+test("interrupted while what was built takes over, it ends with 0", { timeout: 60_000 }, async () => {
+  for (const ms of [0, 5, 10, 20, 40, 80]) {
+    const child = start({ PORT: String(await freePort()), STREAMKIT_NOTIFICATIONS_QUEUE: "-" }, [
+      join(import.meta.dirname, "../../scripts/start.ts"),
+    ]);
+    const built = Promise.withResolvers<undefined>();
+    child.process.stdout!.on("data", () => {
+      if (child.output.includes("Built the app")) built.resolve(undefined);
+    });
+    await built.promise;
+    await delay(ms);
+    child.process.kill("SIGINT");
+    expect(await Promise.race([child.exited, delay(10_000, "still running", { ref: false })]), `after ${ms} ms`).toBe(
+      0,
+    );
+  }
 });
 
 test("an app that cannot start ends it with 1", async () => {
