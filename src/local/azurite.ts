@@ -8,8 +8,7 @@ import { Child } from "./child.ts";
 export interface AzuriteOptions {
   /** The folder of its data; undefined: in memory. */
   readonly location: string | undefined;
-  /** `usual`: those that `UseDevelopmentStorage=true` means. */
-  readonly ports: "usual" | "free";
+  readonly ports: EmulatorPorts | "free";
 }
 
 export interface Azurite {
@@ -18,7 +17,14 @@ export interface Azurite {
   readonly ready: Promise<string>;
 }
 
-export const usualPorts = { blob: 10_000, queue: 10_001, table: 10_002 } as const;
+export interface EmulatorPorts {
+  readonly blob: number;
+  readonly queue: number;
+  readonly table: number;
+}
+
+/** Those that `UseDevelopmentStorage=true` means. */
+export const usualPorts: EmulatorPorts = { blob: 10_000, queue: 10_001, table: 10_002 };
 
 // The emulator's well-known account: public, the same on every machine.
 const account =
@@ -40,7 +46,7 @@ export function startAzurite(options: AzuriteOptions): Azurite {
       ...(options.location === undefined ? ["--inMemoryPersistence"] : ["--location", options.location]),
       ...services.flatMap((service) => [
         ...[`--${service}Host`, "127.0.0.1"],
-        ...[`--${service}Port`, String(options.ports === "usual" ? usualPorts[service] : 0)],
+        ...[`--${service}Port`, String(options.ports === "free" ? 0 : options.ports[service])],
         ...[`--${service}KeepAliveTimeout`, String(keepAliveSeconds)],
       ]),
     ],

@@ -2,7 +2,7 @@
 // Promise: `stop` returns when it is gone, and so is what it started; it gets no Ctrl-C of the terminal, so that the order of the
 // shutdown is ours; and when this process dies without a word, a child that keeps the channel open notices.
 
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
 
 export interface ChildOptions {
   readonly command: string;
@@ -11,6 +11,10 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** `shown`: it writes to our terminal; `kept`: the end of what it writes can be asked for. */
   readonly output: "shown" | "kept";
+  /** `none` for a program that is not ours. Default `ipc`: messages, and how it notices our end. */
+  readonly channel?: "ipc" | "none";
+  /** Whether a shell reads the command. Default false. */
+  readonly shell?: boolean;
 }
 
 // Enough to tell why something did not start.
@@ -24,10 +28,10 @@ export class Child {
   #running = true;
 
   constructor(options: ChildOptions) {
-    const { command, args, env = process.env, cwd = process.cwd(), output } = options;
+    const { command, args, env = process.env, cwd = process.cwd(), output, channel = "ipc", shell = false } = options;
     const streams = output === "shown" ? "inherit" : "pipe";
-    const stdio: StdioOptions = ["ignore", streams, streams, "ipc"];
-    this.process = spawn(command, args, { env, cwd, stdio, detached: process.platform !== "win32" });
+    const stdio: StdioOptions = ["ignore", streams, streams, ...(channel === "ipc" ? ["ipc" as const] : [])];
+    this.process = spawn(command, args, { env, cwd, stdio, shell, detached: process.platform !== "win32" });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         this.#output = (this.#output + text).slice(-outputCharsMax);
@@ -67,7 +71,8 @@ export class Child {
     const { pid } = this.process;
     if (pid === undefined) return;
     try {
-      if (process.platform === "win32") this.process.kill(signal);
+      // There are no groups there, nor signals that could be listened to.
+      if (process.platform === "win32") spawnSync("taskkill", ["/pid", `${pid}`, "/T", "/F"], { stdio: "ignore" });
       else process.kill(-pid, signal);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;

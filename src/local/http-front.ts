@@ -9,6 +9,7 @@ import type { AppFunction } from "./function-app.ts";
 import { type HttpCall, invokeBuffered, invokeStreamed, reply } from "./http-invocation.ts";
 import { type AuthLevel, type KeyRing, presentedKey } from "./keys.ts";
 import { describeError, type HostLog } from "./log.ts";
+import { portRefusal } from "./refusal.ts";
 import { readRequestBody, readWhole } from "./request-body.ts";
 import { matchRoute, type Route } from "./routes.ts";
 
@@ -43,10 +44,14 @@ export class HttpFront {
     this.#server.keepAliveTimeout = 130_000;
   }
 
-  /** `port` 0: any free one. Gives the base URL. */
+  /** `port` 0: any free one. Gives the base URL; rejects with a `Refusal` when the port cannot be had. */
   async listen(port: number): Promise<string> {
     this.#server.listen(port, "127.0.0.1");
-    await once(this.#server, "listening");
+    try {
+      await once(this.#server, "listening");
+    } catch (error) {
+      throw portRefusal(error as Error, port);
+    }
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 

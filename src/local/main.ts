@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startHost } from "./host.ts";
 import { describeError } from "./log.ts";
+import { Refusal } from "./refusal.ts";
 import { readLocalSettings } from "./settings.ts";
 
 const { values: args } = parseArgs({ options: { root: { type: "string" }, port: { type: "string" } } });
@@ -51,6 +52,12 @@ try {
   }
   console.log(`The app answers on ${host.url}`);
 } catch (error) {
-  console.error(`The app does not start. ${describeError(error)}`);
+  console.error(isExplained(error) ? error.message : `The app does not start. ${describeError(error)}`);
   process.exit(1);
+}
+
+/** By its message alone: our own refusals, and the app's of a setting, whose class is in the app's bundle. */
+function isExplained(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  return error instanceof Refusal || ("code" in error && error.code === "invalid_argument");
 }

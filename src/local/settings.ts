@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { Refusal } from "./refusal.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -167,5 +168,5 @@ function readJson(path: string): unknown {
 }
 
 function fail(file: string, reason: string): never {
-  throw new Error(`${file} cannot be used: ${reason}.`);
+  throw new Refusal(`${file} cannot be used: ${reason}.`);
 }

@@ -1,19 +1,23 @@
-// `npm start`: storage, if none is configured, and the app, until Ctrl-C.
-// Promise: it says when it is ready and what to try; whatever it started is gone when it ends, however far it had come.
+// `npm start`: storage, if the settings mean the emulator, and the app, until Ctrl-C.
+// Promise: it says when the app and its storage answer and what to try; whatever it started is gone when it ends, however far it had
+// come.
 
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { connect, createServer } from "node:net";
-import { delimiter, join } from "node:path";
-import { startAzurite, usualPorts } from "./azurite.ts";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { usualPorts } from "./azurite.ts";
 import { Child } from "./child.ts";
-import { type Environment, readLocalSettings } from "./settings.ts";
-
-/** An end that is explained by its message alone. */
-class Refusal extends Error {}
+import { needsEmulator, provideEmulator } from "./emulator.ts";
+import { portRefusal, Refusal } from "./refusal.ts";
+import { type LocalSettings, readLocalSettings } from "./settings.ts";
+import { findTools } from "./tools.ts";
+import { within } from "./within.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const host = "127.0.0.1";
 const readyWithinMs = 60_000;
+/** From the app's first answer on: an emulator that listens needs no time, an account in the cloud little. */
+const storageWithinMs = 10_000;
 
 // In the order of their starts; stopped in the reverse.
 const children: Child[] = [];
@@ -39,142 +43,144 @@ setInterval(() => {
   if (process.ppid !== parent) void stopAll(0);
 }, 500).unref();
 
+/** The own host prints why it does not start. */
+const alreadySaid = new Refusal("The app has said why.");
+
 try {
   await start();
 } catch (error) {
   // What is being stopped may well complain.
-  if (stopping === undefined) console.error(error instanceof Refusal ? error.message : error);
+  if (stopping === undefined && error !== alreadySaid) console.error(error instanceof Refusal ? error.message : error);
   await stopAll(1);
 }
 
 async function start(): Promise<void> {
   const local = readLocalSettings(root);
-  const port = choosePort(process.env["PORT"] ?? String(local.port ?? 7071));
+  const port = choosePort(local);
   await refuseTakenPort(port);
-  if (needsEmulator(process.env, local.values)) await provideEmulator();
-  const app = startApp(port);
+  const emulator = needsEmulator(process.env, local.values)
+    ? await provideEmulator({
+        location: join(root, ".azurite"),
+        ports: usualPorts,
+        begun: (child) => children.push(child),
+        print: (line) => console.log(line),
+      })
+    : undefined;
+  // What is started after a Ctrl-C nobody would stop.
+  if (stopping !== undefined) return stopping;
   const baseUrl = `http://${host}:${port}`;
-  await untilReady(baseUrl, app);
-  console.log(`\n${greeting(baseUrl)}`);
-  const how = await app.exited;
-  // Not awaited by us: then it was Ctrl-C, and that ends the process.
-  if (stopping === undefined) throw new Refusal(`The app ended (${how}).`);
+  const app = startApp(port, baseUrl);
+  await untilReady(app);
+  await untilStored(baseUrl);
+  console.log(`\n${greeting(baseUrl, app.kind === "own" && setting(local, "STREAMKIT_LOCAL_KEYS") !== undefined)}`);
+  const ends = [app.child.exited.then((how) => `The app ended (${how}).`)];
+  if (emulator !== undefined) {
+    ends.push(emulator.exited.then((how) => `Azurite ended (${how}): there is no storage any more.`));
+  }
+  throw new Refusal(await Promise.race(ends));
 }
 
-function choosePort(text: string): number {
+/** Of the environment, else of local.settings.json; an empty one is an absent one. */
+function setting({ values }: LocalSettings, name: string): string | undefined {
+  return [process.env[name], values[name]].find((value) => value !== undefined && value !== "");
+}
+
+function choosePort(local: LocalSettings): number {
+  const text = setting(local, "PORT") ?? String(local.port ?? 7071);
   const port = Number(text);
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
   throw new Refusal(`PORT must be a number from 1 to 65535, not "${text}".`);
 }
 
-async function refuseTakenPort(port: number): Promise<void> {
+/** Before anything is started for nothing. Whoever takes it from now on is found out by the app. */
+function refuseTakenPort(port: number): Promise<void> {
   const probe = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(port, host, () => probe.close(() => resolve(true)));
+  return new Promise((resolve, reject) => {
+    probe.once("error", (error) => reject(portRefusal(error, port)));
+    probe.listen(port, host, () => probe.close(() => resolve()));
   });
-  if (!free) throw new Refusal(`Port ${port} is in use: choose another one, for example PORT=${port + 1} npm start.`);
 }
 
-/** Storage that the environment configures is not ours to start, nor an account that local.settings.json names. */
-function needsEmulator(env: Environment, local: Environment): boolean {
-  const configured = Object.entries(env).some(
-    ([name, value]) =>
-      value !== undefined && value !== "" && /^(AzureWebJobsStorage|STREAMKIT_STORAGE)(__|$)/.test(name),
-  );
-  return !configured && (local["STREAMKIT_STORAGE"] ?? local["AzureWebJobsStorage"]) === "UseDevelopmentStorage=true";
-}
-
-async function provideEmulator(): Promise<void> {
-  const { queue, table, blob } = usualPorts;
-  const emulatorListens = async (): Promise<boolean> => (await listens(queue)) && (await listens(table));
-  if (await emulatorListens()) {
-    console.log(`Storage: the emulator that listens on ports ${queue} and ${table} already.`);
-    return;
-  }
-  for (const port of [blob, queue, table]) {
-    if (await listens(port)) throw new Refusal(`Port ${port}, which Azurite needs, is in use by something else.`);
-  }
-  const location = join(root, ".azurite");
-  mkdirSync(location, { recursive: true });
-  const azurite = startAzurite({ location, ports: "usual" });
-  children.push(azurite.child);
-  try {
-    await azurite.ready;
-  } catch (error) {
-    // Another `npm start` may have been a moment faster.
-    if (!(await emulatorListens())) throw error;
-  }
-  console.log(`Storage: Azurite, with its data in ${location}`);
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host);
-    const end = (answer: boolean) => (): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", end(true)).once("error", end(false));
-  });
+interface App {
+  readonly kind: "own" | "tools";
+  readonly child: Child;
+  /** Resolves when it answers. */
+  readonly listening: Promise<unknown>;
 }
 
 /** The Functions tools when they are there, else the project's own host. */
-function startApp(port: number): Child {
-  const func = findOnPath(process.platform === "win32" ? "func.exe" : "func");
-  const [command, args] =
-    func === undefined
-      ? [
-          process.execPath,
-          ["--enable-source-maps", join(import.meta.dirname, "main.js"), "--root", root, "--port", `${port}`],
-        ]
-      : [func, ["start", "--port", `${port}`]];
-  const app = new Child({ command, args, cwd: root, output: "shown" });
-  children.push(app);
-  return app;
+function startApp(port: number, baseUrl: string): App {
+  const tools = findTools(port, process.env["PATH"] ?? "");
+  if (tools === undefined) {
+    const args = ["--enable-source-maps", join(import.meta.dirname, "main.js"), "--root", root, "--port", `${port}`];
+    const child = new Child({ command: process.execPath, args, cwd: root, output: "shown" });
+    children.push(child);
+    // Of the process itself: at the port another one might answer.
+    return { kind: "own", child, listening: new Promise((resolve) => child.process.once("message", resolve)) };
+  }
+  // It would hand on the channel to the worker that it starts, which would take it for its own.
+  const child = new Child({ ...tools, cwd: root, output: "shown", channel: "none" });
+  children.push(child);
+  return { kind: "tools", child, listening: untilAnswered(baseUrl) };
 }
 
-function findOnPath(name: string): string | undefined {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    const path = join(folder, name);
+async function untilReady({ kind, child, listening }: App): Promise<void> {
+  const ended = child.exited.then((how) => {
+    throw kind === "own" && how === 1 ? alreadySaid : new Refusal(`The app did not start (${how}).`);
+  });
+  if (await within(readyWithinMs, Promise.race([listening, ended]))) return;
+  throw new Refusal(`The app is not ready after ${readyWithinMs / 1000} s.`);
+}
+
+async function untilAnswered(baseUrl: string): Promise<void> {
+  for (;;) {
     try {
-      accessSync(path, constants.X_OK);
-      return path;
+      await fetch(`${baseUrl}/health`, { method: "HEAD", signal: AbortSignal.timeout(5000) });
+      return;
     } catch {
-      // Not there.
+      await delay(100);
     }
   }
-  return undefined;
 }
 
-/** Any answer of /health but a server error: an app may have no such route, or want a key for it. */
-async function untilReady(baseUrl: string, app: Child): Promise<void> {
-  const deadline = performance.now() + readyWithinMs;
-  let problem = "";
-  while (performance.now() < deadline) {
-    if (!app.running) throw new Refusal(`The app did not start (${await app.exited}).`);
-    try {
-      const answer = await fetch(`${baseUrl}/health`, { signal: AbortSignal.timeout(5000) });
-      await answer.body?.cancel();
-      if (answer.status < 500) return;
-      problem = `/health answers ${answer.status}`;
-    } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+async function untilStored(baseUrl: string): Promise<void> {
+  const deadline = performance.now() + storageWithinMs;
+  for (;;) {
+    const problem = await storageProblem(baseUrl);
+    if (problem === undefined) return;
+    if (performance.now() > deadline) {
+      throw new Refusal(
+        `The app runs, but its storage does not answer: ${problem} AzureWebJobsStorage, or STREAMKIT_STORAGE, says where it is.`,
+      );
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await delay(250);
   }
-  throw new Refusal(`The app is not ready after ${readyWithinMs / 1000} s: ${problem}.`);
 }
 
-function greeting(baseUrl: string): string {
+/** Undefined also when the app has no such page, or wants a key for it: then nothing is known against its storage. */
+async function storageProblem(baseUrl: string): Promise<string | undefined> {
+  try {
+    const answer = await fetch(`${baseUrl}/health?deep=true`, { signal: AbortSignal.timeout(storageWithinMs) });
+    const text = await answer.text();
+    if (answer.status < 500) return undefined;
+    const { detail } = JSON.parse(text) as { readonly detail?: string };
+    return detail ?? `/health?deep=true answers ${answer.status}.`;
+  } catch (error) {
+    return `${error instanceof Error ? error.message : String(error)}.`;
+  }
+}
+
+function greeting(baseUrl: string, isKeyed: boolean): string {
   const segment = `${baseUrl}/v1/stores/0199a3c6-5d1e-7c40-9a51-3f0c8e4b7d21/spaces/orders/segments/order-1`;
   const body = '{"records":[{"payload":{"event":"placed","total":42}}]}';
+  const key = isKeyed ? ` -H "x-functions-key: $KEY"` : "";
   return [
     `Ready on ${baseUrl}. Ctrl-C ends it. Produce an event, then consume it:`,
     "",
-    `  curl -X POST '${segment}/records?encoding=json' -H 'content-type: application/json' -d '${body}'`,
+    ...(isKeyed ? ["  KEY=... # one of STREAMKIT_LOCAL_KEYS", ""] : []),
+    `  curl -X POST '${segment}/records?encoding=json'${key} -H 'content-type: application/json' -d '${body}'`,
     "",
-    `  curl '${segment}/entries?encoding=json'`,
+    `  curl '${segment}/entries?encoding=json'${key}`,
     "",
   ].join("\n");
 }

@@ -1,12 +1,13 @@
 // `npm start`, as far as it can be tried without the emulator's usual ports: with storage that the environment configures.
 
 import { once } from "node:events";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeAll, expect, inject, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { Child } from "../../src/local/child.ts";
+import { portRefusal } from "../../src/local/refusal.ts";
 import { installApp } from "../azurite.ts";
 import { until } from "./harness.ts";
 
@@ -45,6 +46,9 @@ function start(env: Record<string, string>, args = [join(appRoot, "dist/local/st
   return started;
 }
 
+const portInUse = (port: number): string =>
+  portRefusal(Object.assign(new Error(), { code: "EADDRINUSE" }), port).message;
+
 test("says when it is ready, with commands to try, and ends with 0 and without a trace", async () => {
   const port = await freePort();
   const child = start({ PORT: String(port) });
@@ -65,10 +69,70 @@ test("a port in use is one sentence", async () => {
   try {
     const child = start({ PORT: String(port) });
     expect(await child.exited).toBe(1);
-    expect(child.output).toBe(`Port ${port} is in use: choose another one, for example PORT=${port + 1} npm start.\n`);
+    expect(child.output).toBe(`${portInUse(port)}\n`);
   } finally {
     server.close();
   }
+});
+
+test("of two that start on one port at once, one is ready, and the other says in one sentence why it is not", async () => {
+  const port = await freePort();
+  const both = [start({ PORT: String(port) }), start({ PORT: String(port) })];
+  try {
+    const ended = await Promise.race(both.map((child) => child.exited.then((how) => ({ child, how }))));
+    expect(ended.how).toBe(1);
+    expect(ended.child.output.endsWith(`\n${portInUse(port)}\n`)).toBe(true);
+    expect(ended.child.output).not.toMatch(/Ready on|^ +at /m);
+    const winner = both.find((child) => child !== ended.child)!;
+    await until("the other is ready", () => winner.output.includes("Ready on"), 20_000);
+  } finally {
+    await Promise.all(both.map((child) => child.stop("SIGINT")));
+  }
+});
+
+test("an empty PORT is an absent one", async () => {
+  const port = await freePort();
+  const folder = join(inject("runFolder"), "streaming-port");
+  await cp(appRoot, folder, { recursive: true });
+  await writeFile(join(folder, "local.settings.json"), JSON.stringify({ Host: { LocalHttpPort: port } }));
+  const child = start({ PORT: "", FROM_BOTH: "" }, [join(folder, "dist/local/start.js")]);
+  await until("it is ready", () => child.output.includes(`Ready on http://127.0.0.1:${port}.`), 20_000);
+});
+
+test("with keys, the commands to try send one", async () => {
+  const child = start({ PORT: String(await freePort()), STREAMKIT_LOCAL_KEYS: '{"master":"master-key"}' });
+  await until("it is ready", () => child.output.includes("Ready on"), 20_000);
+  expect(child.output.match(/curl .*-H "x-functions-key: \$KEY"/g)).toHaveLength(2);
+  expect(child.output).not.toContain("master-key");
+});
+
+describe("the project's own app", () => {
+  const ownStart = (env: Record<string, string>): Promise<Child> =>
+    freePort().then((port) =>
+      start({ PORT: String(port), STREAMKIT_NOTIFICATIONS_QUEUE: "-", ...env }, [
+        join(inject("appRoot"), "dist/local/start.js"),
+      ]),
+    );
+
+  test("is ready when its storage answers", async () => {
+    const child = await ownStart({});
+    await until("it is ready", () => child.output.includes("Ready on"), 20_000);
+  });
+
+  test("over storage that does not answer is not ready, and ends with 1 and a sentence", async () => {
+    const nothing = `http://127.0.0.1:${await freePort()}`;
+    const AzureWebJobsStorage = inject("azurite").replaceAll(/http:\/\/127\.0\.0\.1:\d+/g, nothing);
+    const child = await ownStart({ AzureWebJobsStorage });
+    expect(await child.exited).toBe(1);
+    expect(child.output).not.toContain("Ready");
+    expect(child.output).toMatch(/^The app runs, but its storage does not answer: .* says where it is\.$/m);
+  });
+
+  test("with a wrong setting is one sentence", async () => {
+    const child = await ownStart({ STREAMKIT_WAL_GRACE_MS: "soon" });
+    expect(await child.exited).toBe(1);
+    expect(child.output).toBe("STREAMKIT_WAL_GRACE_MS: expected an integer from 0 to 3600000.\n");
+  });
 });
 
 test("a port that is none is one sentence", async () => {
@@ -111,8 +175,7 @@ test("interrupted while what was built takes over, it ends with 0", { timeout: 6
 test("an app that cannot start ends it with 1", async () => {
   const child = start({ PORT: String(await freePort()), AzureFunctionsJobHost__version: "1.0" });
   expect(await child.exited).toBe(1);
-  expect(child.output).toContain("host.json cannot be used");
-  expect(child.output).toContain("The app did not start (1).");
+  expect(child.output).toMatch(/^host\.json cannot be used: .*\n$/);
 });
 
 test("when it is killed, the app ends by itself", async () => {
@@ -131,14 +194,15 @@ test("when it is killed, the app ends by itself", async () => {
 test("with the Functions tools on the PATH it is they that run the app", async () => {
   const folder = join(inject("runFolder"), "tools");
   await mkdir(folder, { recursive: true });
-  const server = "require('http').createServer((q, a) => a.end('func')).listen(Number(process.argv[1]), '127.0.0.1')";
+  const server =
+    "require('http').createServer((q, a) => a.end('func ' + process.channel)).listen(+process.argv[1], '127.0.0.1')";
   await writeFile(join(folder, "func"), `#!/bin/sh\necho "func $*"\nexec "${process.execPath}" -e "${server}" "$3"\n`);
   await chmod(join(folder, "func"), 0o755);
   const port = await freePort();
   const child = start({ PORT: String(port), PATH: folder });
   await until("it is ready", () => child.output.includes("Ready on"), 20_000);
   expect(child.output).toContain(`func start --port ${port}`);
-  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("func");
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe("func undefined");
   await child.stop("SIGINT");
   expect(await child.exited).toBe(0);
 });
