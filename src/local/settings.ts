@@ -96,7 +96,7 @@ const localSettingsJson = z.object({
 /** host.json of the app at `root`, with the overrides that the host takes from the environment. */
 export function readHostSettings(root: string, env: Environment): HostSettings {
   const json = readJson(join(root, "host.json")) ?? fail("host.json", `there is none in ${root}`);
-  const host = parse("host.json", hostJson, withOverrides(json, env));
+  const host = parse("host.json", hostJson, inCaseOf(hostJson, withOverrides(json, env)));
   const { http, queues } = host.extensions;
   return {
     routePrefix: http.routePrefix.replace(/^\/+|\/+$/g, ""),
@@ -129,22 +129,38 @@ export function expandSettings(text: string, env: Environment): string {
   });
 }
 
-const overridePrefix = "AzureFunctionsJobHost__";
+const overridePrefix = "azurefunctionsjobhost__";
 
+/** As everywhere in the host's configuration, upper and lower case are the same. */
 function withOverrides(json: unknown, env: Environment): unknown {
   const result = structuredClone(json);
   for (const [name, value] of Object.entries(env)) {
-    if (value === undefined || !name.startsWith(overridePrefix)) continue;
+    if (value === undefined || !name.toLowerCase().startsWith(overridePrefix)) continue;
     const path = name.slice(overridePrefix.length).split("__");
     const last = path.pop() ?? "";
     let target = result as Record<string, unknown>;
-    for (const key of path) {
+    for (const part of path) {
+      const key = keyOf(target, part);
       const inner = target[key];
       target = target[key] = typeof inner === "object" && inner !== null ? { ...inner } : {};
     }
-    target[last] = value;
+    target[keyOf(target, last)] = value;
   }
   return result;
+}
+
+/** The name by which the object has this key, in whatever case; the key itself when it has none. */
+function keyOf(object: object, key: string): string {
+  return Object.keys(object).find((name) => name.toLowerCase() === key.toLowerCase()) ?? key;
+}
+
+/** The same values, with the names of objects written as the schema has them. */
+function inCaseOf(schema: unknown, json: unknown): unknown {
+  if (schema instanceof z.ZodPrefault) return inCaseOf(schema.unwrap(), json);
+  if (!(schema instanceof z.ZodObject) || typeof json !== "object" || json === null) return json;
+  const shape = schema.shape as Readonly<Record<string, unknown>>;
+  const named = Object.entries(json).map(([key, value]) => [keyOf(shape, key), value] as const);
+  return Object.fromEntries(named.map(([name, value]) => [name, inCaseOf(shape[name], value)]));
 }
 
 function parse<T>(file: string, schema: z.ZodType<T>, json: unknown): T {

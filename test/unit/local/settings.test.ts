@@ -45,6 +45,17 @@ describe("host.json", () => {
     expect(settings.logLevel.get("default")).toBe("warning");
   });
 
+  test("is the same in whatever case its names are written, there and in the environment", async () => {
+    await write("host.json", { Version: "2.0", extensions: { Queues: { BatchSize: 4, maxDequeueCount: 2 } } });
+    const env = {
+      AZUREFUNCTIONSJOBHOST__EXTENSIONS__QUEUES__BATCHSIZE: "8",
+      azurefunctionsjobhost__extensions__http__routeprefix: "v1",
+    };
+    const settings = readHostSettings(root, env);
+    expect(settings.queues).toMatchObject({ batchSize: 8, maxDequeueCount: 2 });
+    expect(settings.routePrefix).toBe("v1");
+  });
+
   test.for([
     ["{", "host.json cannot be used"],
     [{ version: "1.0" }, "version"],
