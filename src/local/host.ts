@@ -5,7 +5,7 @@ import { openQueueService } from "./connections.ts";
 import { type AppFunction, FunctionApp } from "./function-app.ts";
 import type { RpcTypedData } from "./functions-core.ts";
 import { HttpFront, type HttpFunction } from "./http-front.ts";
-import { type AuthLevel, readKeyRing } from "./keys.ts";
+import { type AuthLevel, type KeyRing, readKeyRing } from "./keys.ts";
 import { createHostLog, type HostLog } from "./log.ts";
 import { QueueListener } from "./queues.ts";
 import { parseRoute, type Route, routesConflict } from "./routes.ts";
@@ -58,6 +58,8 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     }
   }
 
+  sayWhereKinder(triggers, keys, log);
+
   const front = new HttpFront({
     ...{ app, functions, keys, log, routes: triggers.routes, startedAt: Date.now() },
     inputByHand: (target, input) => triggers.timers.get(target)?.dataByHand() ?? { string: input },
@@ -66,6 +68,20 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   for (const timer of triggers.timers.values()) timer.start();
   for (const queue of triggers.queues) queue.start();
   return { url, stop: (graceMs) => stop({ app, front, triggers, log }, graceMs) };
+}
+
+/** What works here and would not on Azure, where it cannot be told from the answers. */
+function sayWhereKinder(triggers: Triggers, keys: KeyRing, log: HostLog): void {
+  const category = "Host.Startup";
+  const isOpen = keys.allows("admin", undefined, undefined);
+  if (isOpen && triggers.routes.some(({ target }) => target.authLevel !== "anonymous")) {
+    const text = "Functions that ask for a key on Azure take none here; STREAMKIT_LOCAL_KEYS has them ask.";
+    log.write("warning", category, text);
+  }
+  if (triggers.timers.size > 0) {
+    const text = "Timers run in every local instance, on Azure in one; what was due while none ran is not made up for.";
+    log.write("information", category, text);
+  }
 }
 
 interface TriggerDependencies {

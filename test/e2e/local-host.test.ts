@@ -262,9 +262,18 @@ describe("an app with HTTP streaming", () => {
       expect(await status("/inner", "master-key")).toBe(200);
       expect(await status("/admin/host/status")).toBe(401);
       expect(await status("/admin/host/status", "master-key")).toBe(200);
+      expect(guarded.logs()).not.toContain("STREAMKIT_LOCAL_KEYS");
     } finally {
       await guarded.stop();
     }
+  });
+
+  test("where it is kinder than Azure, the log says so once", () => {
+    const said = [...app.logs().matchAll(/(\S+) +Host\.Startup: (Functions that ask|Timers run)/g)];
+    expect(said.map(([, level, what]) => [level, what])).toEqual([
+      ["warn", "Functions that ask"],
+      ["info", "Timers run"],
+    ]);
   });
 
   test("an error that nothing catches ends the process", async () => {

@@ -99,13 +99,6 @@ test("an empty PORT is an absent one", async () => {
   await until("it is ready", () => child.output.includes(`Ready on http://127.0.0.1:${port}.`), 20_000);
 });
 
-test("with keys, the commands to try send one", async () => {
-  const child = start({ PORT: String(await freePort()), STREAMKIT_LOCAL_KEYS: '{"master":"master-key"}' });
-  await until("it is ready", () => child.output.includes("Ready on"), 20_000);
-  expect(child.output.match(/curl .*-H "x-functions-key: \$KEY"/g)).toHaveLength(2);
-  expect(child.output).not.toContain("master-key");
-});
-
 describe("the project's own app", () => {
   const ownStart = (env: Record<string, string>): Promise<Child> =>
     freePort().then((port) =>
@@ -117,6 +110,14 @@ describe("the project's own app", () => {
   test("is ready when its storage answers", async () => {
     const child = await ownStart({});
     await until("it is ready", () => child.output.includes("Ready on"), 20_000);
+  });
+
+  test("with keys says to send one in the commands to try, and shows none; the app itself does not see them", async () => {
+    const keys = { STREAMKIT_AUTH: "key", STREAMKIT_LOCAL_KEYS: '{"master":"master-key"}' };
+    const child = await ownStart(keys);
+    await until("it is ready", () => child.output.includes("Ready on"), 20_000);
+    expect(child.output.match(/curl .*-H "x-functions-key: \$KEY"/g)).toHaveLength(2);
+    expect(child.output).not.toMatch(/master-key|no such setting/);
   });
 
   test("over storage that does not answer is not ready, and ends with 1 and a sentence", async () => {
