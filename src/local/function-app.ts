@@ -81,6 +81,7 @@ export class FunctionApp {
     installFunctionsCore(registry, (level, category, message) =>
       logThroughHooks(log, registry, { level, category, message, source: `Worker.${category}`, context: undefined }),
     );
+    // eslint-disable-next-line streamkit/import-directions -- it is the app that it is given, not a part of itself
     for (const path of functionFiles(root)) await import(pathToFileURL(path).href);
     registry.close();
     if (registry.model === undefined || registry.functions.size === 0) {

@@ -1,0 +1,91 @@
+// The lint rule that holds which folder imports which, tried on imports as they would be written.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ESLint } from "eslint";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const rule = "streamkit/import-directions";
+const eslint = new ESLint({
+  cwd: root,
+  ruleFilter: ({ ruleId }) => ruleId === rule,
+  // Types are of no use to this rule, and the files that are tried need not exist.
+  overrideConfig: { files: ["**/*.ts"], languageOptions: { parserOptions: { projectService: false } } },
+});
+
+async function complaints(file: string, code: string): Promise<readonly string[]> {
+  const results = await eslint.lintText(code, { filePath: join(root, file) });
+  return results.flatMap(({ messages }) => messages.map(({ message }) => message));
+}
+
+test.for([
+  ["src/store/azure/a.ts", "../level/keys.ts", "src/store/azure does not import src/store/level."],
+  ["src/store/level/a.ts", "../azure/keys.ts", "src/store/level does not import src/store/azure."],
+  ["src/store/azure/fsck/a.ts", "../../level/keys.ts", "src/store/azure does not import src/store/level."],
+  ["src/store/a.ts", "./azure/keys.ts", "src/store does not import src/store/azure."],
+  ["src/store/a.ts", "../table/port.ts", "src/store does not import src/table."],
+  ["src/server/a.ts", "../store/azure/keys.ts", "src/server does not import src/store/azure."],
+  ["src/core/a.ts", "../settings.ts", "src/core does not import src."],
+  ["src/core/a.ts", "./../server/serve.ts", "src/core does not import src/server."],
+  ["src/server/a.ts", "../runtime.ts", "src/server does not import src."],
+  ["src/wire/a.ts", "../schedule.ts", "src/wire does not import src."],
+  ["src/notify/a.ts", "../functions-app.ts", "src/notify does not import src."],
+  ["src/local/a.ts", "../core/clock.ts", "src/local does not import src/core."],
+  ["src/a.ts", "./local/host.ts", "src does not import src/local."],
+  ["src/a.ts", "./store/level/factory.ts", "src does not import src/store/level."],
+  ["functions/a.ts", "../src/local/host.ts", "functions does not import src/local."],
+  ["functions/a.ts", "../src/store/level/factory.ts", "functions does not import src/store/level."],
+  ["functions/a.ts", "../src/store/azure/factory.ts", "functions does not import src/store/azure."],
+  ["src/core/a.ts", "../../test/system.ts", "src/core does not import test/system.ts."],
+] as const)("%s may not import %s, in whatever way", async ([file, specifier, complaint]) => {
+  for (const code of [
+    `import { a } from "${specifier}";`,
+    `import type { A } from "${specifier}";`,
+    `import "${specifier}";`,
+    `export { a } from "${specifier}";`,
+    `export * from "${specifier}";`,
+    `export const a = import("${specifier}");`,
+    `export type A = import("${specifier}").A;`,
+  ]) {
+    expect(await complaints(file, code), code).toEqual([complaint]);
+  }
+});
+
+test.for([
+  ["src/core/a.ts", "./clock.ts"],
+  ["src/store/azure/fsck/a.ts", "../../../table/port.ts"],
+  ["src/store/azure/a.ts", "../store.ts"],
+  ["src/store/level/a.ts", "../chunks.ts"],
+  ["src/server/a.ts", "../wire/path.ts"],
+  ["src/a.ts", "./store/azure/factory.ts"],
+  ["functions/a.ts", "../src/runtime.ts"],
+  ["functions/a.ts", "../src/server/serve.ts"],
+  ["src/core/a.ts", "node:crypto"],
+  ["test/unit/a.ts", "../../src/store/level/factory.ts"],
+  ["scripts/a.ts", "../src/local/settings.ts"],
+] as const)("%s may import %s", async ([file, specifier]) => {
+  expect(await complaints(file, `import { a } from "${specifier}"; export const b = import("${specifier}");`)).toEqual(
+    [],
+  );
+});
+
+test("what only shows when it runs is not imported", async () => {
+  expect(await complaints("src/core/a.ts", 'export const a = import("../server/" + "serve.ts");')).toEqual([
+    "What is imported is written out.",
+  ]);
+});
+
+test("the table of the architecture says the same", async () => {
+  const config = (await eslint.calculateConfigForFile(join(root, "src/core/ids.ts"))) as {
+    readonly rules: Readonly<Record<string, readonly [number, Readonly<Record<string, readonly string[]>>]>>;
+  };
+  const [, allowed] = config.rules[rule]!;
+  const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
+  const rows = [...page.matchAll(/^\| `([a-z/]+)\/` +\|.*\| ([a-z/, ]+?) +\|$/gm)];
+  expect(rows.length).toBeGreaterThanOrEqual(11);
+  for (const [, folder, imports] of rows) {
+    const told = imports === "nothing" ? [] : imports!.split(", ").map((name) => `src/${name}`);
+    expect(new Set(allowed[`src/${folder}`]), folder).toEqual(new Set(told));
+  }
+});
