@@ -12,7 +12,7 @@ import type { Store } from "../../src/store/store.ts";
 export type Instance = 0 | 1;
 
 export interface Faults {
-  /** From now on reads of entries answer this many more pages, counted over all instances, and then fail with `storage_unavailable`. */
+  /** From now on reads of entries and of names answer this many more pages, counted over all instances, and then fail with `storage_unavailable`. */
   failReads(afterPages: number): Promise<void>;
   /**
    * Instance 0 dies at its commit after the next `commits` ones: just before that one reaches storage, or just after it
@@ -21,7 +21,7 @@ export interface Faults {
   crash(when: "before_commit" | "after_commit", commits: number): Promise<void>;
   /** Spoils the stored bytes that this entry is read from: in its segment, or in its space. */
   corrupt(id: StoreId, view: "segment" | "space", entry: Entry): Promise<void>;
-  /** Pages of entries read from storage so far, over all instances. */
+  /** Pages of entries and of names read from storage so far, over all instances. */
   pagesRead(): Promise<number>;
   /** Ends what was begun here (spoilt bytes stay). A crashed instance is started again. */
   heal(): Promise<void>;

@@ -5,17 +5,21 @@ import { limits } from "../../src/core/limits.ts";
 import type { Table, TableAccount, Write } from "../../src/table/port.ts";
 import { TableFailure } from "../../src/table/port.ts";
 
-const dataPartitions = hexKey("DAT", "");
+const entryPartitions = hexKey("DAT", "");
+const namePartitions = hexKey("INV", "");
 const logPartitions = hexKey("DAT", "SPACES", "");
 
-/** Counts the pages of entries that are read through it, and fails them. */
+/** So short are pages of names, that a few names are several. */
+const namesRowsMax = 5;
+
+/** Counts the pages of entries and of names that are read through it, and fails them. */
 export class FaultyQueries {
   read = 0;
   /** Pages that are still answered. */
   left = Infinity;
   readonly #rowsMax: number;
 
-  /** `rowsMax`: no page has more, for an account that does not bound its pages in bytes. */
+  /** `rowsMax`: no page of entries has more, for an account that does not bound its pages in bytes. */
   constructor(rowsMax: number) {
     this.#rowsMax = rowsMax;
   }
@@ -24,11 +28,13 @@ export class FaultyQueries {
     return mapped(account, (table) => ({
       ...table,
       query: async (range, options) => {
-        if (!range.partition.startsWith(dataPartitions)) return table.query(range, options);
+        const isNames = range.partition.startsWith(namePartitions);
+        if (!isNames && !range.partition.startsWith(entryPartitions)) return table.query(range, options);
         if (this.left <= 0) throw new TableFailure("unavailable", "The page cannot be read.", { effect: "none" });
         this.left -= 1;
         this.read += 1;
-        return table.query(range, { ...options, top: Math.min(options?.top ?? limits.pageRowsMax, this.#rowsMax) });
+        const rowsMax = isNames ? namesRowsMax : this.#rowsMax;
+        return table.query(range, { ...options, top: Math.min(options?.top ?? limits.pageRowsMax, rowsMax) });
       },
     }));
   }

@@ -7,9 +7,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hexKey } from "../../src/codec/lexkey.ts";
 
-/** The service's pages hold 4 MiB, the emulator's any number of bytes: so many rows of the largest kind. */
+/** The service's pages hold 4 MiB, the emulator's any number of bytes: so many rows of the largest kind. And a few names are several. */
 const pageRowsMax = 5;
-const dataPartitions = `PartitionKey eq '${hexKey("DAT", "")}`;
+/** Of entries and of names. */
+const pagedPartitions = ["DAT", "INV"].map((table) => `PartitionKey eq '${hexKey(table, "")}`);
 const logPartitions = hexKey("DAT", "SPACES", "");
 
 /** What is seen of a request, and what becomes of it. */
@@ -58,7 +59,8 @@ async function handle(
 ): Promise<void> {
   const body = await bytesOf(incoming);
   const url = new URL(incoming.url!, target);
-  if (incoming.method === "GET" && url.searchParams.get("$filter")?.startsWith(dataPartitions) === true) {
+  const filter = url.searchParams.get("$filter") ?? "";
+  if (incoming.method === "GET" && pagedPartitions.some((partition) => filter.startsWith(partition))) {
     watcher.pageAsked();
     url.searchParams.set("$top", String(Math.min(Number(url.searchParams.get("$top") ?? "1000"), pageRowsMax)));
   }

@@ -5,12 +5,17 @@ import type { Entry } from "../../../src/core/entry.ts";
 import type { Store } from "../../../src/store/store.ts";
 import type { Claim, Context } from "../backend.ts";
 import { claim } from "../backend.ts";
-import { all, expectContent, expectSame, first, incompressible, orders, produce, record, records, refused, segment, segmentEntries, spaceEntries, untilError } from "../given.ts"; // prettier-ignore
+import { all, expectContent, expectSame, first, incompressible, orders, produce, record, records, refused, segment, segmentEntries, space, spaceEntries, untilError } from "../given.ts"; // prettier-ignore
 
 const views = [
   { view: "segment", read: (store: Store) => store.consumeSegment(orders, first) },
   { view: "space", read: (store: Store) => store.consumeSpace(orders) },
   { view: "several spaces", read: (store: Store) => store.consume({ offsets: new Map([[orders, "" as never]]) }) },
+] as const;
+
+const lists = [
+  { what: "the spaces", list: (store: Store) => store.getSpaces() },
+  { what: "the segments of a space", list: (store: Store) => store.getSegments(orders) },
 ] as const;
 
 export const errorClaims: readonly Claim[] = [
@@ -34,6 +39,30 @@ export const errorClaims: readonly Claim[] = [
       }
       expectSame(await all(other.consume({ offsets: new Map([[orders, "" as never]]) })), entries);
     },
+  ),
+
+  ...lists.map(({ what, list }) =>
+    claim(
+      `${what}: when a page of names fails, its error comes after what was read before, never a shorter list`,
+      async (context) => {
+        const { store, other, backend } = context;
+        const names = Array.from({ length: 12 }, (_, index) => `n${String(index).padStart(2, "0")}`);
+        for (const name of names) {
+          await produce(store, segment(name), records(1));
+          await produce(store, first, records(1), { space: space(name) });
+        }
+        const whole = await all<string>(list(other));
+        expect(whole).toEqual(expect.arrayContaining(names));
+        for (const pages of [0, 1]) {
+          await backend.faults.failReads(pages);
+          const outcome = await untilError<string>(list(other));
+          expect(outcome.error).toMatchObject({ name: "StoreError", code: "storage_unavailable", effect: "none" });
+          expect(outcome.read).toEqual(whole.slice(0, pages === 0 ? 0 : outcome.read.length));
+          await backend.faults.heal();
+        }
+        expect(await all<string>(list(other))).toEqual(whole);
+      },
+    ),
   ),
 
   ...views.map(({ view, read }) =>

@@ -204,6 +204,16 @@ export const readingLiars: readonly Liar[] = [
     tell: (truth) => ({ consumeSpace: (space, args) => untilFailure(truth.consumeSpace(space, args)) }),
   },
   {
+    lie: "ends the list of spaces where it fails",
+    topic: "errors on the way",
+    tell: (truth) => ({ getSpaces: (options) => untilFailure(truth.getSpaces(options)) }),
+  },
+  {
+    lie: "ends the list of segments where it fails",
+    topic: "errors on the way",
+    tell: (truth) => ({ getSegments: (space, options) => untilFailure(truth.getSegments(space, options)) }),
+  },
+  {
     lie: "throws an error before what was read",
     topic: "errors on the way",
     tell: (truth) => ({
