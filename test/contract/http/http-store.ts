@@ -1,7 +1,8 @@
 // A store that is somewhere else: the same interface, spoken over the HTTP API with nothing but fetch.
 //
 // Promise: it decides nothing. What the server refuses is refused with the server's code, what it streams is streamed on;
-// leaving or aborting ends the request.
+// leaving or aborting ends the request. Closing is the exception: an app has no call for it, so behind HTTP the claims about `close`
+// judge this client alone. What an app does that is told to end, test/e2e/local-host.test.ts judges.
 
 import { encodeCursor } from "../../../src/codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
