@@ -71,7 +71,7 @@ async function start(): Promise<void> {
   const baseUrl = `http://${host}:${port}`;
   const app = startApp(port, baseUrl);
   await untilReady(app);
-  await untilStored(baseUrl);
+  await untilStored(baseUrl, app);
   console.log(`\n${greeting(baseUrl, app.kind === "own" && setting(local, "STREAMKIT_LOCAL_KEYS") !== undefined)}`);
   const ends = [app.child.exited.then((how) => `The app ended (${how}).`)];
   if (emulator !== undefined) {
@@ -143,11 +143,12 @@ async function untilAnswered(baseUrl: string): Promise<void> {
   }
 }
 
-async function untilStored(baseUrl: string): Promise<void> {
+async function untilStored(baseUrl: string, { child }: App): Promise<void> {
   const deadline = performance.now() + storageWithinMs;
   for (;;) {
     const problem = await storageProblem(baseUrl);
     if (problem === undefined) return;
+    if (!child.running) throw new Refusal(`The app ended (${await child.exited}).`);
     if (performance.now() > deadline) {
       throw new Refusal(
         `The app runs, but its storage does not answer: ${problem} AzureWebJobsStorage, or STREAMKIT_STORAGE, says where it is.`,
