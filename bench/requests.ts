@@ -1,6 +1,8 @@
 // Requests and round trips of each call: exact, on the simulated table, where every request takes one round trip of virtual time.
 
-import { parseSegmentName, parseSpaceName } from "../src/core/ids.ts";
+import { randomUUID } from "node:crypto";
+
+import { parseSegmentName, parseSpaceName, parseTransactionId } from "../src/core/ids.ts";
 import type { ProduceOptions, Store } from "../src/store/store.ts";
 import type { AzureStoreFactory } from "../src/store/azure/factory.ts";
 import type { Cost } from "../test/unit/store/azure/round-trips.ts";
@@ -54,6 +56,7 @@ export const requests: Measure = {
     await count("produce, warm, ack=committed", () => produce(store, "known", 1, { ack: "committed" }), {
       roundTrips: 1,
     });
+    figures.push(...(await withKey()));
     for (const batch of [1, 10, 100, 1_000]) {
       const cost = await deployment.cost(() => produce(store, "known", batch));
       figures.push({ what: `per record, warm, batch of ${batch}`, value: cost.requests / batch, unit: "requests" });
@@ -91,6 +94,22 @@ export const requests: Measure = {
     return figures;
   },
 };
+
+/** By an instance that has not seen the segment from its beginning: it looks up what the id was used for. */
+async function withKey(): Promise<Figure[]> {
+  const deployment = new CountedDeployment();
+  await deployment.cost(() => produce(deployment.start().open(id), "known", 1));
+  await deployment.clock.pass(minuteMs);
+  const store = deployment.start().open(id);
+  await deployment.cost(() => produce(store, "known", 1));
+  const transactionId = parseTransactionId(randomUUID());
+  const cost = await deployment.cost(() => produce(store, "known", 1, { transactionId }));
+  const what = "produce, warm, with an Idempotency-Key";
+  return [
+    { what, value: cost.requests, unit: "requests" },
+    { what, value: cost.roundTrips, unit: "round trips" },
+  ];
+}
 
 function produce(
   store: Store,

@@ -49,7 +49,17 @@ test("a warm produce that is acknowledged when committed takes one round trip", 
   expect(cost.roundTrips).toBe(1);
 });
 
-test("a warm produce with an id of its own costs no more", async () => {
+test("a produce with an id of its own costs the read of what the id was used for", async () => {
+  const { deployment } = await deployed();
+  const store = deployment.start().open(storeId);
+  await deployment.cost(() => produce(store, "orders", "a"));
+  expect(await deployment.cost(() => produce(store, "orders", "a", { transactionId }))).toEqual({
+    requests: 3,
+    roundTrips: 3,
+  });
+});
+
+test("it costs no more where the segment is known from its beginning", async () => {
   const { deployment, store } = await deployed();
   expect(await deployment.cost(() => produce(store, "orders", "a", { transactionId }))).toEqual({
     requests: 2,
