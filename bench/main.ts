@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { bytes } from "./bytes.ts";
+import { coldStart } from "./cold-start.ts";
 import { consume } from "./consume.ts";
 import { contention } from "./contention.ts";
 import { cpu } from "./cpu.ts";
@@ -20,7 +21,18 @@ import { produce } from "./produce.ts";
 import { describeMachine, table } from "./report.ts";
 import { requests } from "./requests.ts";
 
-const measures: readonly Measure[] = [requests, bytes, produce, consume, cpu, latency, contention, growth, memory];
+const measures: readonly Measure[] = [
+  requests,
+  bytes,
+  produce,
+  consume,
+  cpu,
+  latency,
+  contention,
+  growth,
+  memory,
+  coldStart,
+];
 
 const { values: args } = parseArgs({
   options: { only: { type: "string" }, quick: { type: "boolean", default: false }, json: { type: "string" } },
