@@ -54,8 +54,8 @@ const azd = yaml("azure.yaml") as {
   readonly workflows: { readonly up: { readonly steps: readonly { readonly azd: string }[] } };
 };
 
-test("changes are tested, and deployed by a workflow of its own", () => {
-  expect(workflowPaths).toEqual([".github/workflows/ci.yml", ".github/workflows/deploy.yml"]);
+test("changes are tested, proved every night, and deployed by a workflow of its own", () => {
+  expect(workflowPaths).toEqual(["ci", "deploy", "prove"].map((name) => `.github/workflows/${name}.yml`));
 });
 
 describe.each(workflowPaths)("%s", (path) => {
