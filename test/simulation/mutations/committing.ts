@@ -22,7 +22,7 @@ export const committing: readonly Mutation[] = [
   ),
   mutation(
     "refused-taken-as-lost",
-    50,
+    300,
     "412 taken as lost",
     azure(
       "appender",

@@ -42,7 +42,7 @@ export const knowing: readonly Mutation[] = [
   ),
   mutation(
     "cache-dropped-early",
-    300,
+    600,
     "cache dropped before the version moves",
     azure(
       "appender",

@@ -26,7 +26,7 @@ export const recovering: readonly Mutation[] = [
   ),
   mutation(
     "fence-of-unknown-outcome",
-    300,
+    600,
     "fence of unknown outcome taken as done",
     azure(
       "recovery",
