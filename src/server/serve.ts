@@ -23,6 +23,9 @@ import { withFields } from "./log-lines.ts";
 import { recordServed } from "./served.ts";
 import type { Services } from "./services.ts";
 
+/** In the log and the metrics, of a caller that left before its answer began: what proxies write for it. */
+const goneStatus = 499;
+
 /** One request, parsed. */
 export interface Call<Op extends Operation> {
   readonly params: z.output<Op["params"]>;
@@ -66,6 +69,11 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
       return { ...answer, headers, body: untilDone(answer.body, body, done.bind(undefined, answer.status)) };
     } catch (error) {
       finish(body);
+      if (connection.gone.aborted && error === connection.gone.reason) {
+        // Nobody hears the answer, and nothing is wrong: no error of the log, no 5xx of the metrics.
+        done(goneStatus, 0);
+        return { status: goneStatus, headers: commonHeaders(correlation) };
+      }
       const answer = problemAnswer(error, correlation);
       done(answer.status, 0, error);
       return answer;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StoreError } from "../../../src/core/errors.ts";
+import { unseenConnection } from "../../../src/server/http.ts";
 import { recordedTelemetry, type Recorded } from "../telemetry/recorded.ts";
 import { json, openService, segmentPath, type Service } from "./in-process.ts";
 
@@ -60,6 +61,43 @@ test("a failure of ours or the storage's is named; a caller's mistake is a statu
     { "http.request.method": "GET", "http.route": "/health", "http.response.status_code": 400 },
   ]);
   expect(telemetry.spans.map(({ failure }) => failure)).toEqual(["storage_unavailable", undefined]);
+});
+
+test.each([
+  ["GET", "/entries?wait=30", {}],
+  ["GET", "/segments/g/entries?wait=30", {}],
+  ["GET", "/status?wait=30&cursor=c0", {}],
+  ["POST", "", { body: '{"offsets":{"s":""}}', headers: { "content-type": "application/json" } }],
+])("a caller that leaves while it waits (%s %s) is no error of the log and no 5xx", async (method, rest, init) => {
+  const left = new AbortController();
+  const store = `/v1/stores/${randomUUID()}`;
+  const path = method === "POST" ? `${store}/consume?wait=30` : `${store}/spaces/s${rest}`;
+  const waiting = service.call(method, path, init, { ...unseenConnection(), gone: left.signal });
+  while (service.services.watches.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  left.abort(new Error("The caller is gone."));
+  expect((await waiting).text).toBe("");
+  expect(telemetry.attributes("http.server.request.duration")).toMatchObject([{ "http.response.status_code": 499 }]);
+  expect(telemetry.attributes("http.server.request.duration")[0]).not.toHaveProperty("error.type");
+  expect(telemetry.spans.map(({ failure }) => failure)).toEqual([undefined]);
+  expect(service.logged.join("")).not.toMatch(/"level":"(warn|error)"|"stack"/);
+});
+
+test("a caller that left before its read began is none either", async () => {
+  const gone = AbortSignal.abort(new Error("The caller is gone."));
+  const path = segmentPath(randomUUID(), "s", "g");
+  for (const rest of ["/entries", "/last", ""]) {
+    const { status } = await service.call("GET", `${path}${rest}`, {}, { ...unseenConnection(), gone });
+    expect(status, rest).toBe(499);
+  }
+  expect(service.logged.join("")).not.toContain('"level":"error"');
+});
+
+test("a mistake of ours is one also when the caller is gone by then", async () => {
+  const gone = AbortSignal.abort(new Error("The caller is gone."));
+  const broken = await openService({ telemetry, probe: () => Promise.reject(new Error("a mistake")) });
+  await broken.call("GET", "/health?deep=true", {}, { ...unseenConnection(), gone });
+  expect(broken.logged.join("")).toContain("a mistake");
+  await broken.dispose();
 });
 
 test("what consumers read is counted: pages, entries and the bytes of their content", async () => {
