@@ -1,7 +1,9 @@
 // The names of spaces and segments: a page, or all as lines.
 
 import { invalidArgument } from "../core/errors.ts";
+import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
 import { mediaTypes } from "../wire/media.ts";
+import { decodeName, encodeName } from "../wire/names.ts";
 import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { NamesOptions } from "../store/store.ts";
@@ -12,18 +14,21 @@ import type { Line, StreamContext } from "./streams.ts";
 
 export const spaces = serve(spacesOperation, (services, call) => {
   const store = services.stores.open(call.params.store);
-  return answerNames({ ...call, services }, "spaces", (options) => store.getSpaces(options), call);
+  const after = afterOf(call.query.next, parseSpaceName);
+  return answerNames({ ...call, services }, "spaces", (options) => store.getSpaces({ ...after, ...options }), call);
 });
 
 export const segments = serve(segmentsOperation, (services, call) => {
   const store = services.stores.open(call.params.store);
   const { space } = call.params;
-  return answerNames({ ...call, services }, "segments", (options) => store.getSegments(space, options), call);
+  const after = afterOf(call.query.next, parseSegmentName);
+  const names = (options: NamesOptions) => store.getSegments(space, { ...after, ...options });
+  return answerNames({ ...call, services }, "segments", names, call);
 });
 
 interface Wanted {
   readonly accept: "application/json" | "application/x-ndjson";
-  readonly query: { readonly limit?: number | undefined; readonly next?: string | undefined };
+  readonly query: { readonly limit?: number | undefined };
 }
 
 async function answerNames(
@@ -33,18 +38,17 @@ async function answerNames(
   wanted: Wanted,
 ): Promise<HttpAnswer> {
   const { gone } = context.connection;
-  const place = wanted.query.next === undefined ? {} : { after: decodeNext(wanted.query.next) };
   const { limit = 0 } = wanted.query;
   if (wanted.accept === mediaTypes.ndjson) {
-    return lineAnswer(context, nameLines(names({ ...place, limit, signal: gone })));
+    return lineAnswer(context, nameLines(names({ limit, signal: gone })));
   }
   const most = limit === 0 ? wireLimits.pageNamesDefault : limit;
   const page: string[] = [];
   // One more than is shown tells whether there is a next page.
-  for await (const name of names({ ...place, limit: most + 1, signal: gone })) page.push(name);
+  for await (const name of names({ limit: most + 1, signal: gone })) page.push(name);
   const shown = page.slice(0, most);
   const last = shown.at(-1);
-  const next = page.length > most && last !== undefined ? { next: encodeNext(last) } : {};
+  const next = page.length > most && last !== undefined ? { next: encodeName(last) } : {};
   return jsonAnswer(JSON.stringify({ [what]: shown, ...next }));
 }
 
@@ -52,12 +56,10 @@ async function* nameLines(names: AsyncIterable<string>): AsyncGenerator<Line, vo
   for await (const name of names) yield { text: JSON.stringify(name) };
 }
 
-function encodeNext(name: string): string {
-  return Buffer.from(name).toString("base64url");
-}
-
-function decodeNext(text: string): string {
-  const name = Buffer.from(text, "base64url").toString();
-  if (name === "" || encodeNext(name) !== text) throw invalidArgument("next", "`next` of the page before", text);
-  return name;
+/** Only a name can have been the last of a page. */
+function afterOf(next: string | undefined, parseName: (text: string) => string): NamesOptions {
+  if (next === undefined) return {};
+  const after = decodeName(next, parseName);
+  if (after === undefined) throw invalidArgument("next", "`next` of the page before", next);
+  return { after };
 }

@@ -14,6 +14,7 @@ import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { parseSegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Store } from "../store/store.ts";
+import { decodeName, encodeName } from "../wire/names.ts";
 
 /** Which segments of a space. */
 export interface StatusesWanted {
@@ -181,7 +182,7 @@ function cursorOf(place: Place): string {
     case "start":
       return "";
     case "snapshot":
-      return `s${place.through}.${Buffer.from(place.after).toString("base64url")}`;
+      return `s${place.through}.${encodeName(place.after)}`;
     case "changes":
       return `c${place.after}`;
   }
@@ -194,9 +195,8 @@ function parseCursor(text: string): Place {
   const isTimestamp = timestamp >= 0 && timestamp <= limits.sequenceMax;
   if (isTimestamp && kind === "c" && name === undefined) return { kind: "changes", after: timestamp };
   if (isTimestamp && kind === "s" && name !== undefined) {
-    const after = Buffer.from(name, "base64url").toString();
-    if (after !== "") parseSegmentName(after);
-    return { kind: "snapshot", through: timestamp, after };
+    const after = name === "" ? name : decodeName(name, parseSegmentName);
+    if (after !== undefined) return { kind: "snapshot", through: timestamp, after };
   }
   throw invalidArgument("cursor", "`next` of the answer before", text);
 }

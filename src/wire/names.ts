@@ -59,7 +59,22 @@ export const offsetSchema = z.string().meta({
 export function cursorOf(text: string, space: string, field = "offset"): Cursor {
   if (text === "") return text as Cursor;
   if (parseCursor(text).space !== space) throw invalidArgument(field, `a cursor of the space ${JSON.stringify(space)}`);
-  return text.toLowerCase() as Cursor;
+  return text as Cursor;
+}
+
+/** A name as a part of a place to go on from: of letters that no query needs to encode. */
+export function encodeName(name: string): string {
+  return Buffer.from(name).toString("base64url");
+}
+
+/** Undefined for what was never made here. */
+export function decodeName<Name extends string>(text: string, parseName: (text: string) => Name): Name | undefined {
+  const name = Buffer.from(text, "base64url").toString();
+  try {
+    return encodeName(name) === text ? parseName(name) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export const encodingSchema = z

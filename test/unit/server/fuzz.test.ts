@@ -1,24 +1,16 @@
 // No input makes an unexplained 500, a hang, a leak or an unhandled rejection. A failure prints its seed and the request.
 
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { plainCompressor } from "../../../src/codec/block.ts";
+import { silentLogger } from "../../../src/core/log.ts";
+import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
+import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
 import { operations, produce, produceAll } from "../../../src/wire/operations.ts";
 import { problemSchema } from "../../../src/wire/errors.ts";
-import { openService } from "./in-process.ts";
+import { clock, openService, random } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
-
-let service: Service;
-const unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
-beforeAll(async () => {
-  process.on("unhandledRejection", onUnhandled);
-  service = await openService({ options: { streamMs: 20, heartbeatMs: 1_000 } });
-});
-afterAll(async () => {
-  process.off("unhandledRejection", onUnhandled);
-  await service.dispose();
-});
 
 const store = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
 
@@ -64,10 +56,12 @@ const target = fc
       const next = steps.next().value as string;
       return name === "store" && next !== "" && next.length < 20 ? store : next;
     }),
+    takes: Object.keys(operation.query.shape),
   }));
 const elsewhere = fc.record({
   method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"),
   path: fc.oneof(fc.constantFrom("/", "//", "/v1/stores", "/docs", "/health/"), fc.webPath()),
+  takes: fc.constant([]),
 });
 
 const number = fc.constantFrom(
@@ -84,6 +78,17 @@ const number = fc.constantFrom(
   "0x1",
   "١",
 );
+/** Of any length that a URL may have: decoded it is a name, far more than one, or nothing. */
+const longToken = fc.oneof(
+  fc.integer({ min: 1, max: 6_000 }).map((length) => Buffer.from("x".repeat(length)).toString("base64url")),
+  fc.uint8Array({ minLength: 90, maxLength: 600 }).map((bytes) => Buffer.from(bytes).toString("base64url")),
+  fc.uint8Array({ minLength: 20, maxLength: 600 }).map((bytes) => Buffer.from(bytes).toString("hex")),
+);
+const place = fc.oneof(
+  longToken,
+  longToken.map((token) => `s1.${token}`),
+  fc.constantFrom("", "c0", "s0.", "c9999999999999999", "00", "4441540053504143455300ff"),
+);
 const word = fc.oneof(
   number,
   fc.constantFrom("json", "text", "base64", "applied", "committed", "true"),
@@ -95,11 +100,30 @@ const parameter = fc.constantFrom(
   ...["__proto__", "constructor", "toString", "x"],
 );
 const query = fc.array(fc.tuple(parameter, word), { maxLength: 3 }).map((pairs) => String(new URLSearchParams(pairs)));
+/** A value for each of the parameters that have any kind of their own. */
+const values = fc.record({
+  ...{ next: place, cursor: place, offset: place },
+  // Waiting for what never comes would take a second each.
+  wait: fc.constantFrom("0", "31", "-1", "x", ""),
+  encoding: fc.constantFrom("json", "text", "base64"),
+  other: word,
+});
+/** One or two parameters that the call takes. */
+const ownQuery = fc
+  .tuple(values, fc.nat(), fc.nat({ max: 2 }))
+  .map(([given, at, more]) => (takes: readonly string[]) => {
+    const names = takes.length === 0 ? [] : new Set([takes[at % takes.length]!, takes[(at + more) % takes.length]!]);
+    return [...names]
+      .map((name) => `${name}=${encodeURIComponent(given[name in given ? (name as "next") : "other"])}`)
+      .join("&");
+  });
 
+const always = (text: string) => () => text;
 const anyQuery = fc.oneof(
-  { weight: 4, arbitrary: fc.constant("encoding=json") },
-  { weight: 3, arbitrary: fc.constantFrom("", "holder=a") },
-  { weight: 2, arbitrary: query },
+  { weight: 4, arbitrary: fc.constant("encoding=json").map(always) },
+  { weight: 3, arbitrary: fc.constantFrom("", "holder=a").map(always) },
+  { weight: 2, arbitrary: query.map(always) },
+  { weight: 4, arbitrary: ownQuery },
 );
 
 const seldom = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
@@ -194,46 +218,72 @@ const typed = fc
   .tuple(headers, fc.boolean())
   .map(([given, plain]) => (plain ? { "content-type": "application/json" } : given));
 
-test(
-  "whatever is asked, the answer is one of those described, soon, and nothing stays behind",
-  { timeout: 120_000 },
-  async () => {
-    const request = fc.record({
-      target: fc.oneof({ weight: 9, arbitrary: target }, { weight: 1, arbitrary: elsewhere }),
-      query: anyQuery,
-      headers: typed,
-      body,
+describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
+  let service: Service;
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+  const azure = createAzureStoreFactory({
+    account: new SimulatedAccount({ clock }),
+    notifier: undefined,
+    compressor: plainCompressor,
+    clock,
+    random,
+    log: silentLogger,
+  });
+  beforeAll(async () => {
+    process.on("unhandledRejection", onUnhandled);
+    service = await openService({
+      options: { streamMs: 20, heartbeatMs: 1_000 },
+      ...(backend === "LevelDB" ? {} : { stores: azure }),
     });
-    const answered = new Map<number, number>();
-    await fc.assert(
-      fc.asyncProperty(request, async (given) => {
-        const { method, path } = given.target;
-        const init = method === "GET" ? { headers: given.headers } : { headers: given.headers, body: given.body };
-        const startedAt = performance.now();
-        const answer = await service.call(method, `/${path.slice(1)}?${given.query}`, init);
-        expect(performance.now() - startedAt).toBeLessThan(5_000);
-        answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
-        expect([200, 201, 204, 400, 404, 406, 409, 413, 415], answer.text).toContain(answer.status);
-        if (answer.status >= 400) {
-          expect(answer.headers["content-type"]).toBe("application/problem+json");
-          expect(problemSchema.parse(JSON.parse(answer.text)).status).toBe(answer.status);
-        }
-        expect(answer.headers["x-request-id"]).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
-      }),
-      { numRuns: 4_000 },
-    );
-    // Requests that are all refused at the door would prove nothing.
-    for (const status of [200, 400, 404, 406, 415]) expect(answered.get(status), String(status)).toBeGreaterThan(10);
-    expect(unhandled).toEqual([]);
-    const { bodies, streams, watches } = service.services;
-    expect([bodies.used, streams.used, watches.size]).toEqual([0, 0, 0]);
-  },
-);
+  });
+  afterAll(async () => {
+    process.off("unhandledRejection", onUnhandled);
+    await service.dispose();
+    await azure.close();
+  });
 
-test("what was stored meanwhile can all be read", async () => {
-  for (const encoding of ["base64", "text", "json"]) {
-    const answer = await service.call("GET", `/v1/stores/${store}/spaces/s/entries?encoding=${encoding}&limit=10000`);
-    expect(answer.status).toBe(200);
-    expect(answer.json.entries.length).toBeGreaterThan(0);
-  }
+  test(
+    "whatever is asked, the answer is one of those described, soon, and nothing stays behind",
+    { timeout: 120_000 },
+    async () => {
+      const request = fc.record({
+        target: fc.oneof({ weight: 9, arbitrary: target }, { weight: 1, arbitrary: elsewhere }),
+        query: anyQuery,
+        headers: typed,
+        body,
+      });
+      const answered = new Map<number, number>();
+      await fc.assert(
+        fc.asyncProperty(request, async (given) => {
+          const { method, path, takes } = given.target;
+          const init = method === "GET" ? { headers: given.headers } : { headers: given.headers, body: given.body };
+          const startedAt = performance.now();
+          const answer = await service.call(method, `/${path.slice(1)}?${given.query(takes)}`, init);
+          expect(performance.now() - startedAt).toBeLessThan(5_000);
+          answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
+          expect([200, 201, 204, 400, 404, 406, 409, 413, 415], answer.text).toContain(answer.status);
+          if (answer.status >= 400) {
+            expect(answer.headers["content-type"]).toBe("application/problem+json");
+            expect(problemSchema.parse(JSON.parse(answer.text)).status).toBe(answer.status);
+          }
+          expect(answer.headers["x-request-id"]).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
+        }),
+        { numRuns: 4_000 },
+      );
+      // Requests that are all refused at the door would prove nothing.
+      for (const status of [200, 400, 404, 406, 415]) expect(answered.get(status), String(status)).toBeGreaterThan(10);
+      expect(unhandled).toEqual([]);
+      const { bodies, streams, watches } = service.services;
+      expect([bodies.used, streams.used, watches.size]).toEqual([0, 0, 0]);
+    },
+  );
+
+  test("what was stored meanwhile can all be read", async () => {
+    for (const encoding of ["base64", "text", "json"]) {
+      const answer = await service.call("GET", `/v1/stores/${store}/spaces/s/entries?encoding=${encoding}&limit=10000`);
+      expect(answer.status).toBe(200);
+      expect(answer.json.entries.length).toBeGreaterThan(0);
+    }
+  });
 });

@@ -277,6 +277,18 @@ describe("names", () => {
     const answer = await service.call("GET", `/v1/stores/${randomUUID()}/spaces/${raw}/entries`);
     expect(answer.json).toMatchObject({ status: 400, code: "invalid_argument", field: "space" });
   });
+
+  test.each(["x".repeat(145), "x".repeat(5_000), "a%b", "\u0000", ""])("a page after %j is none", async (name) => {
+    const token = Buffer.from(name).toString("base64url");
+    for (const [path, field] of [
+      [`spaces?next=${token}`, "next"],
+      [`spaces/s/segments?next=${token}`, "next"],
+      [`spaces/s/status?cursor=s1.${token}x`, "cursor"],
+    ]) {
+      const answer = await service.call("GET", `/v1/stores/${randomUUID()}/${path}`);
+      expect(answer.json, path).toMatchObject({ status: 400, field });
+    }
+  });
 });
 
 describe("every answer", () => {
