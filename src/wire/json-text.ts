@@ -88,11 +88,11 @@ export function parseSlice(slice: JsonSlice, field: string): unknown {
   }
 }
 
-/** Whether the text is one JSON value that any common parser takes. */
+/** Whether the text is one JSON value, nested no deeper than any common parser takes. */
 export function isPlainJson(text: string): boolean {
   try {
     const at = skipSpace(text, 0);
-    checkEnd(text, valueEnd(text, at, "payload"), "payload"); // refuses depth, too
+    checkEnd(text, valueEnd(text, at, "payload", wireLimits.jsonDepthMax), "payload"); // refuses depth, too
     JSON.parse(text);
     return true;
   } catch {
@@ -102,9 +102,9 @@ export function isPlainJson(text: string): boolean {
 
 /**
  * Where the value that starts at `at` ends. Only quotes and brackets are looked at: whether what lies between is valid is decided when
- * the slice is parsed.
+ * the slice is parsed. Without recursion: no depth can do harm here.
  */
-function valueEnd(text: string, at: number, field: string): number {
+function valueEnd(text: string, at: number, field: string, depthMax = Infinity): number {
   const first = text.charCodeAt(at);
   if (first === quote) return stringEnd(text, at, field);
   if (first !== openBrace && first !== openBracket) return scalarEnd(text, at, field);
@@ -119,7 +119,7 @@ function valueEnd(text: string, at: number, field: string): number {
     index += 1;
     if (code === openBrace || code === openBracket) {
       depth += 1;
-      if (depth > wireLimits.jsonDepthMax) throw depthExceeded(field);
+      if (depth > depthMax) throw depthExceeded(field);
     } else if (code === closeBrace || code === closeBracket) {
       depth -= 1;
       if (depth === 0) return index;
@@ -171,7 +171,8 @@ function syntax(field: string, text: string, at: number, expected: string): Stor
   return invalidArgument(field, `${expected} at character ${at}, found ${found}`);
 }
 
-function depthExceeded(field: string): StoreError {
+/** Of a payload. */
+export function depthExceeded(field: string): StoreError {
   return invalidArgument(field, `at most ${wireLimits.jsonDepthMax} arrays and objects within each other`);
 }
 

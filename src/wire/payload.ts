@@ -7,7 +7,7 @@
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { JsonSlice } from "./json-text.ts";
-import { isPlainJson, parseSlice } from "./json-text.ts";
+import { depthExceeded, isPlainJson, parseSlice } from "./json-text.ts";
 
 export const encodings = ["base64", "text", "json"] as const;
 export type Encoding = (typeof encodings)[number];
@@ -58,7 +58,7 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 function parseFailure(slice: JsonSlice, field: string): never {
   parseSlice(slice, field);
-  throw invalidArgument(field, "JSON that is not nested too deeply");
+  throw depthExceeded(field);
 }
 
 function tooLarge(field: string, size: number): StoreError {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { StoreError } from "../../../src/core/errors.ts";
 import { isPlainJson, parseSlice, splitArray, splitObject } from "../../../src/wire/json-text.ts";
-import { parseProduceBody, parseRecord } from "../../../src/wire/records.ts";
+import { parseProduceAllBody, parseProduceBody, parseRecord } from "../../../src/wire/records.ts";
 
 /** JSON text with white space wherever it may be. */
 const spacedJson = fc
@@ -119,6 +119,28 @@ describe("size and depth", () => {
     expect(parseRecord(nested(500), "json", "line 1").payload.byteLength).toBe(1_000);
     for (const depth of [501, 100_000]) expect(() => parseRecord(nested(depth), "json", "line 1")).toThrow(/within/);
     expect(isPlainJson("[".repeat(501) + "]".repeat(501))).toBe(false);
+  });
+
+  test.each([
+    ["a line", (record: string) => [parseRecord(record, "json", "line 1")]],
+    ["a body of records", (record: string) => [...parseProduceBody(`{"records":[${record}]}`, "json")]],
+    [
+      "a body of several segments",
+      (record: string) =>
+        parseProduceAllBody(`{"segments":[{"segment":"g","records":[${record}]}]}`, "json").flatMap(({ records }) => [
+          ...records(),
+        ]),
+    ],
+  ])("what is around the payload does not count: %s", (_, read) => {
+    const nested = (depth: number) => `{"payload":${'{"a":'.repeat(depth)}1${"}".repeat(depth)}}`;
+    expect(read(nested(500))).toHaveLength(1);
+    expect(() => read(nested(501))).toThrow("payload: expected at most 500 arrays and objects within each other");
+  });
+
+  test("what is not read as a payload may be nested at will, and is refused for what it is", () => {
+    const deep = "[".repeat(200_000) + "]".repeat(200_000);
+    expect(() => parseRecord(`{"payload":1,"metadata":${deep}}`, "json", "line 1")).toThrow(/a JSON object/);
+    expect(() => parseRecord(`{"payload":${deep}}`, "text", "line 1")).toThrow(/a string/);
   });
 
   test("a record far too large is refused by its length, before it is parsed", () => {
