@@ -123,7 +123,10 @@ export function unreachable(value: never): never {
   throw new StoreError("internal", `Unexpected value: ${shorten(value)}.`);
 }
 
+/** Never more than is shown is looked at: the value may be a caller's, and as large as a body. */
 function shorten(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  const text = typeof value === "string" ? JSON.stringify(value.slice(0, 120)) : String(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }

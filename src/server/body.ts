@@ -5,6 +5,10 @@
 
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { bodyType } from "../wire/media.ts";
+import { mediaTypesOf } from "../wire/operation.ts";
+import type { Contents } from "../wire/operation.ts";
+import { wireLimits } from "../wire/wire-limits.ts";
 import type { BodyReader, HttpRequest } from "./http.ts";
 import type { Budget } from "./overload.ts";
 
@@ -39,12 +43,16 @@ export class RequestBody {
     }
   }
 
-  /** All of it, held against the budget until `release`. */
-  async text(): Promise<string> {
+  /** All of it, `bytesMax` at most, held against the budget until `release`. */
+  async text(bytesMax: number = limits.requestBytesMax): Promise<string> {
+    // What is more than may be held at all would be `overloaded` however often it came.
+    const most = Math.min(bytesMax, this.#budget.max);
+    if (this.#announced > most) throw tooLarge(this.#announced, most);
     const decoder = new TextDecoder("utf-8", { fatal: true });
     const parts: string[] = [];
     try {
       for await (const piece of this.pieces()) {
+        if (this.#read > most) throw tooLarge(this.#read, most);
         this.#budget.take(piece.byteLength);
         this.#held += piece.byteLength;
         parts.push(decoder.decode(piece, { stream: true }));
@@ -90,6 +98,16 @@ export class RequestBody {
     }
     return piece;
   }
+}
+
+/** The text of a body that is of a type the operation takes: one that asks for something, unless it may be larger. */
+export async function bodyText(
+  operation: { readonly body: Contents },
+  call: { readonly contentType: string | null; readonly body: RequestBody },
+  bytesMax: number = wireLimits.controlBodyBytesMax,
+): Promise<string> {
+  bodyType(call.contentType, mediaTypesOf(operation.body));
+  return call.body.text(bytesMax);
 }
 
 function tooLarge(size: number, limit: number): StoreError {

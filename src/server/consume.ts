@@ -2,8 +2,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import { emptyEntryText, entryText, statusText } from "../wire/entries.ts";
-import { bodyType, mediaTypes } from "../wire/media.ts";
-import { mediaTypesOf } from "../wire/operation.ts";
+import { mediaTypes } from "../wire/media.ts";
 import {
   consume as consumeOperation,
   consumeSegment as consumeSegmentOperation,
@@ -15,6 +14,7 @@ import { parseConsumeBody } from "../wire/consume-body.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
+import { bodyText } from "./body.ts";
 import type { HttpAnswer } from "./http.ts";
 import { measuredReading, segmentReading, spaceReading, spacesReading } from "./reading.ts";
 import type { Reading } from "./reading.ts";
@@ -38,8 +38,7 @@ export const consumeSpace = serve(consumeSpaceOperation, (services, call) => {
 });
 
 export const consume = serve(consumeOperation, async (services, call) => {
-  bodyType(call.contentType, mediaTypesOf(consumeOperation.body));
-  const body = parseConsumeBody(await call.body.text());
+  const body = parseConsumeBody(await bodyText(consumeOperation, call));
   const store = services.stores.open(call.params.store);
   const reading = spacesReading(store, body, call.headers["Last-Event-ID"]);
   return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit });

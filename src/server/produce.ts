@@ -7,6 +7,7 @@ import type * as z from "zod";
 import type { Clock } from "../core/clock.ts";
 import type { AppendRecord, SegmentStatus } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
+import { limits } from "../core/limits.ts";
 import { statusText } from "../wire/entries.ts";
 import { readLines } from "../wire/lines.ts";
 import { bodyType, mediaTypes } from "../wire/media.ts";
@@ -14,7 +15,9 @@ import { mediaTypesOf } from "../wire/operation.ts";
 import { produce as produceOperation, produceAll as produceAllOperation } from "../wire/operations.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
+import { wireLimits } from "../wire/wire-limits.ts";
 import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecords } from "../store/store.ts";
+import { bodyText } from "./body.ts";
 import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
 import { jsonAnswer, serve } from "./serve.ts";
@@ -38,11 +41,15 @@ export const produce = serve(produceOperation, async (services, call) => {
 });
 
 export const produceAll = serve(produceAllOperation, async (services, call) => {
-  const { params, query, headers, body } = call;
-  bodyType(call.contentType, mediaTypesOf(produceAllOperation.body));
+  const { params, query, headers } = call;
+  const text = await bodyText(produceAllOperation, call, wireLimits.transactionBodyBytesMax);
   const segments: SegmentRecords[] = [];
-  for (const { segment, records } of parseProduceAllBody(await body.text(), query.encoding)) {
-    segments.push({ segment, records: await collect(records(), services.clock) });
+  // One more than are committed at once: the store then says how many there may be.
+  let left = limits.chunkRecordsMax + 1;
+  for (const { segment, records } of parseProduceAllBody(text, query.encoding)) {
+    const taken = await collect(first(left, records()), services.clock);
+    left -= taken.length;
+    segments.push({ segment, records: taken });
   }
   const store = services.stores.open(params.store);
   const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
@@ -80,6 +87,16 @@ async function collect(records: Iterable<AppendRecord>, clock: Clock): Promise<r
     turnEndsAt = clock.elapsed() + turnMs;
   }
   return collected;
+}
+
+function* first<T>(count: number, items: Iterable<T>): Generator<T, void, undefined> {
+  let left = count;
+  if (left === 0) return;
+  for (const item of items) {
+    yield item;
+    left -= 1;
+    if (left === 0) return;
+  }
 }
 
 /** A caller that leaves ends its request between two chunks; a commit on its way is never cut. */

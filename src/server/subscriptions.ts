@@ -3,9 +3,7 @@
 import { StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
 import type { Subscription } from "../notify/subscription.ts";
-import { readObject } from "../wire/json-object.ts";
-import { bodyType } from "../wire/media.ts";
-import { mediaTypesOf } from "../wire/operation.ts";
+import { parseObject } from "../wire/json-object.ts";
 import {
   subscriptionBodySchema,
   subscriptionDelete as deleteOperation,
@@ -13,16 +11,12 @@ import {
   subscriptionPut as putOperation,
   subscriptions as listOperation,
 } from "../wire/operations-subscriptions.ts";
-import { parseWith } from "../wire/parse.ts";
+import { bodyText } from "./body.ts";
 import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
 
 export const subscriptionPut = serve(putOperation, async (services, call) => {
-  const { params, body } = call;
-  bodyType(call.contentType, mediaTypesOf(putOperation.body));
-  const { rotateSecret = false, ...wanted } = parseWith(
-    subscriptionBodySchema,
-    readObject(await body.text(), "body", []),
-  );
+  const { params } = call;
+  const { rotateSecret = false, ...wanted } = parseObject(subscriptionBodySchema, await bodyText(putOperation, call));
   const outcome = await services.subscriptions.put(params.store, params.id, { ...wanted, rotateSecret });
   const { kind, subscription, newSecret } = outcome;
   return jsonAnswer(subscriptionText(subscription, newSecret), kind === "created" ? 201 : 200);

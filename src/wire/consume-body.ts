@@ -3,12 +3,12 @@
 import * as z from "zod";
 
 import { invalidArgument } from "../core/errors.ts";
+import type { StoreError } from "../core/errors.ts";
 import { parseSpaceName } from "../core/ids.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
-import { readObject } from "./json-object.ts";
+import { parseObject } from "./json-object.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
 import { afterBodySchema, cursorOf, limitBodySchema, untilBodySchema } from "./names.ts";
-import { parseWith } from "./parse.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export const consumeBodySchema = z
@@ -33,7 +33,7 @@ export interface ConsumeBody {
 }
 
 export function parseConsumeBody(text: string): ConsumeBody {
-  const body = parseWith(consumeBodySchema, readObject(text, "body", ["offsets"]));
+  const body = parseObject(consumeBodySchema, text, "", ["offsets"]);
   return {
     offsets: parseOffsets(body.offsets.text),
     after: body.after ?? 0,
@@ -46,15 +46,18 @@ export function parseConsumeBody(text: string): ConsumeBody {
 export function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
   const offsets = new Map<SpaceName, Cursor>();
   for (const [name, raw] of splitObject(text, "offsets")) {
+    if (offsets.size === wireLimits.consumeSpacesMax) throw spacesExceeded();
     const space = parseSpaceName(name);
     const offset = parseSlice(raw, "offsets");
     if (typeof offset !== "string") throw invalidArgument("offsets", "a cursor, in a string, for each space", offset);
     offsets.set(space, cursorOf(offset, space, `offsets.${space}`));
   }
-  if (offsets.size === 0 || offsets.size > wireLimits.consumeSpacesMax) {
-    throw invalidArgument("offsets", `1 to ${wireLimits.consumeSpacesMax} spaces`, offsets.size);
-  }
+  if (offsets.size === 0) throw spacesExceeded();
   return offsets;
+}
+
+function spacesExceeded(): StoreError {
+  return invalidArgument("offsets", `1 to ${wireLimits.consumeSpacesMax} spaces`);
 }
 
 export function offsetsText(offsets: ReadonlyMap<SpaceName, Cursor>): string {

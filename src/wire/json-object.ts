@@ -1,16 +1,30 @@
 // A JSON object for a schema to judge: some members as they were written, the others parsed.
 
+import type * as z from "zod";
+
 import { invalidArgument } from "../core/errors.ts";
 import { parseSlice, splitObject } from "./json-text.ts";
 import type { JsonSlice } from "./json-text.ts";
+import { fieldOf, parseWith, unknownMember } from "./parse.ts";
 
-/** The object with the named members left as they were written and the others parsed. */
-export function readObject(text: string, field: string, asWritten: readonly string[]): Record<string, unknown> {
-  const object = Object.create(null) as Record<string, unknown>;
-  for (const [key, raw] of splitObject(text, field)) {
-    object[key] = asWritten.includes(key) ? raw : parseSlice(exactNumber(raw, `${field}.${key}`), field);
+/**
+ * What the schema makes of the object. The members of `asWritten` are slices of its text. `at` leads the names of fields in errors.
+ *
+ * Reading ends at the first member that has no place there: what is refused anyway is never parsed, however large it is.
+ */
+export function parseObject<Schema extends z.ZodObject>(
+  schema: Schema,
+  text: string,
+  at = "",
+  asWritten: readonly string[] = [],
+): z.output<Schema> {
+  const members = Object.create(null) as Record<string, unknown>;
+  for (const [key, raw] of splitObject(text, fieldOf(at, []))) {
+    const field = fieldOf(at, [key]);
+    if (!Object.hasOwn(schema.shape, key)) throw unknownMember(field);
+    members[key] = asWritten.includes(key) ? raw : parseSlice(exactNumber(raw, field), field);
   }
-  return object;
+  return parseWith(schema, members, at);
 }
 
 /** Refuses what would only be a safe integer after rounding. */

@@ -25,15 +25,15 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** The fields of an object, in their order. `field` names the value in errors. */
-export function splitObject(text: string, field: string): Map<string, JsonSlice> {
-  const fields = new Map<string, JsonSlice>();
+/** The members of an object, one by one: reading stops where the caller does. `field` names the object in errors. */
+export function* splitObject(text: string, field: string): Generator<readonly [string, JsonSlice], void, undefined> {
+  const keys = new Set<string>();
   let at = skipSpace(text, 0);
   if (text.charCodeAt(at) !== openBrace) throw invalidArgument(field, "a JSON object", shorten(text));
   at = skipSpace(text, at + 1);
   if (text.charCodeAt(at) === closeBrace) {
     checkEnd(text, at + 1, field);
-    return fields;
+    return;
   }
   for (;;) {
     if (text.charCodeAt(at) !== quote) throw syntax(field, text, at, "a key in quotes");
@@ -43,13 +43,16 @@ export function splitObject(text: string, field: string): Map<string, JsonSlice>
     if (text.charCodeAt(at) !== colon) throw syntax(field, text, at, "a colon");
     at = skipSpace(text, at + 1);
     const end = valueEnd(text, at, field);
-    if (fields.has(key)) throw invalidArgument(field, `every key once: ${JSON.stringify(key)} is there twice`);
-    fields.set(key, new JsonSlice(text.slice(at, end)));
+    if (keys.has(key)) {
+      throw invalidArgument(field, `every key once: ${JSON.stringify(shorten(key))} is there twice`);
+    }
+    keys.add(key);
+    yield [key, new JsonSlice(text.slice(at, end))];
     at = skipSpace(text, end);
     const next = text.charCodeAt(at);
     if (next === closeBrace) {
       checkEnd(text, at + 1, field);
-      return fields;
+      return;
     }
     if (next !== comma) throw syntax(field, text, at, "a comma or the end of the object");
     at = skipSpace(text, at + 1);

@@ -2,7 +2,7 @@
 
 import type * as z from "zod";
 
-import { StoreError } from "../core/errors.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
 
 /** `at` leads the name of the field in errors: `records[3]`, or nothing. */
 export function parseWith<Schema extends z.ZodType>(schema: Schema, value: unknown, at = ""): z.output<Schema> {
@@ -11,13 +11,13 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, value: unkno
   const issue = parsed.error.issues[0];
   if (issue === undefined) throw new StoreError("internal", "A schema refused without an issue.");
   if (issue.code === "unrecognized_keys") {
-    throw refused(fieldOf(at, [...issue.path, issue.keys[0] ?? ""]), "nothing of that name");
+    throw unknownMember(fieldOf(at, [...issue.path, issue.keys[0] ?? ""]));
   }
-  throw refused(fieldOf(at, issue.path), expectation(issue.message));
+  throw invalidArgument(fieldOf(at, issue.path), expectation(issue.message));
 }
 
-function refused(field: string, expected: string): StoreError {
-  return new StoreError("invalid_argument", `${field}: expected ${expected}.`, { details: { field, expected } });
+export function unknownMember(field: string): StoreError {
+  return invalidArgument(field, "nothing of that name");
 }
 
 /** Zod's own messages are sentences about the input; ours are what was expected. */
@@ -25,7 +25,8 @@ function expectation(message: string): string {
   return message.replace(/^Invalid input: expected /, "").replace(/, received undefined$/, ", but it is missing");
 }
 
-function fieldOf(at: string, path: readonly PropertyKey[]): string {
+/** `records[3].payload`; of nothing at all it is the body. */
+export function fieldOf(at: string, path: readonly PropertyKey[]): string {
   let field = at;
   for (const step of path) {
     const name = String(step).slice(0, 100);

@@ -7,10 +7,9 @@ import { noMetadata } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import { readObject } from "./json-object.ts";
+import { parseObject } from "./json-object.ts";
 import { JsonSlice, parseSlice, splitArray, splitObject } from "./json-text.ts";
 import { segmentNameSchema } from "./names.ts";
-import { parseWith } from "./parse.ts";
 import { decodePayload } from "./payload.ts";
 import type { Encoding } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -72,7 +71,7 @@ export const produceAllBodySchema = z
 
 /** The records of a produce body; nothing is read of a record before it is asked for. */
 export function* parseProduceBody(text: string, encoding: Encoding): Generator<AppendRecord, void, undefined> {
-  const { records } = parseWith(produceBodySchema, readObject(text, "body", ["records"]));
+  const { records } = parseObject(produceBodySchema, text, "", ["records"]);
   yield* parseRecords(records, encoding, "records");
 }
 
@@ -82,7 +81,7 @@ export interface SegmentRecordsText {
 }
 
 export function parseProduceAllBody(text: string, encoding: Encoding): readonly SegmentRecordsText[] {
-  const { segments } = parseWith(produceAllBodySchema, readObject(text, "body", ["segments"]));
+  const { segments } = parseObject(produceAllBodySchema, text, "", ["segments"]);
   const parsed: SegmentRecordsText[] = [];
   const seen = new Set<string>();
   for (const element of splitArray(segments.text, "segments")) {
@@ -90,7 +89,7 @@ export function parseProduceAllBody(text: string, encoding: Encoding): readonly 
     if (parsed.length === limits.produceAllSegmentsMax) {
       throw invalidArgument("segments", `at most ${limits.produceAllSegmentsMax} segments`);
     }
-    const { segment, records } = parseWith(segmentRecordsSchema, readObject(element.text, field, ["records"]), field);
+    const { segment, records } = parseObject(segmentRecordsSchema, element.text, field, ["records"]);
     if (seen.has(segment)) throw invalidArgument(`${field}.segment`, "every segment once", segment);
     seen.add(segment);
     parsed.push({ segment, records: () => parseRecords(records, encoding, `${field}.records`) });
@@ -102,7 +101,7 @@ export function parseProduceAllBody(text: string, encoding: Encoding): readonly 
 /** One record; `field` names it in errors. */
 export function parseRecord(text: string, encoding: Encoding, field: string): AppendRecord {
   if (text.length > wireLimits.recordCharactersMax) throw recordTooLarge(field, text.length);
-  const raw = parseWith(recordSchema, readObject(text, field, ["payload", "metadata"]), field);
+  const raw = parseObject(recordSchema, text, field, ["payload", "metadata"]);
   const payload = decodePayload(raw.payload, encoding, `${field}.payload`);
   const metadata = raw.metadata === undefined ? noMetadata : parseMetadata(raw.metadata, `${field}.metadata`);
   return raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };

@@ -19,6 +19,10 @@ export const wireLimits = {
   jsonDepthMax: 500,
   /** One record as JSON text, characters: each byte of it may be written as six (`\u0041`), and the rest is keys. */
   recordCharactersMax: 6 * limits.recordBytesMax + 4_096,
+  /** A body that asks for something, bytes: a hundred spaces with their cursors are a tenth of it. */
+  controlBodyBytesMax: 1024 * 1024,
+  /** A body of several segments, bytes: what one commit takes, each byte of it written as six, and the keys of its records. */
+  transactionBodyBytesMax: 6 * limits.chunkBytesMax + 3 * 1024 * 1024,
   /** Blank lines of one NDJSON body: they cost time and say nothing. */
   blankLinesMax: 100_000,
   /** Streamed bodies leave in pieces of about this size, characters. */

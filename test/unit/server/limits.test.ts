@@ -6,6 +6,7 @@ import { afterEach, expect, test } from "vitest";
 
 import { limits } from "../../../src/core/limits.ts";
 import { Budget } from "../../../src/server/overload.ts";
+import { wireLimits } from "../../../src/wire/wire-limits.ts";
 import { openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
@@ -84,6 +85,57 @@ test.each(["application/json", "application/x-ndjson"])(
     expect(service.services.bodies.used).toBe(0);
   },
 );
+
+test.each([
+  ["POST", "consume", wireLimits.controlBodyBytesMax],
+  ["PUT", "leases/k", wireLimits.controlBodyBytesMax],
+  ["PUT", "subscriptions/i", wireLimits.controlBodyBytesMax],
+  ["POST", "spaces/s/transactions", wireLimits.transactionBodyBytesMax],
+])("%s %s reads no more than such a body may have, and says how much that is", async (method, rest, limit) => {
+  const service = await start();
+  const headers = { "content-type": "application/json" };
+  const path = `/v1/stores/${randomUUID()}/${rest}`;
+  const announced = await service.call(method, path, {
+    body: "",
+    headers: { ...headers, "content-length": String(limit + 1) },
+  });
+  expect(announced.json).toMatchObject({ status: 413, code: "request_too_large", limit, size: limit + 1 });
+  let held = 0;
+  class Seen extends Budget {
+    override take(amount: number): void {
+      super.take(amount);
+      held = Math.max(held, this.used);
+    }
+  }
+  const { stream, taken } = body(300, 64 * 1024);
+  const streamed = await (
+    await start({ bodies: new Seen("request bodies", limits.requestBytesMax) })
+  ).call(method, path, { body: stream, headers });
+  expect(streamed.json).toMatchObject({ status: 413, code: "request_too_large", limit });
+  expect(held).toBeLessThanOrEqual(limit);
+  // The rest is read and dropped, so that the answer can leave.
+  while (taken() < 300) await new Promise((resolve) => setTimeout(resolve, 5));
+});
+
+test("a body that alone is more than an instance holds is too large, not a reason to come back", async () => {
+  const service = await start({ bodies: new Budget("request bodies", 1_000) });
+  const answer = await service.call("POST", records(randomUUID()), {
+    body: JSON.stringify({ records: [{ payload: "y".repeat(1_000) }] }),
+    headers: { "content-type": "application/json" },
+  });
+  expect(answer.json).toMatchObject({ status: 413, code: "request_too_large", limit: 1_000, retryable: false });
+});
+
+test("records of a transaction are not looked at beyond those that one may have", async () => {
+  const service = await start();
+  const path = `/v1/stores/${randomUUID()}/spaces/s/transactions?encoding=json`;
+  const some = (count: number): string => '{"payload":1},'.repeat(count);
+  const answer = await service.call("POST", path, {
+    body: `{"segments":[{"segment":"a","records":[${some(600)}{"payload":1}]},{"segment":"b","records":[${some(600)}nonsense]}]}`,
+    headers: { "content-type": "application/json" },
+  });
+  expect(answer.json).toMatchObject({ status: 413, code: "request_too_large", limit: 1_000, unit: "records" });
+});
 
 test("bodies held by all requests together are bounded: the one too many comes back later, the others go on", async () => {
   const service = await start({ bodies: new Budget("request bodies", 1_000) });

@@ -3,8 +3,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { StoreError } from "../../../src/core/errors.ts";
+import { invalidArgument, StoreError } from "../../../src/core/errors.ts";
+import { parseConsumeBody } from "../../../src/wire/consume-body.ts";
+import { parseObject } from "../../../src/wire/json-object.ts";
 import { isPlainJson, parseSlice, splitArray, splitObject } from "../../../src/wire/json-text.ts";
+import { leaseBodySchema } from "../../../src/wire/operations-leases.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../../../src/wire/records.ts";
 
 /** JSON text with white space wherever it may be. */
@@ -24,8 +27,8 @@ describe("an object", () => {
   });
 
   test("with a key twice is refused, however it is written", () => {
-    expect(() => splitObject('{"a":1,"a":2}', "body")).toThrow(/every key once/);
-    expect(() => splitObject('{"a":1,"\\u0061":2}', "body")).toThrow(/every key once/);
+    expect(() => [...splitObject('{"a":1,"a":2}', "body")]).toThrow(/every key once/);
+    expect(() => [...splitObject('{"a":1,"\\u0061":2}', "body")]).toThrow(/every key once/);
   });
 
   test("of any kind comes apart into what JSON.parse finds in it", () => {
@@ -34,7 +37,7 @@ describe("an object", () => {
         const text = `{${Object.entries(members)
           .map(([key, value]) => ` ${JSON.stringify(key)} : ${value}`)
           .join(",")}}`;
-        const split = splitObject(text, "body");
+        const split = new Map(splitObject(text, "body"));
         expect(split.size).toBe(Object.keys(members).length);
         for (const [key, slice] of split) {
           expect(slice.text).toBe(members[key]?.trim());
@@ -72,7 +75,7 @@ describe("what is not JSON", () => {
     "null",
     '{"a":"',
   ])("is refused as an object: %s", (text) => {
-    expect(() => splitObject(text, "body")).toThrow(StoreError);
+    expect(() => [...splitObject(text, "body")]).toThrow(StoreError);
   });
 
   test.each(["", "[", "[1", "[1,", "[1,]", "[,1]", "[1]2", "{}", '["'])("is refused as an array: %s", (text) => {
@@ -110,6 +113,30 @@ describe("what is not JSON", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("a member that has no place in its object", () => {
+  test("is refused before anything of it, or after it, is parsed", () => {
+    const unparsable = `{"x":{nonsense},"records":[]`;
+    expect(() => [...parseProduceBody(unparsable, "json")]).toThrow("x: expected nothing of that name.");
+    expect(() => parseRecord(`{"payload":1,"__proto__":{nonsense}}`, "json", "line 2")).toThrow(
+      "line 2.__proto__: expected nothing of that name.",
+    );
+    expect(() => parseObject(leaseBodySchema, unparsable)).toThrow("x: expected nothing of that name.");
+    expect(() => parseConsumeBody(unparsable)).toThrow("x: expected nothing of that name.");
+  });
+
+  test("or is of another kind is told by its kind, whatever is in it", () => {
+    const million = `[${"1,".repeat(1_000_000)}1]`;
+    expect(() => parseObject(leaseBodySchema, `{"holder":"a","ttlSeconds":${million}}`)).toThrow(/^ttlSeconds/);
+    const shown = invalidArgument(
+      "x",
+      "a number",
+      Array.from({ length: 1_000_000 }, () => 1),
+    ).message;
+    expect(shown).toBe("x: expected a number; received an array.");
+    expect(invalidArgument("x", "a number", { a: 1 }).message).toBe("x: expected a number; received an object.");
   });
 });
 
@@ -151,7 +178,7 @@ describe("size and depth", () => {
   test("quotes and backslashes by the million cost one pass", () => {
     const startedAt = performance.now();
     expect(() => parseRecord(`{"payload":"${"\\".repeat(2_000_000)}`, "text", "line 1")).toThrow(StoreError);
-    expect(() => splitObject(`{"a":"${'\\"'.repeat(2_000_000)}`, "body")).toThrow(StoreError);
+    expect(() => [...splitObject(`{"a":"${'\\"'.repeat(2_000_000)}`, "body")]).toThrow(StoreError);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 
