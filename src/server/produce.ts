@@ -16,6 +16,7 @@ import { produce as produceOperation, produceAll as produceAllOperation } from "
 import type { Encoding } from "../wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
+import { chunkRecords } from "../store/chunks.ts";
 import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecords } from "../store/store.ts";
 import { bodyText } from "./body.ts";
 import type { RequestBody } from "./body.ts";
@@ -33,7 +34,7 @@ export const produce = serve(produceOperation, async (services, call) => {
   const records =
     type === mediaTypes.ndjson
       ? recordLines(body, query.encoding)
-      : await collect(parseProduceBody(await body.text(), query.encoding), services.clock);
+      : await checkedRecords(await body.text(), query.encoding, services.clock);
   const store = services.stores.open(params.store);
   const chunks = untilGone(store.produce(params.space, params.segment, records, optionsOf(headers, query)), connection);
   if (call.accept === mediaTypes.ndjson) return lineAnswer({ ...call, services }, chunkLines(chunks));
@@ -76,17 +77,35 @@ async function* recordLines(body: RequestBody, encoding: Encoding): AsyncGenerat
   for await (const line of readLines(body.pieces())) yield parseRecord(line.text, encoding, `line ${line.number}`);
 }
 
-/** All of them, so that nothing is written of a body that is wrong anywhere; in turns, so that others get theirs. */
+/**
+ * The records of a body that was looked at to its end: nothing is written of one that is wrong anywhere. Those of more than one chunk
+ * are not kept but read again as they are committed: as objects they would take many times the memory of their text.
+ */
+async function checkedRecords(text: string, encoding: Encoding, clock: Clock): Promise<Iterable<AppendRecord>> {
+  let chunks = 0;
+  let last: readonly AppendRecord[] = [];
+  for await (const chunk of chunkRecords(inTurns(parseProduceBody(text, encoding), clock))) {
+    chunks += 1;
+    last = chunk;
+  }
+  return chunks <= 1 ? last : parseProduceBody(text, encoding);
+}
+
 async function collect(records: Iterable<AppendRecord>, clock: Clock): Promise<readonly AppendRecord[]> {
   const collected: AppendRecord[] = [];
+  for await (const record of inTurns(records, clock)) collected.push(record);
+  return collected;
+}
+
+/** With pauses, so that others get their turns. */
+async function* inTurns<T>(items: Iterable<T>, clock: Clock): AsyncGenerator<T, void, undefined> {
   let turnEndsAt = clock.elapsed() + turnMs;
-  for (const record of records) {
-    collected.push(record);
+  for (const item of items) {
+    yield item;
     if (clock.elapsed() < turnEndsAt) continue;
     await nextTurn();
     turnEndsAt = clock.elapsed() + turnMs;
   }
-  return collected;
 }
 
 function* first<T>(count: number, items: Iterable<T>): Generator<T, void, undefined> {

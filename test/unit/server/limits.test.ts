@@ -1,11 +1,15 @@
 // What a request may cost: its own caller much, others little, the process never more than stated.
 
 import { randomUUID } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { afterEach, expect, test } from "vitest";
 
+import { emptyStatus } from "../../../src/core/entry.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { Budget } from "../../../src/server/overload.ts";
+import type { Store } from "../../../src/store/store.ts";
 import { wireLimits } from "../../../src/wire/wire-limits.ts";
 import { openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
@@ -19,6 +23,15 @@ async function start(...changes: Parameters<typeof openService>): Promise<Servic
   const service = await openService(...changes);
   open.push(service);
   return service;
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+function heldBytes(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
 }
 
 const records = (store: string) => segmentPath(store, "s", "g", "/records?encoding=text");
@@ -155,6 +168,59 @@ test("bodies held by all requests together are bounded: the one too many comes b
   await writer.close();
   expect((await slow).status).toBe(200);
   expect(service.services.bodies.used).toBe(0);
+});
+
+test.each([
+  ["a payload that is none", '{"payload":1}', "records[2500].payload"],
+  ["a sequence where the others have none", '{"payload":"","sequence":2501}', "records[2500].sequence"],
+  ["metadata that are no Unicode", '{"payload":"","metadata":{"k":"\\ud800"}}', "records[2500].metadata"],
+  ["no end", '{"payload":', "body"],
+])("nothing is written of a JSON body that is wrong after its first chunks: %s", async (_, wrong, field) => {
+  const service = await start();
+  const store = randomUUID();
+  const answer = await service.call("POST", records(store), {
+    body: `{"records":[${'{"payload":"x"},'.repeat(2_500)}${wrong}]}`,
+    headers: { "content-type": "application/json" },
+  });
+  expect(answer.json).toMatchObject({ status: 400, code: "invalid_argument", field });
+  expect(answer.json).not.toHaveProperty("transactions");
+  expect((await service.call("GET", segmentPath(store, "s", "g"))).json).toMatchObject({ lastSequence: 0 });
+});
+
+test("a record too large for any store is found before the chunks ahead of it are written", async () => {
+  const service = await start();
+  const store = randomUUID();
+  const answer = await service.call("POST", records(store), {
+    body: `{"records":[${'{"payload":"x"},'.repeat(1_000)}{"payload":"${"x".repeat(limits.recordBytesMax + 1)}"}]}`,
+    headers: { "content-type": "application/json" },
+  });
+  expect(answer.json).toMatchObject({ status: 413, code: "record_too_large" });
+  expect((await service.call("GET", segmentPath(store, "s", "g"))).json).toMatchObject({ lastSequence: 0 });
+});
+
+test("the records of a large JSON body are not held as objects while they are committed", async () => {
+  let held = 0;
+  let count = 0;
+  const produce: Store["produce"] = async function* (space, segment, given) {
+    for await (const record of given) {
+      count += record.payload.byteLength;
+      if (count === 5) held = heldBytes() - before;
+    }
+    yield { status: emptyStatus(space, segment) };
+  };
+  const service = await start({
+    stores: { close: () => Promise.resolve(), open: () => ({ produce }) as unknown as Store },
+  });
+  const text = `{"records":[${'{"payload":"x"},'.repeat(300_000)}{"payload":"x"}]}`;
+  const before = heldBytes();
+  const answer = await service.call("POST", records(randomUUID()), {
+    body: text,
+    headers: { "content-type": "application/json" },
+  });
+  expect(answer.status, answer.text).toBe(200);
+  expect(count).toBe(300_001);
+  // The request has the text once as it was sent, once as pieces and once whole; as objects the records take a hundred bytes each.
+  expect(held).toBeLessThan(5 * text.length);
 });
 
 test("reading a large body leaves turns to everyone else", async () => {
