@@ -40,7 +40,7 @@ export const consumeSpace = serve(consumeSpaceOperation, (services, call) => {
 export const consume = serve(consumeOperation, async (services, call) => {
   const body = parseConsumeBody(await bodyText(consumeOperation, call));
   const store = services.stores.open(call.params.store);
-  const reading = spacesReading(store, body, call.headers["Last-Event-ID"]);
+  const reading = await spacesReading(store, body, call.headers["Last-Event-ID"], call.connection.gone);
   return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit });
 });
 

@@ -7,8 +7,10 @@ import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import { encodeCursor } from "../codec/cursor.ts";
-import { offsetsText, parseOffsets } from "../wire/consume-body.ts";
+import { compareUtf8 } from "../codec/lexkey.ts";
+import { offsetsText } from "../wire/consume-body.ts";
 import { cursorOf } from "../wire/names.ts";
+import { encodePlace, isEntryAt, notAnId, parsePlacesId, placesId } from "../wire/places.ts";
 import type { Store } from "../store/store.ts";
 
 export interface Reading {
@@ -83,27 +85,58 @@ export function spaceReading(
   };
 }
 
-export function spacesReading(
+export async function spacesReading(
   store: Store,
   bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor> },
   lastEventId: string | undefined,
-): Reading {
+  signal: AbortSignal,
+): Promise<Reading> {
   const offsets = new Map(bounds.offsets);
+  // Whatever order the caller named them in: it may be another one when it comes back.
+  const spaces = [...offsets.keys()].sort(compareUtf8);
   if (lastEventId !== undefined && lastEventId !== "") {
-    for (const [space, offset] of parseEventId(lastEventId)) if (offsets.has(space)) offsets.set(space, offset);
+    for (const [space, offset] of await resumedOffsets(store, spaces, lastEventId, signal)) offsets.set(space, offset);
   }
   const times = timesOf(bounds);
+  /** Parts of the present id: of a hundred spaces, an entry moves one. */
+  const places = new Map<SpaceName, Uint8Array>();
+  const placeIn = (space: SpaceName): Uint8Array => {
+    const place = places.get(space) ?? encodePlace(offsets.get(space) ?? ("" as Cursor));
+    places.set(space, place);
+    return place;
+  };
   return {
-    spaces: [...offsets.keys()],
+    spaces,
     lags: false,
     read: (limit, signal) => store.consume({ offsets: new Map(offsets), ...times, limit, signal }),
     advance: (entry) => {
       offsets.set(entry.space, encodeCursor(entry));
+      places.delete(entry.space);
     },
     next: () => offsetsText(offsets),
-    eventId: () => Buffer.from(offsetsText(offsets)).toString("base64url"),
+    eventId: () => placesId(spaces.map(placeIn)),
     finished: () => false,
   };
+}
+
+/** Where the id says that its reader was; a space of which it had read nothing is not among them. */
+async function resumedOffsets(
+  store: Store,
+  spaces: readonly SpaceName[],
+  id: string,
+  signal: AbortSignal,
+): Promise<readonly (readonly [SpaceName, Cursor])[]> {
+  const places = parsePlacesId(id, spaces.length);
+  const found = spaces.map(async (space, index) => {
+    const place = places[index];
+    if (place === undefined) return [];
+    const { timestamp } = place;
+    for await (const entry of store.consumeSpace(space, { after: timestamp - 1, until: timestamp, signal })) {
+      if (isEntryAt(entry, place)) return [[space, encodeCursor(entry)] as const];
+    }
+    throw notAnId(id);
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** The same reading; what is read is measured. */
@@ -140,8 +173,4 @@ function parseSequence(text: string): number {
   if (sequence < 0 || sequence >= limits.sequenceMax)
     throw invalidArgument("Last-Event-ID", "the id of an event", text);
   return sequence;
-}
-
-function parseEventId(text: string): ReadonlyMap<SpaceName, Cursor> {
-  return parseOffsets(Buffer.from(text, "base64url").toString());
 }

@@ -42,8 +42,8 @@ export function parseConsumeBody(text: string): ConsumeBody {
   };
 }
 
-/** A map of spaces and cursors as JSON: of a body, or of an event's id. */
-export function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
+/** A map of spaces and cursors as JSON. */
+function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
   const offsets = new Map<SpaceName, Cursor>();
   for (const [name, raw] of splitObject(text, "offsets")) {
     if (offsets.size === wireLimits.consumeSpacesMax) throw spacesExceeded();

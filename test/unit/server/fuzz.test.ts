@@ -191,6 +191,9 @@ const printable = fc.string({
   unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
   maxLength: 40,
 });
+const placesIds = [0, 1, 0xff].flatMap((byte) =>
+  [24, 48].map((size) => Buffer.alloc(size, byte).toString("base64url")),
+);
 const headers = fc.record(
   {
     "content-type": fc.oneof(
@@ -205,7 +208,7 @@ const headers = fc.record(
       { weight: 1, arbitrary: printable },
     ),
     "idempotency-key": fc.oneof(fc.constant(store), printable),
-    "last-event-id": fc.oneof(fc.constantFrom("0", "1", "e30", "eyJzIjoiIn0"), printable),
+    "last-event-id": fc.oneof(fc.constantFrom("0", "1", "e30", ...placesIds), printable),
     "content-encoding": fc.constantFrom("identity", "gzip", "br"),
     "content-length": fc.constantFrom("0", "999999999999", "x"),
     "x-request-id": printable,

@@ -73,6 +73,13 @@ function parseEvent(block: string): LiveEvent {
   return fields;
 }
 
+function eventsIn(text: string): readonly LiveEvent[] {
+  return text
+    .split("\n\n")
+    .filter((block) => block !== "")
+    .map(parseEvent);
+}
+
 async function nextEvent(events: AsyncIterator<LiveEvent, unknown>): Promise<LiveEvent> {
   const result = await events.next();
   if (result.done === true) throw new Error("The stream has ended.");
@@ -174,11 +181,44 @@ describe("server-sent events", () => {
     const ask = async (headers = {}) => {
       const body = json({ offsets: { s: "", t: "" } }, { accept: "text/event-stream", ...headers });
       const { text } = await service.call("POST", `/v1/stores/${store}/consume?encoding=json`, body);
-      return text.split("\n\n").map((block) => (block === "" ? {} : parseEvent(block)));
+      return eventsIn(text);
     };
     const [, first] = await ask();
     const resumed = await ask({ "last-event-id": first?.id });
     expect(resumed[1]).toMatchObject({ data: { payload: 2 } });
+  });
+
+  test("of a hundred spaces have ids that fit a header, whatever the names, and go on after each of them", async () => {
+    const service = await start({ options: { streamMs: 150, heartbeatMs: 1_000 } });
+    const store = randomUUID();
+    const spaces = Array.from({ length: 100 }, (_, index) => `${index}-`.padEnd(96, "s"));
+    const path = `/v1/stores/${store}/spaces/`;
+    const both = ["a", "b"].map((name) => ({
+      segment: name.padEnd(144, "g"),
+      records: [{ payload: 1 }, { payload: 2 }],
+    }));
+    for (const space of spaces) {
+      await service.call("POST", `${path}${space}/transactions?encoding=json`, json({ segments: both }));
+    }
+    const ask = async (names: readonly string[], headers = {}) => {
+      const offsets = Object.fromEntries(names.map((name) => [name, ""]));
+      const init = json({ offsets }, { accept: "text/event-stream", ...headers });
+      const answer = await service.call("POST", `/v1/stores/${store}/consume?encoding=json`, init);
+      return { answer, events: eventsIn(answer.text).filter(({ id }) => id !== undefined) };
+    };
+    const { events: all } = await ask(spaces);
+    expect(all).toHaveLength(400);
+    for (const [index, { id = "" }] of all.entries()) {
+      expect(id.length).toBeLessThan(4_096);
+      if (index % 57 > 0 && index < 398) continue;
+      const { events } = await ask(spaces.toReversed(), { "last-event-id": id });
+      expect(events.map(({ data }) => data)).toEqual(all.slice(index + 1).map(({ data }) => data));
+    }
+    const { id } = all[250]!;
+    for (const names of [spaces.slice(1), [...spaces.slice(1), "another"]]) {
+      const { answer } = await ask(names, { "last-event-id": id });
+      expect(answer.json).toMatchObject({ status: 400, code: "invalid_argument", field: "Last-Event-ID" });
+    }
   });
 
   test("are ended by the server, with the place to go on from", async () => {
