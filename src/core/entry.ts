@@ -1,5 +1,7 @@
 // What is written and what is read: records, entries, transactions and the status of a segment.
 
+import { recordTooLarge } from "./errors.ts";
+import { limits } from "./limits.ts";
 import type { NodeId, SegmentName, SpaceName, TransactionId } from "./ids.ts";
 
 /** Application data beside the payload. Any well-formed strings; order carries no meaning. */
@@ -59,4 +61,11 @@ export function contentBytes(record: { readonly payload: Uint8Array; readonly me
   let bytes = record.payload.byteLength;
   for (const [key, value] of record.metadata) bytes += 8 + Buffer.byteLength(key) + Buffer.byteLength(value);
   return bytes;
+}
+
+/** The size of a record that a store may take; `field` names it in the `record_too_large` of any other. */
+export function checkedBytes(record: AppendRecord, field: string): number {
+  const size = contentBytes(record);
+  if (size > limits.recordBytesMax) throw recordTooLarge(field, size);
+  return size;
 }

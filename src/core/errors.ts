@@ -59,9 +59,22 @@ export class StoreError extends Error {
 /** A value that a caller gave is not acceptable: `field` names it, `expected` says what would be. */
 export function invalidArgument(field: string, expected: string, received?: unknown): StoreError {
   const shown = received === undefined ? "" : `; received ${shorten(received)}`;
-  return new StoreError("invalid_argument", `${field}: expected ${expected}${shown}.`, {
-    details: { field, expected },
+  // A part of it may be a caller's key, of any length.
+  const name = field.length > 150 ? `${field.slice(0, 147)}...` : field;
+  return new StoreError("invalid_argument", `${name}: expected ${expected}${shown}.`, {
+    details: { field: name, expected },
   });
+}
+
+/** `field` names the record. Without a size it is so much larger that it was not looked at to its end. */
+export function recordTooLarge(field: string, size?: number): StoreError {
+  const limit = limits.recordBytesMax;
+  const has = size === undefined ? "far more" : `${size} bytes`;
+  return new StoreError(
+    "record_too_large",
+    `${field}: payload and metadata have ${has}, at most ${limit} bytes are allowed.`,
+    { details: { field, limit, ...(size === undefined ? {} : { size }) } },
+  );
 }
 
 /** Stored bytes that cannot be what this project wrote. */

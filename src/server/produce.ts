@@ -47,8 +47,8 @@ export const produceAll = serve(produceAllOperation, async (services, call) => {
   const segments: SegmentRecords[] = [];
   // One more than are committed at once: the store then says how many there may be.
   let left = limits.chunkRecordsMax + 1;
-  for (const { segment, records } of parseProduceAllBody(text, query.encoding)) {
-    const taken = await collect(first(left, records()), services.clock);
+  for (const { segment, field, records } of parseProduceAllBody(text, query.encoding)) {
+    const taken = await collect(chunkRecords(inTurns(first(left, records()), services.clock), field));
     left -= taken.length;
     segments.push({ segment, records: taken });
   }
@@ -91,9 +91,9 @@ async function checkedRecords(text: string, encoding: Encoding, clock: Clock): P
   return chunks <= 1 ? last : parseProduceBody(text, encoding);
 }
 
-async function collect(records: Iterable<AppendRecord>, clock: Clock): Promise<readonly AppendRecord[]> {
+async function collect(chunks: AsyncIterable<readonly AppendRecord[]>): Promise<readonly AppendRecord[]> {
   const collected: AppendRecord[] = [];
-  for await (const record of inTurns(records, clock)) collected.push(record);
+  for await (const chunk of chunks) collected.push(...chunk);
   return collected;
 }
 

@@ -4,8 +4,8 @@
 // gives the same chunks, so the same transactions. A record that no store may take is refused here.
 
 import type { AppendRecord } from "../core/entry.ts";
-import { contentBytes } from "../core/entry.ts";
-import { invalidArgument, StoreError } from "../core/errors.ts";
+import { checkedBytes } from "../core/entry.ts";
+import { invalidArgument } from "../core/errors.ts";
 import { parseInteger } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 
@@ -14,12 +14,13 @@ import { limits } from "../core/limits.ts";
  *
  * Lazy: takes no record beyond the one that shows a chunk to be complete, and closes the source when left. An error at a record
  * (or of the source) is thrown after the chunks that were complete before it; the chunk it interrupts is never yielded, so
- * what fits one chunk is accepted whole or not at all. Errors: `invalid_argument`, `record_too_large`.
+ * what fits one chunk is accepted whole or not at all. `field` names the records in errors: `invalid_argument`, `record_too_large`.
  */
 export async function* chunkRecords(
   records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+  field = "records",
 ): AsyncGenerator<readonly AppendRecord[], void, undefined> {
-  const cutter = new Cutter();
+  const cutter = new Cutter(field);
   if (Symbol.iterator in records) {
     for (const record of records) {
       for (const chunk of cutter.add(record)) yield chunk;
@@ -34,10 +35,15 @@ export async function* chunkRecords(
 }
 
 class Cutter {
+  readonly #field: string;
   #chunk: AppendRecord[] = [];
   #bytes = 0;
   #index = 0;
   #sequenced: boolean | undefined;
+
+  constructor(field: string) {
+    this.#field = field;
+  }
 
   /** The chunks that this record completes: the one before it, or the one it fills. */
   *add(record: AppendRecord): Iterable<readonly AppendRecord[]> {
@@ -58,7 +64,7 @@ class Cutter {
 
   /** Answers the record's size. */
   #check(record: AppendRecord): number {
-    const name = `records[${this.#index}]`;
+    const name = `${this.#field}[${this.#index}]`;
     const sequenced = record.sequence !== undefined;
     if (sequenced) parseInteger(`${name}.sequence`, record.sequence, 1);
     this.#sequenced ??= sequenced;
@@ -68,17 +74,6 @@ class Cutter {
     for (const [key, value] of record.metadata) {
       if (!key.isWellFormed() || !value.isWellFormed()) throw invalidArgument(`${name}.metadata`, "valid Unicode", key);
     }
-    const size = contentBytes(record);
-    if (size > limits.recordBytesMax) throw recordTooLarge(this.#index, size);
-    return size;
+    return checkedBytes(record, name);
   }
-}
-
-function recordTooLarge(index: number, size: number): StoreError {
-  const limit = limits.recordBytesMax;
-  return new StoreError(
-    "record_too_large",
-    `records[${index}]: payload and metadata have ${size} bytes, at most ${limit} are allowed.`,
-    { details: { limit, size, index } },
-  );
 }

@@ -4,11 +4,11 @@ import * as z from "zod";
 
 import { invalidArgument } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
-import { parseSpaceName } from "../core/ids.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
 import { parseObject } from "./json-object.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
-import { afterBodySchema, cursorOf, limitBodySchema, untilBodySchema } from "./names.ts";
+import { afterBodySchema, cursorOf, limitBodySchema, spaceNameSchema, untilBodySchema } from "./names.ts";
+import { parseWith } from "./parse.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export const consumeBodySchema = z
@@ -47,7 +47,7 @@ function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
   const offsets = new Map<SpaceName, Cursor>();
   for (const [name, raw] of splitObject(text, "offsets")) {
     if (offsets.size === wireLimits.consumeSpacesMax) throw spacesExceeded();
-    const space = parseSpaceName(name);
+    const space = parseWith(spaceNameSchema, name, "offsets");
     const offset = parseSlice(raw, "offsets");
     if (typeof offset !== "string") throw invalidArgument("offsets", "a cursor, in a string, for each space", offset);
     offsets.set(space, cursorOf(offset, space, `offsets.${space}`));

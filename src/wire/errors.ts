@@ -60,6 +60,12 @@ export const problemSchema = z
 
 export type Problem = z.infer<typeof problemSchema>;
 
+/**
+ * Of what a caller sent, no more than this is told back, characters: without what a list of committed chunks takes, a problem is
+ * below 4 KiB.
+ */
+const textCharactersMax = 400;
+
 /** What a caller is told. Anything but a StoreError is a mistake of ours, of which no more than the request id leaves. */
 export function problemOf(error: unknown, requestId: string | undefined): Problem {
   const known = error instanceof StoreError ? error : new StoreError("internal", "Something went wrong here.");
@@ -70,14 +76,26 @@ export function problemOf(error: unknown, requestId: string | undefined): Proble
     type: `urn:streamkit:problem:${known.code}`,
     title: kind.title,
     status: kind.status,
-    detail: hidden ? hiddenDetail(known.code, requestId) : known.message,
+    detail: shown(hidden ? hiddenDetail(known.code, requestId) : known.message),
     code: known.code,
     retryable,
     ...(kind.status >= 429 || known.effect !== "none" ? { effect: known.effect } : {}),
     ...(requestId === undefined ? {} : { requestId }),
   };
   // First for the order of the members, last so that details cannot change them.
-  return hidden ? own : { ...own, ...known.details, ...own };
+  return hidden ? own : { ...own, ...shownMembers(known.details), ...own };
+}
+
+function shownMembers(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === "string" ? shown(value) : value]),
+  );
+}
+
+/** Not too long, without control characters, and valid Unicode wherever it was cut. */
+function shown(text: string): string {
+  const short = text.length > textCharactersMax ? `${text.slice(0, textCharactersMax - 3)}...` : text;
+  return short.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd").toWellFormed();
 }
 
 /** The value of `Retry-After`, seconds; undefined where a repeat is useless. */

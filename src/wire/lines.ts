@@ -1,8 +1,7 @@
 // Newline-delimited JSON: bytes as they arrive become lines, one at a time, of a bounded length.
 
-import { invalidArgument } from "../core/errors.ts";
+import { invalidArgument, recordTooLarge } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
-import { recordTooLarge } from "./records.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const newline = 0x0a;
@@ -44,7 +43,7 @@ class BegunLine {
 
   add(bytes: Uint8Array, number: number): void {
     const length = this.#length + bytes.byteLength;
-    if (length > wireLimits.recordCharactersMax) throw recordTooLarge(`line ${number}`, length);
+    if (length > wireLimits.recordCharactersMax) throw recordTooLarge(`line ${number}`);
     if (length > this.#buffer.byteLength) {
       const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.byteLength));
       larger.set(this.#buffer.subarray(0, this.#length));

@@ -7,47 +7,36 @@ import { invalidArgument } from "../core/errors.ts";
 import { nameRule, parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../core/ids.ts";
 import type { Cursor } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { textFor } from "./parse.ts";
 import { encodings } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const uuidExample = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
 
-export const storeIdSchema = z
-  .string()
-  .transform(parseStoreId)
-  .meta({
-    format: "uuid",
-    description: "A store; it comes into being with its first record.",
-    examples: [uuidExample],
-  });
+export const storeIdSchema = textFor(parseStoreId).meta({
+  format: "uuid",
+  description: "A store; it comes into being with its first record.",
+  examples: [uuidExample],
+});
 
-export const spaceNameSchema = z
-  .string()
-  .transform(parseSpaceName)
-  .meta({
-    minLength: 1,
-    description: `A space: 1 to ${limits.spaceNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
-    examples: ["orders"],
-  });
+export const spaceNameSchema = textFor(parseSpaceName).meta({
+  minLength: 1,
+  description: `A space: 1 to ${limits.spaceNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+  examples: ["orders"],
+});
 
-export const segmentNameSchema = z
-  .string()
-  .transform(parseSegmentName)
-  .meta({
-    minLength: 1,
-    description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
-    examples: ["order-1"],
-  });
+export const segmentNameSchema = textFor(parseSegmentName).meta({
+  minLength: 1,
+  description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+  examples: ["order-1"],
+});
 
-export const idempotencyKeySchema = z
-  .string()
-  .transform((text) => parseTransactionId(text, "Idempotency-Key"))
-  .meta({
-    format: "uuid",
-    description:
-      "Makes retries safe: it is the id of the (first) transaction. A repeat with the same records gets the first answer.",
-    examples: ["7f0c2f1e-3a52-4a57-9c55-0d4c8a9d1b11"],
-  });
+export const idempotencyKeySchema = textFor(parseTransactionId).meta({
+  format: "uuid",
+  description:
+    "Makes retries safe: it is the id of the (first) transaction. A repeat with the same records gets the first answer.",
+  examples: ["7f0c2f1e-3a52-4a57-9c55-0d4c8a9d1b11"],
+});
 
 /** A place in a space: not looked at before it is known which space is read; see `cursorOf`. */
 export const offsetSchema = z.string().meta({
@@ -57,9 +46,18 @@ export const offsetSchema = z.string().meta({
 
 /** A cursor of this space, or `invalid_argument`. */
 export function cursorOf(text: string, space: string, field = "offset"): Cursor {
-  if (text === "") return text as Cursor;
-  if (parseCursor(text).space !== space) throw invalidArgument(field, `a cursor of the space ${JSON.stringify(space)}`);
+  if (text !== "" && spaceOf(text) !== space) {
+    throw invalidArgument(field, `a cursor of the space ${JSON.stringify(space)}`, text);
+  }
   return text as Cursor;
+}
+
+function spaceOf(cursor: string): string | undefined {
+  try {
+    return parseCursor(cursor).space;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A name as a part of a place to go on from: of letters that no query needs to encode. */

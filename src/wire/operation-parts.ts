@@ -11,13 +11,10 @@ export const inSpace = z.object({ store: storeIdSchema, space: spaceNameSchema }
 export const inSegment = z.object({ store: storeIdSchema, space: spaceNameSchema, segment: segmentNameSchema });
 
 export const lastEventId = z.object({
-  "Last-Event-ID": z
-    .string()
-    .optional()
-    .meta({
-      description:
-        "Server-sent events: the id of the last one received; of several spaces, with the same spaces in the body.",
-    }),
+  "Last-Event-ID": z.string().optional().meta({
+    description:
+      "Server-sent events: the id of the last one received; of several spaces, with the same spaces in the body.",
+  }),
 });
 
 /** Of a call that answers without a body. */

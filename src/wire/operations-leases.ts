@@ -6,25 +6,20 @@ import { parseLeaseHolder, parseLeaseKey } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { queryInteger, storeIdSchema } from "./names.ts";
 import { operation } from "./operation.ts";
+import { textFor } from "./parse.ts";
 import { bodyErrors, none, readErrors, silentErrors } from "./operation-parts.ts";
 
-const leaseKeySchema = z
-  .string()
-  .transform(parseLeaseKey)
-  .meta({
-    minLength: 1,
-    description: `A lease: 1 to ${limits.leaseKeyBytesMax} bytes of UTF-8, by the rules of a space's name. Percent-encoded in a path.`,
-    examples: ["reports"],
-  });
+const leaseKeySchema = textFor(parseLeaseKey).meta({
+  minLength: 1,
+  description: `A lease: 1 to ${limits.leaseKeyBytesMax} bytes of UTF-8, by the rules of a space's name. Percent-encoded in a path.`,
+  examples: ["reports"],
+});
 
-const leaseHolderSchema = z
-  .string()
-  .transform(parseLeaseHolder)
-  .meta({
-    minLength: 1,
-    description: `Who asks: 1 to ${limits.leaseHolderBytesMax} bytes of UTF-8, another for each process that contends.`,
-    examples: ["worker-7"],
-  });
+const leaseHolderSchema = textFor(parseLeaseHolder).meta({
+  minLength: 1,
+  description: `Who asks: 1 to ${limits.leaseHolderBytesMax} bytes of UTF-8, another for each process that contends.`,
+  examples: ["worker-7"],
+});
 
 const { leaseTtlSecondsMin: ttlMin, leaseTtlSecondsMax: ttlMax } = limits;
 const ttlSecondsSchema = z

@@ -6,12 +6,13 @@ import { parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { segmentNameSchema, spaceNameSchema, storeIdSchema } from "./names.ts";
 import { operation } from "./operation.ts";
+import { textFor } from "./parse.ts";
 import { bodyErrors, inStore, none, readErrors, silentErrors } from "./operation-parts.ts";
 
-const subscriptionIdSchema = z
-  .string()
-  .transform(parseSubscriptionId)
-  .meta({ description: "A subscription: 1 to 128 letters, digits, and . _ : -", examples: ["billing"] });
+const subscriptionIdSchema = textFor(parseSubscriptionId).meta({
+  description: "A subscription: 1 to 128 letters, digits, and . _ : -",
+  examples: ["billing"],
+});
 
 export const targetSchema = z
   .union(

@@ -4,8 +4,7 @@
 // base64, and say so. In `json`, what is stored is the value's text byte for byte; in forms of one line, line breaks between its
 // tokens are shown as spaces.
 
-import { invalidArgument, StoreError } from "../core/errors.ts";
-import { limits } from "../core/limits.ts";
+import { invalidArgument } from "../core/errors.ts";
 import type { JsonSlice } from "./json-text.ts";
 import { depthExceeded, isPlainJson, parseSlice } from "./json-text.ts";
 
@@ -17,8 +16,6 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** `field` names the payload in errors. */
 export function decodePayload(slice: JsonSlice, encoding: Encoding, field: string): Uint8Array {
   if (encoding === "json") {
-    const size = Buffer.byteLength(slice.text);
-    if (size > limits.recordBytesMax) throw tooLarge(field, size);
     if (!isPlainJson(slice.text)) parseFailure(slice, field);
     if (!slice.text.isWellFormed()) throw invalidArgument(field, "well-formed Unicode");
     return Buffer.from(slice.text);
@@ -59,10 +56,4 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
 function parseFailure(slice: JsonSlice, field: string): never {
   parseSlice(slice, field);
   throw depthExceeded(field);
-}
-
-function tooLarge(field: string, size: number): StoreError {
-  return new StoreError("record_too_large", `${field}: ${size} bytes; the limit is ${limits.recordBytesMax}.`, {
-    details: { field, size, limit: limits.recordBytesMax },
-  });
 }

@@ -3,8 +3,8 @@
 import * as z from "zod";
 
 import type { AppendRecord, Metadata } from "../core/entry.ts";
-import { noMetadata } from "../core/entry.ts";
-import { invalidArgument, StoreError } from "../core/errors.ts";
+import { checkedBytes, noMetadata } from "../core/entry.ts";
+import { invalidArgument, recordTooLarge } from "../core/errors.ts";
 import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { parseObject } from "./json-object.ts";
@@ -77,6 +77,8 @@ export function* parseProduceBody(text: string, encoding: Encoding): Generator<A
 
 export interface SegmentRecordsText {
   readonly segment: SegmentName;
+  /** What errors call its records. */
+  readonly field: string;
   readonly records: () => Generator<AppendRecord, void, undefined>;
 }
 
@@ -92,7 +94,8 @@ export function parseProduceAllBody(text: string, encoding: Encoding): readonly 
     const { segment, records } = parseObject(segmentRecordsSchema, element.text, field, ["records"]);
     if (seen.has(segment)) throw invalidArgument(`${field}.segment`, "every segment once", segment);
     seen.add(segment);
-    parsed.push({ segment, records: () => parseRecords(records, encoding, `${field}.records`) });
+    const name = `${field}.records`;
+    parsed.push({ segment, field: name, records: () => parseRecords(records, encoding, name) });
   }
   if (parsed.length === 0) throw invalidArgument("segments", "at least one segment");
   return parsed;
@@ -100,19 +103,13 @@ export function parseProduceAllBody(text: string, encoding: Encoding): readonly 
 
 /** One record; `field` names it in errors. */
 export function parseRecord(text: string, encoding: Encoding, field: string): AppendRecord {
-  if (text.length > wireLimits.recordCharactersMax) throw recordTooLarge(field, text.length);
+  if (text.length > wireLimits.recordCharactersMax) throw recordTooLarge(field);
   const raw = parseObject(recordSchema, text, field, ["payload", "metadata"]);
   const payload = decodePayload(raw.payload, encoding, `${field}.payload`);
   const metadata = raw.metadata === undefined ? noMetadata : parseMetadata(raw.metadata, `${field}.metadata`);
-  return raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };
-}
-
-export function recordTooLarge(field: string, characters: number): StoreError {
-  return new StoreError(
-    "record_too_large",
-    `${field}: ${characters} characters of JSON; payload and metadata of a record may have ${limits.recordBytesMax} bytes.`,
-    { details: { field, size: characters, limit: limits.recordBytesMax } },
-  );
+  const record = raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };
+  checkedBytes(record, field);
+  return record;
 }
 
 function* parseRecords(
@@ -131,7 +128,8 @@ function parseMetadata(text: JsonSlice, field: string): Metadata {
   const metadata = new Map<string, string>();
   for (const [key, raw] of splitObject(text.text, field)) {
     const value = parseSlice(raw, field);
-    if (typeof value !== "string") throw invalidArgument(field, `strings only: ${JSON.stringify(key)} is none`);
+    if (typeof value !== "string")
+      throw invalidArgument(field, `strings only: ${JSON.stringify(key.slice(0, 100))} is none`);
     if (!key.isWellFormed() || !value.isWellFormed()) {
       throw invalidArgument(field, "well-formed Unicode, without lone surrogates");
     }

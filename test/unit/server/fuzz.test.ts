@@ -174,6 +174,19 @@ const jsonBody = fc.oneof(
   leaseBody,
   subscriptionBody,
   value,
+  fc
+    .tuple(fc.constantFrom("ключ", "😀", "\\u0000", "\\ud800", "x"), fc.constantFrom(400, 5_000), fc.nat({ max: 4 }))
+    .map(([part, times, at]) => {
+      const long = `"${part.repeat(times)}"`;
+      const bodies = [
+        `{${long}:1}`,
+        `{"records":[{"payload":1,${long}:1}]}`,
+        `{"records":[{"payload":1,"metadata":{${long}:1}}]}`,
+        `{"offsets":{${long}:""}}`,
+        `{"segments":[{"segment":${long},"records":[]}]}`,
+      ];
+      return bodies[at]!;
+    }),
 );
 const damage = fc.tuple(fc.nat(), fc.nat(3), fc.uint8Array({ maxLength: 3 }));
 const body = fc.oneof(
@@ -268,7 +281,10 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
           expect([200, 201, 204, 400, 404, 406, 409, 413, 415], answer.text).toContain(answer.status);
           if (answer.status >= 400) {
             expect(answer.headers["content-type"]).toBe("application/problem+json");
-            expect(problemSchema.parse(JSON.parse(answer.text)).status).toBe(answer.status);
+            const problem = problemSchema.parse(JSON.parse(answer.text));
+            expect(problem.status).toBe(answer.status);
+            expect(Buffer.byteLength(answer.text)).toBeLessThan(4_096);
+            expect(problem.detail.isWellFormed()).toBe(true);
           }
           expect(answer.headers["x-request-id"]).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
         }),

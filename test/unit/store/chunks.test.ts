@@ -88,7 +88,7 @@ describe("a record that no store may take is refused", () => {
     expect(error).toMatchObject({
       code: "record_too_large",
       effect: "none",
-      details: { limit: recordBytesMax, size: recordBytesMax + 1, index: 1 },
+      details: { limit: recordBytesMax, size: recordBytesMax + 1, field: "records[1]" },
     });
     expect(chunks).toEqual([]);
   });
@@ -96,7 +96,10 @@ describe("a record that no store may take is refused", () => {
   test("when its metadata alone make it too large", async () => {
     const metadata = new Map([["k", "v".repeat(recordBytesMax - 8)]]);
     const { error } = await chunksOf([{ payload: new Uint8Array(), metadata }]);
-    expect(error).toMatchObject({ code: "record_too_large", details: { size: recordBytesMax + 1, index: 0 } });
+    expect(error).toMatchObject({
+      code: "record_too_large",
+      details: { size: recordBytesMax + 1, field: "records[0]" },
+    });
   });
 
   test("but the largest that may be is a chunk of its own, wherever it stands", async () => {
@@ -135,7 +138,7 @@ describe("an error on the way", () => {
   test("of a record comes after the chunks that were complete", async () => {
     const { chunks, error } = await chunksOf([...before, sized(recordBytesMax + 1)]);
     expect(chunks.map((chunk) => chunk.length)).toEqual([chunkRecordsMax, chunkRecordsMax]);
-    expect(error).toMatchObject({ code: "record_too_large", details: { index: before.length } });
+    expect(error).toMatchObject({ code: "record_too_large", details: { field: `records[${before.length}]` } });
   });
 
   test("of the source comes after them too, as it is", async () => {

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { StoreError, sequenceMismatch } from "../../../src/core/errors.ts";
+import { invalidArgument, StoreError, sequenceMismatch } from "../../../src/core/errors.ts";
 import { errorCodes, problemOf, problemSchema, retryAfterSeconds } from "../../../src/wire/errors.ts";
 import { JsonSlice } from "../../../src/wire/json-text.ts";
 import { readLines } from "../../../src/wire/lines.ts";
@@ -154,6 +154,24 @@ describe("a problem", () => {
   test("cannot be changed by details of the same names", () => {
     const problem = problemOf(new StoreError("overloaded", "Full.", { details: { status: 200, code: "ok" } }), "id-1");
     expect(problem).toMatchObject({ status: 503, code: "overloaded" });
+  });
+
+  test("is below 4 KiB and well-formed, whatever of the caller's is told back", () => {
+    for (const text of ["x", "\u0000", "\\", '"', "ключ", "😀", "a\ud800"].map((part) => part.repeat(10_000))) {
+      const errors = [
+        invalidArgument(text, text, text),
+        invalidArgument(`x${text}`, `x${text}`, `x${text}`),
+        new StoreError("lease_held", text, { details: { holder: text, remainingMs: 1 } }),
+      ];
+      for (const error of errors) {
+        const problem = problemOf(error, "r".repeat(128));
+        expect(Buffer.byteLength(JSON.stringify(problem))).toBeLessThan(4_096);
+        for (const member of Object.values(problem)) {
+          if (typeof member === "string") expect(member).toMatch(/^[^\u0000-\u001f\u007f-\u009f]*$/);
+          if (typeof member === "string") expect(member.isWellFormed()).toBe(true);
+        }
+      }
+    }
   });
 
   test("carries what the error knows", () => {
