@@ -7,7 +7,8 @@ import { mediaTypes } from "../wire/media.ts";
 import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
 import type { HttpAnswer } from "./http.ts";
-import { problemAnswer } from "./serve.ts";
+import { withFields } from "./log-lines.ts";
+import { logFailure, problemAnswer } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";
 
 export const docsPath = "/docs";
@@ -68,6 +69,9 @@ export function docsFile(folder: URL): Endpoint {
       const type = file.endsWith(".css") ? "text/css" : "text/javascript";
       return { status: 200, headers: headersOf(`${type}; charset=utf-8`, correlation.requestId), body };
     } catch (error) {
+      // What could not be read is read again for the next who asks.
+      for (const name of viewerFiles) texts.delete(name);
+      logFailure(withFields(services.log, { ...correlation }), "a file of the documentation cannot be served", error);
       return problemAnswer(error, correlation);
     }
   };

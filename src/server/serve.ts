@@ -13,7 +13,7 @@ import { mediaTypes, negotiate } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
 import type { MediaTypesOf, Operation } from "../wire/operation.ts";
 import { parseWith } from "../wire/parse.ts";
-import { matchPath } from "../wire/path.ts";
+import { matchPath, queryPairs } from "../wire/path.ts";
 import { authorise } from "./access.ts";
 import { RequestBody } from "./body.ts";
 import { correlate, traceParentOf } from "./correlation.ts";
@@ -104,11 +104,20 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpAns
   };
 }
 
-/** Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. */
+/**
+ * Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. Who is told to come back later is a
+ * line without a stack: under load there are many, and all alike.
+ */
 export function logFailure(log: Logger, message: string, error: unknown): void {
   const code = error instanceof StoreError ? error.code : "internal";
-  if (errorKinds[code].status < 500) log.info(message, { code });
+  if (code === "overloaded" || code === "throttled") log.warn(message, { code, ...reasonsOf(error) });
+  else if (errorKinds[code].status < 500) log.info(message, { code });
   else log.error(message, { code, error });
+}
+
+function reasonsOf(error: unknown): LogFields {
+  const { message, cause } = error as Error;
+  return { reason: message, ...(cause instanceof Error ? { cause: cause.message } : {}) };
 }
 
 async function parseCall<Op extends Operation>(
@@ -152,9 +161,8 @@ function acceptedForm(operation: Operation, request: HttpRequest): string | unde
 /** Each parameter once. `code` is a key of the Functions host, which has read it. */
 function queryOf(url: URL): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
-  for (const [name, value] of url.searchParams) {
-    if (name === "code") continue;
-    if (name in query) throw invalidArgument(name.slice(0, 100), "the parameter once");
+  for (const [name, value] of queryPairs(url.search, "code")) {
+    if (name in query) throw invalidArgument(name, "the parameter once");
     query[name] = value;
   }
   return query;

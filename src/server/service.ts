@@ -45,7 +45,9 @@ export const notFound: Endpoint = (services, request) => {
 
 function isAt(template: (typeof operations)[number]["path"], pathname: string): boolean {
   try {
-    return matchPath(template, pathname) !== undefined;
+    // A name is never empty: hosts match no route then.
+    const names = matchPath(template, pathname);
+    return names !== undefined && ![...names.values()].includes("");
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
-// Paths: from a template and its parameters to a URL's path and back. Names are percent-encoded once and read from the raw path.
+// Paths: from a template and its parameters to a URL's path and back. Names are percent-encoded once and read from the raw path. And
+// queries: read as strictly, where URLSearchParams would put other characters for bytes that are none.
 
 import { invalidArgument } from "../core/errors.ts";
 
@@ -28,6 +29,16 @@ export function formatPath(template: PathTemplate, parameters: Readonly<Record<s
     if (value === undefined) throw invalidArgument(name, "a value");
     return encodeURIComponent(value);
   });
+}
+
+/** The parameters of `?a=1&b=2`, in their order. `ignored` is left out whatever its value is. */
+export function* queryPairs(search: string, ignored: string): Generator<readonly [string, string], void, undefined> {
+  for (const pair of search.replace(/^\?/, "").replaceAll("+", " ").split("&")) {
+    if (pair === "") continue;
+    const [rawName = "", ...rest] = pair.split("=");
+    const name = decodeStep("query", rawName);
+    if (name !== ignored) yield [name, decodeStep(name, rest.join("="))];
+  }
 }
 
 function decodeStep(name: string, step: string): string {

@@ -197,7 +197,9 @@ function endpointFor(method: string, pathname: string): Endpoint {
     return (
       operation.method === method &&
       wanted.length === given.length &&
-      wanted.every((step, index) => step.startsWith("{") || step.toLowerCase() === given[index]!.toLowerCase())
+      wanted.every((step, index) =>
+        step.startsWith("{") ? given[index] !== "" : step.toLowerCase() === given[index]!.toLowerCase(),
+      )
     );
   };
   const operation = operations.find(fits);
