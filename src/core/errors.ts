@@ -11,7 +11,6 @@ export type ErrorCode =
   | "not_found"
   | "sequence_mismatch"
   | "transaction_id_mismatch"
-  | "transaction_number_mismatch"
   | "lease_held"
   | "record_too_large"
   | "request_too_large"

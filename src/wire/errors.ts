@@ -20,7 +20,6 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   not_acceptable: { status: 406, title: "Not acceptable", retryable: false },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
-  transaction_number_mismatch: { status: 409, title: "Transaction number mismatch", retryable: false },
   lease_held: { status: 409, title: "Lease held", retryable: true },
   record_too_large: { status: 413, title: "Record too large", retryable: false },
   request_too_large: { status: 413, title: "Request too large", retryable: false },
@@ -96,6 +95,11 @@ function shownMembers(details: Readonly<Record<string, unknown>>): Record<string
 function shown(text: string): string {
   const short = text.length > textCharactersMax ? `${text.slice(0, textCharactersMax - 3)}...` : text;
   return short.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd").toWellFormed();
+}
+
+/** Of some errors it is known when a repeat may succeed: all that `retryAfterSeconds` says a time for. */
+export function mayRetryAfter(code: ErrorCode): boolean {
+  return errorKinds[code].retryable;
 }
 
 /** The value of `Retry-After`, seconds; undefined where a repeat is useless. */

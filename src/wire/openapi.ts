@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import type { ErrorCode } from "../core/errors.ts";
-import { errorCodes, errorKinds, problemSchema } from "./errors.ts";
+import { errorCodes, errorKinds, mayRetryAfter, problemSchema } from "./errors.ts";
 import { mediaTypes } from "./media.ts";
 import type { Contents, Operation } from "./operation.ts";
 import { operations } from "./operations.ts";
@@ -160,7 +160,9 @@ function failuresOf(operation: Operation): Json {
         description: codes.map((code) => `\`${code}\``).join(", "),
         headers: {
           "x-request-id": { $ref: "#/components/headers/RequestId" },
-          ...(status === 429 || status === 503 ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } } : {}),
+          ...(codes.some((code) => mayRetryAfter(code))
+            ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } }
+            : {}),
         },
         content: { [mediaTypes.problem]: { schema: { $ref: "#/components/schemas/Problem" } } },
       },

@@ -60,7 +60,12 @@ export const producedLineSchema = z.union([
 ]);
 
 export const producedAllSchema = z.object({
-  segments: z.array(z.object({ status: statusSchema, transaction: committedTransactionSchema })),
+  segments: z.array(
+    z.object({
+      status: statusSchema,
+      transaction: committedTransactionSchema.optional().meta({ description: "Absent of a segment without records." }),
+    }),
+  ),
 });
 
 export const produce = operation({

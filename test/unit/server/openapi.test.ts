@@ -29,7 +29,14 @@ interface Described {
   }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
-    Record<string, { readonly description: string; readonly content?: Readonly<Record<string, Media>> }>
+    Record<
+      string,
+      {
+        readonly description: string;
+        readonly content?: Readonly<Record<string, Media>>;
+        readonly headers?: Readonly<Record<string, unknown>>;
+      }
+    >
   >;
 }
 interface Media {
@@ -102,6 +109,15 @@ describe.each(described)("%s %s", (_path, _method, operation) => {
     expect("201" in operation.responses).toBe(definition.created === true);
   });
 
+  test("says where a time to come back may be told", () => {
+    for (const [status, response] of Object.entries(operation.responses)) {
+      const mayBe = definition.errors.some(
+        (code) => errorKinds[code].retryable && errorKinds[code].status === Number(status),
+      );
+      expect("retry-after" in (response.headers ?? {}), status).toBe(mayBe);
+    }
+  });
+
   test.each(definition.errors)("answers %s as described", async (code) => {
     const answer = await provoke(definition, code);
     expect(answer.json, answer.text).toMatchObject({ code, status: errorKinds[code].status });
@@ -111,6 +127,14 @@ describe.each(described)("%s %s", (_path, _method, operation) => {
     if (answer.status === 429 || answer.status === 503)
       expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
   });
+});
+
+test("every answer that a transaction can have fits the description: also of a segment without records", async () => {
+  const definition = operations.find(({ id }) => id === "produceAll")!;
+  const [, , operation] = described.find(([, , { operationId }]) => operationId === "produceAll")!;
+  const answer = await makeCall(service, definition, { body: { segments: [{ segment: "a", records: [] }] } });
+  expect(answer.status).toBe(200);
+  expectValid(operation.responses["200"]!.content!["application/json"]!.schema, answer.json);
 });
 
 interface CallParts {
