@@ -8,6 +8,7 @@ import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
 import type { HttpAnswer } from "./http.ts";
 import { withFields } from "./log-lines.ts";
+import { piecesOf } from "./pieces.ts";
 import { logFailure, problemAnswer } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";
 
@@ -67,7 +68,7 @@ export function docsFile(folder: URL): Endpoint {
       const body = await texts.get(file);
       if (body === undefined) throw new StoreError("not_found", "There is nothing at this path.");
       const type = file.endsWith(".css") ? "text/css" : "text/javascript";
-      return { status: 200, headers: headersOf(`${type}; charset=utf-8`, correlation.requestId), body };
+      return { status: 200, headers: headersOf(`${type}; charset=utf-8`, correlation.requestId), body: piecesOf(body) };
     } catch (error) {
       // What could not be read is read again for the next who asks.
       for (const name of viewerFiles) texts.delete(name);

@@ -7,7 +7,7 @@ import type { HttpHandler, HttpResponseInit } from "@azure/functions";
 import { StoreError } from "../core/errors.ts";
 import type { Connection } from "./http.ts";
 import type { Endpoint } from "./serve.ts";
-import { logFailure, problemAnswer } from "./serve.ts";
+import { problemAnswer } from "./serve.ts";
 import type { Services } from "./services.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
@@ -25,8 +25,9 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): Ht
       const { status, headers, body } = await endpoint(services, request, connection);
       if (body === undefined) return { status, headers };
       if (typeof body === "string") return { status, headers, body };
-      return { status, headers, body: guardedBytes(body, connection, services) };
+      return { status, headers, body: guardedBytes(body, connection) };
     } catch (error) {
+      // Endpoints never reject: the app's parts could not be made, and so it has no logger of its own.
       context.error("A request could not be answered.", error instanceof StoreError ? error.code : error);
       const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });
       return { status, headers, body: body as string };
@@ -35,9 +36,8 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): Ht
 }
 
 async function* guardedBytes(
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<string> | Iterable<string>,
   connection: Connection,
-  services: Services,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const encoder = new TextEncoder();
   try {
@@ -48,8 +48,8 @@ async function* guardedBytes(
       await connection.writable();
     }
   } catch (error) {
+    // Who made the body has logged it, with the request's id.
     if (connection.gone.aborted) return;
-    logFailure(services.log, "a body broke off", error);
     if (!connection.destroy()) throw error;
   }
 }

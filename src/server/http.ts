@@ -31,7 +31,7 @@ export interface Connection {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | AsyncIterable<string>;
+  readonly body?: string | AsyncIterable<string> | Iterable<string>;
 }
 
 /** For requests whose connection cannot be seen. */

@@ -20,6 +20,7 @@ import { correlate, traceParentOf } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./http.ts";
 import { withFields } from "./log-lines.ts";
+import { inPieces } from "./pieces.ts";
 import { recordServed } from "./served.ts";
 import type { Services } from "./services.ts";
 
@@ -59,7 +60,8 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
     let body: RequestBody | undefined;
     try {
       const call = await parseCall(operation, services, request, (read) => (body = read));
-      const answer = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
+      const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
+      const answer = inPieces(answered, services.bodies);
       const headers = { ...commonHeaders(correlation), ...answer.headers };
       if (answer.body === undefined || typeof answer.body === "string") {
         finish(body);
@@ -169,7 +171,7 @@ function queryOf(url: URL): Record<string, string> {
 }
 
 async function* untilDone(
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<string> | Iterable<string>,
   body: RequestBody | undefined,
   done: (characters: number, error?: unknown) => void,
 ): AsyncGenerator<string, void, undefined> {

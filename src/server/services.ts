@@ -25,7 +25,7 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly access: Access;
   readonly watches: SpaceWatches;
-  /** Bytes of request bodies that are held in memory. */
+  /** Bytes of bodies that are held in memory: of requests, and of large answers until they have left. */
   readonly bodies: Budget;
   /** Streamed and waiting answers. */
   readonly streams: Budget;

@@ -10,9 +10,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { functionsHandler } from "../../../src/server/functions-http.ts";
 import type { HttpAnswer } from "../../../src/server/http.ts";
+import { jsonAnswer, serve } from "../../../src/server/serve.ts";
 import type { Endpoint } from "../../../src/server/serve.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StreamGuard } from "../../../src/server/stream-guard.ts";
+import { health } from "../../../src/wire/operations.ts";
 import { clock, openService } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
@@ -59,6 +61,15 @@ function ask(): Promise<IncomingMessage> {
     send({ port, host: "127.0.0.1", headers }, resolve).on("error", reject).end();
   });
 }
+
+/** As every call is served; the request's path is of no matter here. */
+const served =
+  (answer: () => HttpAnswer): Endpoint =>
+  (services, request, connection) => {
+    const headers = new Headers({ "x-request-id": "request-1" });
+    const given = { method: "GET", url: "http://x/health", headers, body: request.body };
+    return serve(health, () => Promise.resolve(answer()))(services, given, connection);
+  };
 
 const streamed = (body: AsyncIterable<string>): HttpAnswer => ({ status: 200, headers: {}, body });
 
@@ -140,17 +151,16 @@ describe("a streamed answer", () => {
     await until(() => guard.size === 0);
   });
 
-  test("that fails on its way breaks off at once: it is not taken for a whole one", async () => {
-    endpoint = () =>
-      Promise.resolve(
-        streamed(
-          (async function* () {
-            await Promise.resolve();
-            yield "first";
-            throw new Error("a mistake");
-          })(),
-        ),
-      );
+  test("that fails on its way breaks off at once: it is not taken for a whole one; the log says whose it was", async () => {
+    endpoint = served(() =>
+      streamed(
+        (async function* () {
+          await Promise.resolve();
+          yield "first";
+          throw new Error("a mistake");
+        })(),
+      ),
+    );
     const startedAt = performance.now();
     const read = async (): Promise<string> => {
       let text = "";
@@ -159,7 +169,42 @@ describe("a streamed answer", () => {
     };
     await expect(read()).rejects.toThrow(/aborted|hang up|reset/i);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
-    expect(service.logged.join("")).toContain("a mistake");
+    const lines = service.logged.filter((line) => line.includes("a mistake"));
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { level: "error", requestId: "request-1" },
+    ]);
+  });
+});
+
+describe("a large answer that is there as a whole", () => {
+  test("arrives whole, and is held against the budget until it has left", async () => {
+    const text = "xключ😀".repeat(1_000_000);
+    endpoint = served(() => jsonAnswer(text));
+    const response = await ask();
+    expect(service.services.bodies.used).toBe(Buffer.byteLength(text));
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString() === text).toBe(true);
+    await until(() => service.services.bodies.used === 0);
+  });
+
+  test("waits for a caller that does not read, and is let go when that stalls for too long", async () => {
+    endpoint = served(() => jsonAnswer("x".repeat(50_000_000)));
+    const response = await ask();
+    response.pause();
+    response.on("error", () => undefined);
+    expect(service.services.bodies.used).toBe(50_000_000);
+    await until(() => service.services.bodies.used === 0);
+    await until(() => guard.size === 0);
+    expect(response.complete).toBe(false);
+  });
+
+  test("is refused, to be asked for again, when the instance holds too many of them", async () => {
+    service.services.bodies.take(service.services.bodies.max - 1_000);
+    endpoint = served(() => jsonAnswer("x".repeat(100_000)));
+    let text = "";
+    for await (const chunk of await ask()) text += String(chunk);
+    expect(JSON.parse(text)).toMatchObject({ status: 503, code: "overloaded", effect: "none" });
   });
 });
 
