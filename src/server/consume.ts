@@ -26,21 +26,31 @@ import type { StreamContext } from "./streams.ts";
 export const consumeSegment = serve(consumeSegmentOperation, (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
-  const reading = segmentReading(store, params.space, params.segment, query, call.headers["Last-Event-ID"]);
+  const reading = segmentReading(
+    store,
+    params.space,
+    params.segment,
+    query,
+    call.headers["Last-Event-ID"],
+    services.clock,
+  );
   return answerReading({ ...call, services }, store, reading, { ...call, ...query });
 });
 
 export const consumeSpace = serve(consumeSpaceOperation, (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
-  const reading = spaceReading(store, params.space, query, call.headers["Last-Event-ID"]);
+  const reading = spaceReading(store, params.space, query, call.headers["Last-Event-ID"], services.clock);
   return answerReading({ ...call, services }, store, reading, { ...call, ...query });
 });
 
 export const consume = serve(consumeOperation, async (services, call) => {
   const body = parseConsumeBody(await bodyText(consumeOperation, call));
   const store = services.stores.open(call.params.store);
-  const reading = await spacesReading(store, body, call.headers["Last-Event-ID"], call.connection.gone);
+  const reading = await spacesReading(store, body, call.headers["Last-Event-ID"], {
+    clock: services.clock,
+    signal: call.connection.gone,
+  });
   return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit });
 });
 
@@ -77,7 +87,7 @@ async function answerReading(
   if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, limit, encoding));
   if (accept === mediaTypes.events) return eventAnswer(context, store, reading, limit, encoding);
   const entries = await readPage(context, reading, limit, encoding);
-  if (entries.length > 0 || wait === 0) return pageAnswer(entries, reading);
+  if (entries.length > 0 || wait === 0 || reading.finished()) return pageAnswer(entries, reading);
   return pageAnswer(await awaitPage(context, store, reading, { ...wanted, limit, wait }), reading);
 }
 

@@ -8,16 +8,15 @@ import type { SegmentStatus } from "../core/entry.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Store } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
-import { problemOf } from "../wire/errors.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { liveStatus as liveStatusOperation } from "../wire/operations-live.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { HttpAnswer } from "./http.ts";
-import { jsonAnswer, logFailure, serve } from "./serve.ts";
+import { jsonAnswer, serve } from "./serve.ts";
 import type { SpaceWatch } from "./space-watch.ts";
 import { StatusReading } from "./status-reading.ts";
 import type { StatusesWanted } from "./status-reading.ts";
-import { reconnectMs, startedAnswer } from "./streams.ts";
+import { heartbeat, liveAnswer } from "./streams.ts";
 import type { StreamContext } from "./streams.ts";
 
 export const liveStatus = serve(liveStatusOperation, async (services, call) => {
@@ -30,7 +29,7 @@ export const liveStatus = serve(liveStatusOperation, async (services, call) => {
   const reading = new StatusReading(store, wanted, resumed === "" ? (query.cursor ?? "") : resumed);
   if (accept === mediaTypes.events) {
     if (wait > 0) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
-    return startedAnswer(mediaTypes.events, events(context, store, wanted, reading));
+    return liveAnswer(context, events(context, store, wanted, reading));
   }
   return answerPage(context, store, wanted, reading, wait);
 });
@@ -87,9 +86,7 @@ async function* events(
   const { gone } = connection;
   const endsAt = clock.elapsed() + options.streamMs;
   let watch: SpaceWatch | undefined;
-  services.streams.take(1);
   try {
-    yield `: live\nretry: ${reconnectMs}\n\n`;
     let isNews = !reading.follows;
     let piece = "";
     for await (const status of reading.snapshot(0, gone)) {
@@ -111,7 +108,7 @@ async function* events(
         piece += `event: live\nid: ${reading.cursor}\ndata: {"next":"${reading.cursor}"}\n\n`;
         isNews = false;
       }
-      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = ": still here\n\n";
+      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = heartbeat;
       if (piece !== "") {
         yield piece;
         piece = "";
@@ -123,13 +120,8 @@ async function* events(
     }
     if (gone.aborted) return;
     yield `${piece}event: end\ndata: {"next":"${reading.cursor}"}\n\n`;
-  } catch (error) {
-    if (gone.aborted) return;
-    logFailure(context.log, "a live stream failed", error);
-    yield `event: error\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
   } finally {
     watch?.close();
-    services.streams.give(1);
   }
 }
 

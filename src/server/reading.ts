@@ -1,5 +1,6 @@
 // A reading: what one consume asks for and how far it has come. Pages, streams and live readers all go on from it.
 
+import type { Clock } from "../core/clock.ts";
 import type { Entry } from "../core/entry.ts";
 import { contentBytes } from "../core/entry.ts";
 import { invalidArgument } from "../core/errors.ts";
@@ -25,9 +26,12 @@ export interface Reading {
   next(): string;
   /** The present place, as the id of an event. */
   eventId(): string;
-  /** Nothing more can ever match. */
+  /** Once all that is there was read: nothing more can come. */
   finished(): boolean;
 }
+
+/** Clocks may be a little apart, and what a writer that died has committed is in its segment only when the monitor has been there. */
+const lateMsMax = 300_000;
 
 export interface Bounds {
   readonly after?: number | undefined;
@@ -45,6 +49,7 @@ export function segmentReading(
   segment: SegmentName,
   bounds: SegmentBounds,
   lastEventId: string | undefined,
+  clock: Clock,
 ): Reading {
   let from = Math.max(1, bounds.from ?? 0);
   if (lastEventId !== undefined && lastEventId !== "") from = parseSequence(lastEventId) + 1;
@@ -59,7 +64,7 @@ export function segmentReading(
     },
     next: () => String(from),
     eventId: () => String(from - 1),
-    finished: () => to > 0 && from > to,
+    finished: () => (to > 0 && from > to) || isOver(bounds, clock),
   };
 }
 
@@ -68,6 +73,7 @@ export function spaceReading(
   space: SpaceName,
   bounds: Bounds & { readonly offset?: string | undefined },
   lastEventId: string | undefined,
+  clock: Clock,
 ): Reading {
   const resumed = lastEventId === undefined || lastEventId === "" ? undefined : lastEventId;
   let offset = resumed === undefined ? cursorOf(bounds.offset ?? "", space) : cursorOf(resumed, space, "Last-Event-ID");
@@ -81,7 +87,7 @@ export function spaceReading(
     },
     next: () => JSON.stringify(offset),
     eventId: () => offset,
-    finished: () => false,
+    finished: () => isOver(bounds, clock),
   };
 }
 
@@ -89,7 +95,7 @@ export async function spacesReading(
   store: Store,
   bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor> },
   lastEventId: string | undefined,
-  signal: AbortSignal,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Reading> {
   const offsets = new Map(bounds.offsets);
   // Whatever order the caller named them in: it may be another one when it comes back.
@@ -115,7 +121,7 @@ export async function spacesReading(
     },
     next: () => offsetsText(offsets),
     eventId: () => placesId(spaces.map(placeIn)),
-    finished: () => false,
+    finished: () => isOver(bounds, clock),
   };
 }
 
@@ -162,6 +168,11 @@ async function* measured(entries: AsyncIterable<Entry>, telemetry: Telemetry): A
 
 function timesOf(bounds: Bounds): { readonly after: number; readonly until: number } {
   return { after: bounds.after ?? 0, until: bounds.until ?? 0 };
+}
+
+/** Whether `until` is so long past that what has a timestamp up to it is there, and readable. */
+function isOver({ until = 0 }: Bounds, clock: Clock): boolean {
+  return until > 0 && until < clock.now() - lateMsMax;
 }
 
 function placeOf(offset: Cursor): { readonly offset?: Cursor } {

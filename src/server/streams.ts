@@ -21,7 +21,9 @@ import type { SpaceWatch } from "./space-watch.ts";
 const recheckMsMin = 25;
 const recheckMsMax = 5_000;
 /** What a browser waits before it reconnects. */
-export const reconnectMs = 1_000;
+const reconnectMs = 1_000;
+/** What a live stream says when there has been nothing to say for a while. */
+export const heartbeat = ": still here\n\n";
 
 export interface StreamContext {
   readonly services: Services;
@@ -63,7 +65,7 @@ export async function eventAnswer(
   limit: number,
   encoding: Encoding,
 ): Promise<HttpAnswer> {
-  return startedAnswer(mediaTypes.events, events(context, store, reading, limit, encoding));
+  return liveAnswer(context, events(context, store, reading, limit, encoding));
 }
 
 /** Waits, `ms` at most, until there may be something new for the reading. */
@@ -116,13 +118,13 @@ async function* events(
   const { gone } = context.connection;
   const endsAt = clock.elapsed() + options.streamMs;
   let left = limit === 0 ? Infinity : limit;
+  let complete = false;
   let waiting: Waiting | undefined;
-  services.streams.take(1);
   try {
-    yield `: live\nretry: ${reconnectMs}\n\n`;
     let saidAt = clock.elapsed();
-    while (left > 0 && !reading.finished() && clock.elapsed() < endsAt && !gone.aborted) {
+    while (clock.elapsed() < endsAt && !gone.aborted) {
       let piece = "";
+      let isCut = false;
       for await (const entry of reading.read(left === Infinity ? 0 : left, gone)) {
         reading.advance(entry);
         left -= 1;
@@ -130,14 +132,16 @@ async function* events(
         if (piece.length < wireLimits.pieceCharacters) continue;
         yield piece;
         piece = "";
-        if (clock.elapsed() >= endsAt) break;
+        isCut = clock.elapsed() >= endsAt;
+        if (isCut) break;
       }
-      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = ": still here\n\n";
+      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = heartbeat;
       if (piece !== "") {
         yield piece;
         saidAt = clock.elapsed();
       }
-      if (left === 0 || reading.finished()) break;
+      complete = left === 0 || (!isCut && reading.finished());
+      if (complete) break;
       if (waiting === undefined) {
         waiting = await Waiting.open(services, store, reading);
         continue; // What came before the watch was open.
@@ -146,15 +150,31 @@ async function* events(
       await waiting.changed(Math.max(0, ms), gone);
     }
     if (gone.aborted) return;
-    const complete = left === 0 || reading.finished();
     yield `event: end\ndata: {"next":${reading.next()},"complete":${complete}}\n\n`;
+  } finally {
+    waiting?.close();
+  }
+}
+
+/** A live stream, of reads or of statuses: it says something at once, and what went wrong as an event. */
+export function liveAnswer(context: StreamContext, events: AsyncIterable<string>): Promise<HttpAnswer> {
+  return startedAnswer(mediaTypes.events, livePieces(context, events));
+}
+
+async function* livePieces(
+  context: StreamContext,
+  events: AsyncIterable<string>,
+): AsyncGenerator<string, void, undefined> {
+  context.services.streams.take(1);
+  try {
+    yield `: live\nretry: ${reconnectMs}\n\n`;
+    yield* events;
   } catch (error) {
-    if (gone.aborted) return;
+    if (context.connection.gone.aborted) return;
     logFailure(context.log, "a live stream failed", error);
     yield `event: error\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
   } finally {
-    waiting?.close();
-    services.streams.give(1);
+    context.services.streams.give(1);
   }
 }
 
@@ -187,10 +207,7 @@ async function* linePieces(
 }
 
 /** A stream as an answer. A failure before its first piece is thrown. */
-export async function startedAnswer(
-  type: string,
-  pieces: AsyncGenerator<string, void, undefined>,
-): Promise<HttpAnswer> {
+async function startedAnswer(type: string, pieces: AsyncGenerator<string, void, undefined>): Promise<HttpAnswer> {
   const first = await pieces.next();
   return { status: 200, headers: { "content-type": type, "cache-control": "no-store" }, body: resumed(first, pieces) };
 }

@@ -130,6 +130,21 @@ describe("long-poll", () => {
     expect(service.services.streams.used).toBe(0);
   });
 
+  test("for what is long past does not wait", async () => {
+    const service = await start();
+    const store = randomUUID();
+    await produce(service, store, "s", "g", 1);
+    const until = Date.now() - 600_000;
+    const startedAt = performance.now();
+    for (const path of ["spaces/s/entries?wait=30", "spaces/s/segments/g/entries?wait=30"]) {
+      const { json: page } = await service.call("GET", `/v1/stores/${store}/${path}&until=${until}`);
+      expect(page.entries).toEqual([]);
+    }
+    await service.call("POST", `/v1/stores/${store}/consume?wait=30`, json({ offsets: { s: "" }, until }));
+    expect(service.services.watches.size).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+  });
+
   test("ends when the caller leaves", async () => {
     const service = await start();
     const { connection, leave } = leavable();
@@ -238,6 +253,20 @@ describe("server-sent events", () => {
       for await (const event of eventsOf(service, segmentPath(store, "s", "g", `/entries?${query}`))) seen.push(event);
       expect(seen).toHaveLength(4);
       expect(seen[3]).toEqual({ event: "end", data: { next: 3, complete: true } });
+    }
+  });
+
+  test("are complete when all was sent up to a time that is long past", async () => {
+    const anHourLater = { ...clock, now: () => Date.now() + 3_600_000 };
+    const service = await start({ clock: anHourLater });
+    const store = randomUUID();
+    for (const payload of [1, 2]) await produce(service, store, "s", "g", payload);
+    for (const path of ["/entries?until=", "/segments/g/entries?until="]) {
+      const seen: LiveEvent[] = [];
+      const events = eventsOf(service, `/v1/stores/${store}/spaces/s${path}${Date.now() + 60_000}`);
+      for await (const event of events) seen.push(event);
+      expect(seen).toHaveLength(4);
+      expect(seen[3]).toMatchObject({ event: "end", data: { complete: true } });
     }
   });
 
