@@ -5,6 +5,7 @@ import { health as healthOperation, openapi as openapiOperation, operations } fr
 import { openApiText } from "../wire/openapi.ts";
 import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
+import { piecesOf } from "./pieces.ts";
 import { logFailure, jsonAnswer, problemAnswer, serve } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";
 import { withFields } from "./log-lines.ts";
@@ -26,7 +27,10 @@ export const health = serve(healthOperation, async (services, call) => {
   return jsonAnswer(JSON.stringify({ status: "ok", storage: "ok", ms: ms() }));
 });
 
-export const openapi = serve(openapiOperation, () => Promise.resolve(jsonAnswer(openApiText())));
+/** In pieces, and held against no budget: all answers share one text, and it is for everyone. */
+export const openapi = serve(openapiOperation, () =>
+  Promise.resolve({ ...jsonAnswer(""), body: piecesOf(openApiText()) }),
+);
 
 /** For every path and method that no call has. */
 export const notFound: Endpoint = (services, request) => {

@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Entry } from "../../../src/core/entry.ts";
 import { StoreError } from "../../../src/core/errors.ts";
-import { parseNodeId, parseSegmentName, parseSpaceName, parseTransactionId } from "../../../src/core/ids.ts";
+import {
+  parseNodeId,
+  parseSegmentName,
+  parseSpaceName,
+  parseStoreId,
+  parseTransactionId,
+} from "../../../src/core/ids.ts";
+import type { Connection } from "../../../src/server/http.ts";
+import { unseenConnection } from "../../../src/server/http.ts";
 import type { Services } from "../../../src/server/services.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { ndjson, openService, segmentPath } from "./in-process.ts";
@@ -52,6 +60,49 @@ describe("NDJSON", () => {
     const answer = await service.call("POST", path, ndjson("nonsense", { accept: "application/x-ndjson" }));
     expect(answer.status).toBe(400);
     expect(answer.headers["content-type"]).toBe("application/problem+json");
+  });
+
+  test.each(["application/json", "application/x-ndjson"])(
+    "in: a request that was cut after a chunk is completed by its repeat with the same Idempotency-Key (%s)",
+    async (type) => {
+      const store = randomUUID();
+      const key = randomUUID();
+      const path = segmentPath(store, "s", "g", "/records?encoding=json");
+      const lines = Array.from({ length: 2_500 }, (_, index) => `{"payload":${index}}`);
+      const whole = type === "application/json" ? `{"records":[${lines.join(",")}]}` : lines.join("\n");
+      const send = (body: string, connection?: Connection) =>
+        service.call("POST", path, { body, headers: { "content-type": type, "idempotency-key": key } }, connection);
+      const last = async () =>
+        ((await service.call("GET", segmentPath(store, "s", "g"))).json as unknown as { lastSequence: number })
+          .lastSequence;
+      // Gone as soon as its first chunk is committed: a chunk on its way is never cut, the next is not begun.
+      const leaving = new AbortController();
+      const stop = service.services.stores
+        .open(parseStoreId(store))
+        .onCommit(parseSpaceName("s"), () => leaving.abort());
+      await send(whole, { ...unseenConnection(), gone: leaving.signal });
+      stop();
+      expect(await last()).toBe(1_000);
+      const completed = await send(whole);
+      expect(completed.json.transactions).toMatchObject([
+        { id: key, firstSequence: 1, lastSequence: 1_000, duplicate: true },
+        { firstSequence: 1_001, lastSequence: 2_000, duplicate: false },
+        { firstSequence: 2_001, lastSequence: 2_500, duplicate: false },
+      ]);
+      expect((await send(whole)).json.transactions).toMatchObject([1, 2, 3].map(() => ({ duplicate: true })));
+      expect(await last()).toBe(2_500);
+      const entries = await service.call("GET", segmentPath(store, "s", "g", "/entries?encoding=json&limit=10000"));
+      expect(entries.json.entries.map(({ payload }) => payload)).toEqual(lines.map((_, index) => index));
+    },
+  );
+
+  test("in: a repeat of whole chunks that are fewer is answered as those were", async () => {
+    const path = segmentPath(randomUUID(), "s", "g", "/records?encoding=json");
+    const headers = { "idempotency-key": randomUUID() };
+    const body = '{"payload":1}\n'.repeat(1_000);
+    await service.call("POST", path, ndjson(`${body}{"payload":2}\n`, headers));
+    const fewer = await service.call("POST", path, ndjson(body, headers));
+    expect(fewer.json.transactions).toMatchObject([{ lastSequence: 1_000, duplicate: true }]);
   });
 
   test("out: everything that matches, then the place to go on from", async () => {

@@ -4,12 +4,15 @@ import { randomUUID } from "node:crypto";
 
 import { afterEach, describe, expect, test } from "vitest";
 
+import { plainCompressor } from "../../../src/codec/block.ts";
 import { parseSpaceName, parseStoreId } from "../../../src/core/ids.ts";
 import { StoreError } from "../../../src/core/errors.ts";
 import type { Connection } from "../../../src/server/http.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { silentLogger } from "../../../src/core/log.ts";
+import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
+import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { clock, json, openService, random, segmentPath } from "./in-process.ts";
 import type { Reply, Service } from "./in-process.ts";
@@ -78,6 +81,10 @@ function eventsIn(text: string): readonly LiveEvent[] {
     .split("\n\n")
     .filter((block) => block !== "")
     .map(parseEvent);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 async function nextEvent(events: AsyncIterator<LiveEvent, unknown>): Promise<LiveEvent> {
@@ -316,6 +323,39 @@ describe("a watch", () => {
     expect(marks - marksBefore).toBeLessThan(20);
     for (const watch of opened) watch.close();
     expect(watches.size).toBe(0);
+  });
+
+  test.each([
+    ["streams of events", { accept: "text/event-stream" }, ""],
+    ["long-polls", {}, "?wait=20"],
+  ])("is shared by a hundred %s of a space: they ask the storage for its news together", async (_, headers, query) => {
+    const requests: string[] = [];
+    const account = new SimulatedAccount({
+      clock,
+      plan: (request) => {
+        requests.push(request.kind);
+        return undefined;
+      },
+    });
+    const stores = createAzureStoreFactory({
+      ...{ account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger },
+    });
+    const service = await start({ stores });
+    const path = `/v1/stores/${randomUUID()}/spaces/s/entries${query}`;
+    const { connection, leave } = leavable();
+    const reading = Array.from({ length: 100 }, () => service.call("GET", path, { headers }, connection));
+    await until(() => service.services.streams.used === 100 && service.services.watches.size === 1);
+    // Each has read for itself, before and after the watch was open.
+    await until(() => requests.filter((kind) => kind === "query").length >= 200);
+    const before = requests.length;
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(requests.length - before).toBeGreaterThan(0);
+    expect(requests.slice(before)).not.toContain("query");
+    expect(requests.length - before).toBeLessThan(20);
+    leave();
+    await Promise.all(reading);
+    expect(service.services.watches.size).toBe(0);
+    await stores.close();
   });
 
   test("sees what another instance commits, without being told", async () => {

@@ -80,6 +80,13 @@ test("a file of the documentation that cannot be read is an error of the log, an
   await rm(folder, { recursive: true });
 });
 
+test("the description is sent to all from one text, whatever the instance holds for others", async () => {
+  const { bodies } = service.services;
+  bodies.take(bodies.max);
+  expect((await service.call("GET", "/openapi.json")).json).toMatchObject({ openapi: "3.1.0" });
+  bodies.give(bodies.max);
+});
+
 test("a segment without records in a transaction is answered without a transaction", async () => {
   const body = json({ segments: [{ segment: "a", records: [] }] });
   const answer = await service.call("POST", `/v1/stores/${randomUUID()}/spaces/s/transactions`, body);
