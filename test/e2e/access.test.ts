@@ -1,15 +1,13 @@
 // Who may call the compiled app: with keys, which the host checks, and with tokens, which the app does.
 
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { operations } from "../../src/wire/operations.ts";
 import { formatPath } from "../../src/wire/path.ts";
 import { startApp } from "./harness.ts";
+import { startIssuer } from "./issuer.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
@@ -51,29 +49,11 @@ describe("with keys", () => {
 
 describe("with tokens", () => {
   test("every call but the public ones needs one, with the store among its scopes", async () => {
-    const { privateKey, publicKey } = await generateKeyPair("RS256");
-    const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: "one", alg: "RS256" }] });
-    const issuer = createServer((_request, response) => response.end(jwks));
-    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+    const issuer = await startIssuer();
     closing.push(() => issuer.close());
-    const app = await startApp({
-      env: {
-        STREAMKIT_AUTH: "jwt",
-        STREAMKIT_JWT_ISSUER: "https://issuer.example/",
-        STREAMKIT_JWT_AUDIENCE: "streamkit",
-        STREAMKIT_JWT_JWKS_URL: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/`,
-      },
-    });
+    const app = await startApp({ env: issuer.settings });
     closing.unshift(() => app.stop());
-    const token = async (scope: string): Promise<Record<string, string>> => {
-      const text = await new SignJWT({ scope })
-        .setProtectedHeader({ alg: "RS256", kid: "one" })
-        .setIssuer("https://issuer.example/")
-        .setAudience("streamkit")
-        .setExpirationTime("5m")
-        .sign(privateKey);
-      return { authorization: `Bearer ${text}` };
-    };
+    const token = async (scope: string) => ({ authorization: `Bearer ${await issuer.token(scope)}` });
     const mine = await token(`streamkit::${names.store}`);
     const others = await token(`streamkit::${randomUUID()}`);
     for (const operation of guarded) {
