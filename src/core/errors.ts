@@ -1,6 +1,6 @@
 // The errors of the store: a stable code for programs, a sentence for people, and whether the effect may have happened.
 
-import type { TransactionId } from "./ids.ts";
+import type { SegmentName, TransactionId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 /** Stable: clients match on these. The HTTP status of each is in `wire/`. */
@@ -82,6 +82,7 @@ export function corruptData(what: string, cause?: unknown): StoreError {
 }
 
 export interface SequenceMismatch {
+  readonly segment: SegmentName;
   /** The first sequence that would have been accepted. */
   readonly expected: number;
   readonly received: number;
@@ -91,12 +92,12 @@ export interface SequenceMismatch {
 }
 
 export function sequenceMismatch(mismatch: SequenceMismatch): StoreError {
-  const { expected, received, lastSequence, winner } = mismatch;
+  const { segment, expected, received, lastSequence, winner } = mismatch;
   const taken = winner === undefined ? "" : ` Sequence ${received} belongs to transaction ${winner}.`;
   return new StoreError(
     "sequence_mismatch",
-    `The segment ends at sequence ${lastSequence}: expected the next record to have sequence ${expected}, received ${received}.${taken}`,
-    { details: { expected, received, lastSequence, ...(winner === undefined ? {} : { winner }) } },
+    `Segment ${shorten(segment)} ends at sequence ${lastSequence}: expected the next record to have sequence ${expected}, received ${received}.${taken}`,
+    { details: { segment, expected, received, lastSequence, ...(winner === undefined ? {} : { winner }) } },
   );
 }
 

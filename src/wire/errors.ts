@@ -54,7 +54,7 @@ export const problemSchema = z
   })
   .meta({
     id: "Problem",
-    description: "RFC 9457. Further members depend on the code: field, expected, received, limit.",
+    description: "RFC 9457. Further members depend on the code: field, expected, segment, received, limit.",
   });
 
 export type Problem = z.infer<typeof problemSchema>;

@@ -17,7 +17,6 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function decodePayload(slice: JsonSlice, encoding: Encoding, field: string): Uint8Array {
   if (encoding === "json") {
     if (!isPlainJson(slice.text)) parseFailure(slice, field);
-    if (!slice.text.isWellFormed()) throw invalidArgument(field, "well-formed Unicode");
     return Buffer.from(slice.text);
   }
   const value = parseSlice(slice, field);

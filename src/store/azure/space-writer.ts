@@ -169,7 +169,7 @@ export class SpaceWriter {
         throw asStoreError(error, "none");
       }
     }
-    throw sequenceMismatch({ expected, received, lastSequence, winner });
+    throw sequenceMismatch({ segment, expected, received, lastSequence, winner });
   }
 
   async #applied(intent: Intent, produced: Produced, timeoutMs: number): Promise<void> {

@@ -199,7 +199,7 @@ export class LevelStore implements Store {
           await this.#fence(space, lease);
           const { lastSequence } = view.head;
           const winner = await this.#holder(space, view.segment, received);
-          throw sequenceMismatch({ expected, received, lastSequence, winner });
+          throw sequenceMismatch({ segment: view.segment, expected, received, lastSequence, winner });
         }
         default:
           return unreachable(decision);

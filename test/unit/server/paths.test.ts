@@ -107,7 +107,7 @@ describe("produce", () => {
         ],
       }),
     );
-    expect(refused.json).toMatchObject({ status: 409, code: "sequence_mismatch" });
+    expect(refused.json).toMatchObject({ status: 409, code: "sequence_mismatch", segment: "b", expected: 3 });
     expect((await consume(store, "s", "a")).json.entries).toHaveLength(1);
   });
 });

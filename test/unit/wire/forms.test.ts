@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { invalidArgument, StoreError, sequenceMismatch } from "../../../src/core/errors.ts";
+import { parseSegmentName } from "../../../src/core/ids.ts";
 import { errorCodes, problemOf, problemSchema, retryAfterSeconds } from "../../../src/wire/errors.ts";
 import { JsonSlice } from "../../../src/wire/json-text.ts";
 import { readLines } from "../../../src/wire/lines.ts";
@@ -175,8 +176,16 @@ describe("a problem", () => {
   });
 
   test("carries what the error knows", () => {
-    const error = sequenceMismatch({ expected: 2, received: 9, lastSequence: 1, winner: undefined });
-    expect(problemOf(error, undefined)).toMatchObject({ expected: 2, received: 9, lastSequence: 1, retryable: false });
+    const error = sequenceMismatch({
+      segment: parseSegmentName("g"),
+      expected: 2,
+      received: 9,
+      lastSequence: 1,
+      winner: undefined,
+    });
+    expect(problemOf(error, undefined)).toMatchObject({
+      ...{ segment: "g", expected: 2, received: 9, lastSequence: 1, retryable: false },
+    });
   });
 
   test("says when to come back where that helps", () => {
