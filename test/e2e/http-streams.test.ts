@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { request } from "node:http";
 import type { IncomingMessage } from "node:http";
+import { createInterface } from "node:readline";
 
 import { QueueServiceClient } from "@azure/storage-queue";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
@@ -30,9 +31,9 @@ afterAll(() => app.stop());
 
 const at = (store: string, rest: string) => `${app.url}/v1/stores/${store}/spaces/s${rest}`;
 
-/** The most memory the app ever had, bytes. */
-async function peakBytes(): Promise<number> {
-  const status = await readFile(`/proc/${app.pid}/status`, "utf8");
+/** The most memory an app ever had, bytes. */
+async function peakBytes(of = app): Promise<number> {
+  const status = await readFile(`/proc/${of.pid}/status`, "utf8");
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
@@ -56,6 +57,24 @@ async function produceLines(store: string, segment: string, count: number): Prom
     body: ReadableStream.from(recordLines(count)),
     duplex: "half",
   });
+}
+
+/** How many entries came, each segment's without a gap, by timestamp. */
+async function readInOrder(url: string): Promise<number> {
+  const lines = createInterface({ input: await get(url, { accept: "application/x-ndjson" }), crlfDelay: Infinity });
+  const lasts = new Map<string, number>();
+  let timestamp = 0;
+  let entries = 0;
+  for await (const line of lines) {
+    const entry = JSON.parse(line) as { sequence?: number; timestamp: number; segment: string };
+    if (entry.sequence === undefined) return entries;
+    const isNext = entry.sequence === (lasts.get(entry.segment) ?? 0) + 1 && entry.timestamp >= timestamp;
+    if (!isNext) throw new Error(`Out of order, or not once: ${line}`);
+    lasts.set(entry.segment, entry.sequence);
+    timestamp = entry.timestamp;
+    entries += 1;
+  }
+  throw new Error("The answer has no end.");
 }
 
 const large = { store: randomUUID(), records: 9_000 };
@@ -102,6 +121,31 @@ test("a hundred megabytes are consumed, whole", { timeout: 120_000 }, async () =
   expect(entries).toBe(large.records + 1);
   expect(bytes).toBeGreaterThan(95 * MiB);
   expect((await peakBytes()) - before).toBeLessThan(400 * MiB);
+});
+
+test("a million entries are consumed, each once and in order, in bounded memory", { timeout: 240_000 }, async () => {
+  const store = randomUUID();
+  const count = 250_000;
+  // One after the other would take as long as their commits together.
+  const producing = ["a", "b", "c", "d"].map(async (segment) => {
+    const answer = await fetch(at(store, `/segments/${segment}/records?encoding=json&ack=committed`), {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson" },
+      body: '{"payload":1}\n'.repeat(count),
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+  });
+  await Promise.all(producing);
+  // Another instance, which has never needed more memory than it needs for this.
+  const reader = await startApp();
+  const path = `${reader.url}/v1/stores/${store}/spaces/s/entries?encoding=json`;
+  expect(await readInOrder(`${path}&limit=${count}`)).toBe(count);
+  const before = await peakBytes(reader);
+  expect(await readInOrder(path)).toBe(4 * count);
+  // Held, the other 750,000 entries would be at least their text, 225 MB; what is garbage is collected at leisure.
+  expect((await peakBytes(reader)) - before).toBeLessThan(200 * MiB);
+  await reader.stop();
 });
 
 test(
