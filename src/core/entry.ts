@@ -59,8 +59,12 @@ export function emptyStatus(space: SpaceName, segment: SegmentName): SegmentStat
  */
 export function contentBytes(record: { readonly payload: Uint8Array; readonly metadata: Metadata }): number {
   let bytes = record.payload.byteLength;
-  for (const [key, value] of record.metadata) bytes += 8 + Buffer.byteLength(key) + Buffer.byteLength(value);
+  for (const [key, value] of record.metadata) bytes += pairBytes(key, value);
   return bytes;
+}
+
+export function pairBytes(key: string, value: string): number {
+  return 8 + Buffer.byteLength(key) + Buffer.byteLength(value);
 }
 
 /** The size of a record that a store may take; `field` names it in the `record_too_large` of any other. */

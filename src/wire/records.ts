@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import type { AppendRecord, Metadata } from "../core/entry.ts";
-import { checkedBytes, noMetadata } from "../core/entry.ts";
+import { checkedBytes, noMetadata, pairBytes } from "../core/entry.ts";
 import { invalidArgument, recordTooLarge } from "../core/errors.ts";
 import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -106,7 +106,7 @@ export function parseRecord(text: string, encoding: Encoding, field: string): Ap
   if (text.length > wireLimits.recordCharactersMax) throw recordTooLarge(field);
   const raw = parseObject(recordSchema, text, field, ["payload", "metadata"]);
   const payload = decodePayload(raw.payload, encoding, `${field}.payload`);
-  const metadata = raw.metadata === undefined ? noMetadata : parseMetadata(raw.metadata, `${field}.metadata`);
+  const metadata = raw.metadata === undefined ? noMetadata : parseMetadata(raw.metadata, field);
   const record = raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };
   checkedBytes(record, field);
   return record;
@@ -124,15 +124,21 @@ function* parseRecords(
   }
 }
 
-function parseMetadata(text: JsonSlice, field: string): Metadata {
+/** `record` names it in errors. No more is read than a record may have. */
+function parseMetadata(text: JsonSlice, record: string): Metadata {
+  const field = `${record}.metadata`;
   const metadata = new Map<string, string>();
+  let bytes = 0;
   for (const [key, raw] of splitObject(text.text, field)) {
     const value = parseSlice(raw, field);
-    if (typeof value !== "string")
+    if (typeof value !== "string") {
       throw invalidArgument(field, `strings only: ${JSON.stringify(key.slice(0, 100))} is none`);
+    }
     if (!key.isWellFormed() || !value.isWellFormed()) {
       throw invalidArgument(field, "well-formed Unicode, without lone surrogates");
     }
+    bytes += pairBytes(key, value);
+    if (bytes > limits.recordBytesMax) throw recordTooLarge(record);
     metadata.set(key, value);
   }
   return metadata;

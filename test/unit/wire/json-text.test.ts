@@ -175,6 +175,13 @@ describe("size and depth", () => {
     expect(() => parseRecord(text, "text", "line 7")).toThrow(expect.objectContaining({ code: "record_too_large" }));
   });
 
+  test("metadata are read no further than a record may have them", () => {
+    const pairs = Array.from({ length: 200_000 }, (_, index) => `"${index}":""`).join(",");
+    expect(() => parseRecord(`{"payload":"","metadata":{${pairs},nonsense}}`, "text", "line 7")).toThrow(
+      expect.objectContaining({ code: "record_too_large", details: { field: "line 7", limit: 768 * 1024 } }),
+    );
+  });
+
   test("quotes and backslashes by the million cost one pass", () => {
     const startedAt = performance.now();
     expect(() => parseRecord(`{"payload":"${"\\".repeat(2_000_000)}`, "text", "line 1")).toThrow(StoreError);
