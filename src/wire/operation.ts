@@ -15,7 +15,7 @@ export interface Content {
 export type Contents = Readonly<Partial<Record<MediaType, Content>>>;
 
 export interface Operation {
-  /** Kebab-case; the name of the function, too. */
+  /** In camel case; the name of the function, too. */
   readonly id: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: PathTemplate;
