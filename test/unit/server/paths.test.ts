@@ -278,7 +278,13 @@ describe("names", () => {
     expect(answer.json).toMatchObject({ status: 400, code: "invalid_argument", field: "space" });
   });
 
-  test.each(["x".repeat(145), "x".repeat(5_000), "a%b", "\u0000", ""])("a page after %j is none", async (name) => {
+  test.each([
+    ["a name too long", "x".repeat(145)],
+    ["a name far too long", "x".repeat(5_000)],
+    ["a name with %", "a%b"],
+    ["a control character", "\u0000"],
+    ["nothing", ""],
+  ])("a page after %s is none", async (_, name) => {
     const token = Buffer.from(name).toString("base64url");
     for (const [path, field] of [
       [`spaces?next=${token}`, "next"],
@@ -305,83 +311,6 @@ describe("every answer", () => {
     expect(path.headers["content-type"]).toBe("application/problem+json");
     const method = await service.call("DELETE", "/health");
     expect(method.json).toMatchObject({ status: 404, code: "not_found", allowed: ["GET"] });
-  });
-
-  test("to a wrong form, parameter or body names what was expected", async () => {
-    const store = randomUUID();
-    const entries = segmentPath(store, "s", "g", "/entries");
-    const records = segmentPath(store, "s", "g", "/records");
-    const inStore = `/v1/stores/${store}`;
-    const cases: [string, string, RequestInit, object][] = [
-      ["GET", entries, { headers: { accept: "image/png" } }, { status: 406, code: "not_acceptable" }],
-      ["GET", `${entries}?limt=1`, {}, { status: 400, field: "limt" }],
-      ["GET", `${entries}?limit=-1`, {}, { status: 400, field: "limit" }],
-      ["GET", `${entries}?limit=1&limit=2`, {}, { status: 400, field: "limit" }],
-      ["GET", `${entries}?from=9007199254740993`, {}, { status: 400, field: "from" }],
-      ["GET", `${entries}?encoding=hex`, {}, { status: 400, field: "encoding" }],
-      ["GET", "/v1/stores/nope/spaces", {}, { status: 400, field: "store" }],
-      ["POST", records, { body: "{}", headers: { "content-type": "text/plain" } }, { status: 415 }],
-      [
-        "POST",
-        records,
-        { body: "{}", headers: { "content-type": "application/json", "content-encoding": "gzip" } },
-        { status: 415 },
-      ],
-      ["POST", records, json({}), { status: 400, field: "records" }],
-      ["POST", records, json({ records: {} }), { status: 400, field: "records" }],
-      ["POST", records, json({ records: [{}] }), { status: 400, field: "records[0].payload" }],
-      ["POST", records, json({ records: [{ payload: "???" }] }), { status: 400, field: "records[0].payload" }],
-      ["POST", records, json({ records: [{ payload: "", x: 1 }] }), { status: 400, field: "records[0].x" }],
-      [
-        "POST",
-        records,
-        json({ records: [{ payload: "", sequence: 0 }] }),
-        { status: 400, field: "records[0].sequence" },
-      ],
-      ["POST", records, json({ records: [], more: 1 }), { status: 400, field: "more" }],
-      ["POST", records, json({ records: [] }, { "idempotency-key": "x" }), { status: 400, field: "Idempotency-Key" }],
-      ["POST", `${records}?ack=maybe`, json({ records: [] }), { status: 400, field: "ack" }],
-      ["PUT", `${inStore}/leases/%25`, json({ holder: "a", ttlSeconds: 1 }), { status: 400, field: "key" }],
-      ["PUT", `${inStore}/leases/k`, json({ holder: "", ttlSeconds: 1 }), { status: 400, field: "holder" }],
-      ["GET", `${inStore}/subscriptions/%20`, {}, { status: 400, field: "id" }],
-      ["POST", `${inStore}/consume`, json({ offsets: { "%": "" } }), { status: 400, field: "offsets" }],
-      ["POST", `${inStore}/consume`, json({ offsets: { s: "zz" } }), { status: 400, field: "offsets.s" }],
-      ["GET", `${inStore}/spaces/s/entries`, { headers: { "last-event-id": "zz" } }, { field: "Last-Event-ID" }],
-    ];
-    for (const [method, path, init, expected] of cases) {
-      const answer = await service.call(method, path, init);
-      expect(answer.json, `${method} ${path}`).toMatchObject(expected);
-    }
-  });
-
-  test.each([
-    [{ segment: "%", records: [] }, "segments[1].segment"],
-    [{ segment: "a", records: [] }, "segments[1].segment"],
-    [{ records: [] }, "segments[1].segment"],
-    [{ segment: "b" }, "segments[1].records"],
-    [{ segment: "b", records: [], x: 1 }, "segments[1].x"],
-    [{ segment: "b", records: [{ payload: 1 }, {}] }, "segments[1].records[1].payload"],
-    [{ segment: "b", records: [{ payload: 1 }, { payload: 1, sequence: 1 }] }, "segments[1].records[1].sequence"],
-    [{ segment: "b", records: [{ payload: 1 }, { payload: "x".repeat(768 * 1024) }] }, "segments[1].records[1]"],
-  ])("to a wrong segment among several says which: %j", async (wrong, field) => {
-    const path = `/v1/stores/${randomUUID()}/spaces/s/transactions?encoding=json`;
-    const answer = await service.call("POST", path, json({ segments: [{ segment: "a", records: [] }, wrong] }));
-    expect(answer.json).toMatchObject({ field, retryable: false });
-    expect([400, 413]).toContain(answer.status);
-  });
-
-  test("says in plain words what would fit, and what came", async () => {
-    const path = `/v1/stores/${randomUUID()}`;
-    const details: [string, string, RequestInit, string][] = [
-      ["GET", `${path}/spaces?limit=x`, {}, 'limit: expected an integer from 0 to 10000; received "x".'],
-      ["POST", `${path}/consume`, json({ offsets: { s: "" }, limit: -1 }), "limit: expected at least 0; received -1."],
-      ["PUT", `${path}/leases/k`, json({ holder: 1, ttlSeconds: 1 }), "holder: expected string; received 1."],
-      ["PUT", `${path}/leases/k`, json({ ttlSeconds: 1 }), "holder: expected string, but it is missing."],
-      ["PUT", `${path}/leases/k`, json([]), 'body: expected a JSON object; received "[]".'],
-    ];
-    for (const [method, target, init, detail] of details) {
-      expect((await service.call(method, target, init)).json).toMatchObject({ status: 400, detail });
-    }
   });
 
   test("of a mistake of ours tells no more than the request id, and the log has the rest", async () => {
