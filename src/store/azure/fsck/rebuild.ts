@@ -41,6 +41,9 @@ const headBytesMax = 64 * 1024;
 /** Transactions of one new block: each may have a row for its id. */
 const runMax = 80;
 
+/** Of the same rows, while live writers move the head: between its read and the write there is a moment, not a check. */
+const triesMax = 20;
+
 /** False when somebody wrote meanwhile: then check again. */
 export async function rebuildSegment(
   source: Source,
@@ -76,12 +79,15 @@ class GuardedRows {
   head: Properties | undefined;
   readonly #table: Table;
   readonly #partition: string;
+  /** The head as the check has read it. */
+  readonly #checked: Properties | undefined;
   #etag: string | undefined;
 
   constructor(table: Table, { partition, headRow }: SegmentPicture) {
     this.head = headRow?.properties;
     this.#table = table;
     this.#partition = partition;
+    this.#checked = this.head;
     this.#etag = headRow?.etag;
   }
 
@@ -91,12 +97,28 @@ class GuardedRows {
     head: Properties | undefined,
     when: "more follows" | "the last",
   ): Promise<boolean> {
-    const all = [...this.#headWrites(head, when), ...writes];
-    if (all.length === 0) return true;
-    const result = await this.#table.submit(this.#partition, all);
-    if (result.kind === "refused") return false;
-    if (head !== undefined) this.#etag = result.etags[0];
-    this.head = head;
+    // What is stored is kept, whatever a writer has made of it since.
+    const keepsHead = head !== undefined && (head === this.#checked || head === this.head);
+    for (let tries = 1; ; tries += 1) {
+      const properties = keepsHead ? this.head : head;
+      const all = [...this.#headWrites(properties, when), ...writes];
+      if (all.length === 0) return true;
+      const result = await this.#table.submit(this.#partition, all);
+      if (result.kind === "done") {
+        if (properties !== undefined) this.#etag = result.etags[0];
+        this.head = properties;
+        return true;
+      }
+      if (!keepsHead || tries === triesMax || !(await this.#hasGrown())) return false;
+    }
+  }
+
+  /** Whether a writer has moved the head: what is below it stays as right as it was. */
+  async #hasGrown(): Promise<boolean> {
+    const { row } = await this.#table.get(this.#partition, segmentHeadRow(this.#partition));
+    if (row === undefined || row.etag === this.#etag) return false;
+    this.head = row.properties;
+    this.#etag = row.etag;
     return true;
   }
 
