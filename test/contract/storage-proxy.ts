@@ -9,8 +9,8 @@ import { hexKey } from "../../src/codec/lexkey.ts";
 
 /** The service's pages hold 4 MiB, the emulator's any number of bytes: so many rows of the largest kind. And a few names are several. */
 const pageRowsMax = 5;
-/** Of entries and of names. */
-const pagedPartitions = ["DAT", "INV"].map((table) => `PartitionKey eq '${hexKey(table, "")}`);
+const partitionsOf = (table: string): string => `PartitionKey eq '${hexKey(table, "")}`;
+const [entryPartitions, namePartitions] = [partitionsOf("DAT"), partitionsOf("INV")];
 const logPartitions = hexKey("DAT", "SPACES", "");
 
 /** What is seen of a request, and what becomes of it. */
@@ -60,7 +60,10 @@ async function handle(
   const body = await bytesOf(incoming);
   const url = new URL(incoming.url!, target);
   const filter = url.searchParams.get("$filter") ?? "";
-  if (incoming.method === "GET" && pagedPartitions.some((partition) => filter.startsWith(partition))) {
+  // Pages with data, or of names: those of summaries are for the writers and the monitor, which each app runs every minute.
+  const hasData = url.searchParams.get("$select")?.includes(",d00") ?? true;
+  const isPage = filter.startsWith(namePartitions) || (filter.startsWith(entryPartitions) && hasData);
+  if (incoming.method === "GET" && isPage) {
     watcher.pageAsked();
     url.searchParams.set("$top", String(Math.min(Number(url.searchParams.get("$top") ?? "1000"), pageRowsMax)));
   }
