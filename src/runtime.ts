@@ -146,7 +146,7 @@ export const httpParts = once((): HttpParts => ({
     subscriptions: subscriptions(),
     access: accessOf(),
     watches: new SpaceWatches(clock, random, log),
-    bodies: new Budget("request bodies", settings.bodyBytesMax),
+    bodies: new Budget("bodies", settings.bodyBytesMax),
     streams: new Budget("streams", settings.streamsMax),
     clock,
     random,

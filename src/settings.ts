@@ -126,7 +126,7 @@ export const settingsSchema = z.object({
     256 * MiB,
     MiB,
     4_096 * MiB,
-    "Request bodies held at the same time, per instance, bytes.",
+    "Request bodies, and large answers on their way, held at the same time, per instance, bytes.",
   ),
   STREAMKIT_APPLY_WORKERS: integer(32, 1, 256, "Segments that one instance applies at the same time."),
   STREAMKIT_BATCH_OPERATIONS: integer(90, 4, 100, "Operations in one entity-group transaction."),

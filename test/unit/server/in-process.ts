@@ -135,7 +135,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     }),
     access: openAccess,
     watches: new SpaceWatches(clock, random, log),
-    bodies: new Budget("request bodies", 256 * 1024 * 1024),
+    bodies: new Budget("bodies", 256 * 1024 * 1024),
     streams: new Budget("streams", 1_000),
     clock,
     random,

@@ -122,7 +122,7 @@ test.each([
   }
   const { stream, taken } = body(300, 64 * 1024);
   const streamed = await (
-    await start({ bodies: new Seen("request bodies", limits.requestBytesMax) })
+    await start({ bodies: new Seen("bodies", limits.requestBytesMax) })
   ).call(method, path, { body: stream, headers });
   expect(streamed.json).toMatchObject({ status: 413, code: "request_too_large", limit });
   expect(held).toBeLessThanOrEqual(limit);
@@ -131,7 +131,7 @@ test.each([
 });
 
 test("a body that alone is more than an instance holds is too large, not a reason to come back", async () => {
-  const service = await start({ bodies: new Budget("request bodies", 1_000) });
+  const service = await start({ bodies: new Budget("bodies", 1_000) });
   const answer = await service.call("POST", records(randomUUID()), {
     body: JSON.stringify({ records: [{ payload: "y".repeat(1_000) }] }),
     headers: { "content-type": "application/json" },
@@ -151,7 +151,7 @@ test("records of a transaction are not looked at beyond those that one may have"
 });
 
 test("bodies held by all requests together are bounded: the one too many comes back later, the others go on", async () => {
-  const service = await start({ bodies: new Budget("request bodies", 1_000) });
+  const service = await start({ bodies: new Budget("bodies", 1_000) });
   const store = randomUUID();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
