@@ -1,5 +1,7 @@
 // Every test of the project: `npm test`. One storage emulator and one build of the app serve a whole run.
 
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -7,6 +9,8 @@ export default defineConfig({
     environment: "node",
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/azurite.ts"],
+    // Most of what a test does is waiting: also on two cores, two at a time.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // The numbers for the last line of the automated run.
