@@ -63,7 +63,7 @@ export class HttpFront {
   /** Resolves when no answer is on its way any more. */
   async idle(): Promise<void> {
     while (this.#answering.size > 0) {
-      await Promise.race([...this.#answering].map((response) => once(response, "close")));
+      await Promise.all([...this.#answering].map((response) => once(response, "close")));
     }
   }
 

@@ -57,15 +57,14 @@ app.http("flood", {
   methods: ["GET"],
   handler: (_request, context) => {
     const answer = answers.get(context.invocationId)!;
-    answer.once("close", () => void (seen.flood.closed = true));
+    const closed = new Promise<void>((resolve) => answer.once("close", resolve));
+    void closed.then(() => (seen.flood.closed = true));
     const chunk = Buffer.alloc(64 * 1024, "x");
     return {
       body: (async function* () {
         while (!answer.destroyed) {
           if (answer.writableNeedDrain) {
-            await Promise.race(
-              ["drain", "close"].map((event) => new Promise((resolve) => answer.once(event, resolve))),
-            );
+            await Promise.race([closed, new Promise((resolve) => answer.once("drain", resolve))]);
             continue;
           }
           seen.flood.produced += chunk.byteLength;
