@@ -11,7 +11,7 @@ import type { SpaceWriter } from "./space-writer.ts";
 
 /** Of a range, read at once. */
 const pageMax = 500;
-/** Told at the same time, once the queue has taken some. */
+/** Handed over at once, when the queue has taken some; `turns` bound how many are told at the same time. */
 const togetherMax = 16;
 
 export interface OverdueRun {

@@ -37,7 +37,6 @@ export interface RecoveryReport {
 export interface RecoveryOptions {
   /** When to stop, milliseconds from now. */
   readonly deadlineMs: number;
-  readonly signal?: AbortSignal;
 }
 
 export interface RecoveryDeps {
@@ -111,7 +110,7 @@ export class Recovery {
   async #visitAll(options: RecoveryOptions, timeIsUp: Promise<undefined>): Promise<RecoveryReport> {
     const { clock } = this.#deps;
     const endsAt = clock.elapsed() + options.deadlineMs;
-    const isOver = (): boolean => clock.elapsed() >= endsAt || options.signal?.aborted === true;
+    const isOver = (): boolean => clock.elapsed() >= endsAt;
     const run: Run = {
       ...{ logs: 0, closed: 0, applied: 0, notified: 0, failed: 0, oldestMs: 0 },
       ...{ turns: this.#notifications, isOver, queueFails: false },
