@@ -160,7 +160,7 @@ function acceptedForm(operation: Operation, request: HttpRequest): string | unde
   return offered.length === 0 ? undefined : negotiate(request.headers.get("accept"), offered);
 }
 
-/** Each parameter once. `code` is a key of the Functions host, which has read it. */
+/** Each parameter once. `code`, in any case, is a key of the Functions host, which has read it. */
 function queryOf(url: URL): Record<string, string> {
   const query = Object.create(null) as Record<string, string>;
   for (const [name, value] of queryPairs(url.search, "code")) {

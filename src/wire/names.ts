@@ -21,13 +21,13 @@ export const storeIdSchema = textFor(parseStoreId).meta({
 
 export const spaceNameSchema = textFor(parseSpaceName).meta({
   minLength: 1,
-  description: `A space: 1 to ${limits.spaceNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+  description: `A space: 1 to ${limits.spaceNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path, \`/\` as %2F or %252F.`,
   examples: ["orders"],
 });
 
 export const segmentNameSchema = textFor(parseSegmentName).meta({
   minLength: 1,
-  description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path.`,
+  description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path, \`/\` as %2F or %252F.`,
   examples: ["order-1"],
 });
 

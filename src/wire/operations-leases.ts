@@ -11,7 +11,7 @@ import { bodyErrors, none, readErrors, silentErrors } from "./operation-parts.ts
 
 const leaseKeySchema = textFor(parseLeaseKey).meta({
   minLength: 1,
-  description: `A lease: 1 to ${limits.leaseKeyBytesMax} bytes of UTF-8, by the rules of a space's name. Percent-encoded in a path.`,
+  description: `A lease: 1 to ${limits.leaseKeyBytesMax} bytes of UTF-8, by the rules of a space's name. Percent-encoded in a path, \`/\` as %2F or %252F.`,
   examples: ["reports"],
 });
 

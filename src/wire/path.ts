@@ -1,5 +1,8 @@
-// Paths: from a template and its parameters to a URL's path and back. Names are percent-encoded once and read from the raw path. And
-// queries: read as strictly, where URLSearchParams would put other characters for bytes that are none.
+// Paths: from a template and its parameters to a URL's path and back. Names are read from the raw path. And queries: read as strictly,
+// where URLSearchParams would put other characters for bytes that are none.
+//
+// Promise: a `/` in a name arrives as one, whether it was sent as `%2F` or `%252F`. The Functions host leaves `%2F` as it is and encodes
+// its `%` once more, so that both reach the app as `%252F`; where no host is in between they differ. No name has a `%`.
 
 import { invalidArgument } from "../core/errors.ts";
 
@@ -19,7 +22,7 @@ export function matchPath(template: PathTemplate, rawPath: string): ReadonlyMap<
     else if (part.toLowerCase() !== step.toLowerCase()) return undefined;
   }
   const parameters = new Map<string, string>();
-  for (const [name, step] of raw) parameters.set(name, decodeStep(name, step));
+  for (const [name, step] of raw) parameters.set(name, decodeText(name, step).replaceAll(/%2F/gi, "/"));
   return parameters;
 }
 
@@ -31,20 +34,20 @@ export function formatPath(template: PathTemplate, parameters: Readonly<Record<s
   });
 }
 
-/** The parameters of `?a=1&b=2`, in their order. `ignored` is left out whatever its value is. */
+/** The parameters of `?a=1&b=2`, in their order. `ignored`, in any case, is left out whatever its value is. */
 export function* queryPairs(search: string, ignored: string): Generator<readonly [string, string], void, undefined> {
   for (const pair of search.replace(/^\?/, "").replaceAll("+", " ").split("&")) {
     if (pair === "") continue;
     const [rawName = "", ...rest] = pair.split("=");
-    const name = decodeStep("query", rawName);
-    if (name !== ignored) yield [name, decodeStep(name, rest.join("="))];
+    const name = decodeText("query", rawName);
+    if (name.toLowerCase() !== ignored) yield [name, decodeText(name, rest.join("="))];
   }
 }
 
-function decodeStep(name: string, step: string): string {
+function decodeText(name: string, text: string): string {
   try {
-    return decodeURIComponent(step);
+    return decodeURIComponent(text);
   } catch {
-    throw invalidArgument(name, "percent-encoded UTF-8", step);
+    throw invalidArgument(name, "percent-encoded UTF-8", text);
   }
 }
