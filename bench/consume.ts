@@ -1,6 +1,6 @@
 // Reading a segment and a space, against a client that takes the same rows from the socket and looks at none of them.
 
-import { logPartition, recordRow, segmentPartition, blockRow, storeTableName } from "../src/store/azure/keys.ts";
+import { logPartition, recordRow, segmentPartition, blockRow, storeTableName } from "../src/store/azure/rows/keys.ts";
 import { dataPropertyNames } from "../src/codec/block.ts";
 import { limits } from "../src/core/limits.ts";
 import type { Store } from "../src/store/store.ts";

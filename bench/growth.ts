@@ -11,7 +11,7 @@ import type { AzureStoreFactory } from "../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../src/store/azure/factory.ts";
 import type { Store } from "../src/store/store.ts";
 import type { TableAccount } from "../src/table/port.ts";
-import { SimulatedAccount } from "../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../test/doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../test/system.ts";
 import { events, smallBytes } from "./events.ts";
 import { forgetfulAccount } from "./forgetful-table.ts";

@@ -5,7 +5,7 @@
 
 import { parseSegmentName } from "../src/core/ids.ts";
 import type { Store } from "../src/store/store.ts";
-import { storeTableName } from "../src/store/azure/keys.ts";
+import { storeTableName } from "../src/store/azure/rows/keys.ts";
 import { startDelayProxy } from "./delay-proxy.ts";
 import { events, smallBytes } from "./events.ts";
 import { LeanClient, LeanSegment } from "./floor.ts";

@@ -4,7 +4,7 @@
 // two, one after the other. Batches: the floor is the leanest client that writes an entity for each record into both views.
 
 import { parseSegmentName } from "../src/core/ids.ts";
-import { storeTableName } from "../src/store/azure/keys.ts";
+import { storeTableName } from "../src/store/azure/rows/keys.ts";
 import type { Store } from "../src/store/store.ts";
 import { events, eventText, smallBytes } from "./events.ts";
 import { LeanClient, LeanSegment, writeOneByOne } from "./floor.ts";

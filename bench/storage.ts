@@ -7,7 +7,7 @@ import { zstdCompressor } from "../src/codec/zstd.ts";
 import type { StoreId } from "../src/core/ids.ts";
 import { parseStoreId } from "../src/core/ids.ts";
 import { silentLogger } from "../src/core/log.ts";
-import { startAzurite } from "../src/local/azurite.ts";
+import { startAzurite } from "../scripts/local/azurite.ts";
 import { createQueueStatusNotifier } from "../src/notify/status-notifier.ts";
 import { createQueueAccount } from "../src/notify/storage-queue.ts";
 import type { AzureStoreFactory } from "../src/store/azure/factory.ts";

@@ -1,4 +1,4 @@
-// Builds what runs: functions/*.ts to dist/functions (with shared code in dist/chunks) and src/local/*.ts to dist/local.
+// Builds what runs: functions/*.ts to dist/functions (with shared code in dist/chunks) and scripts/local/*.ts to dist/local.
 // Promise: after a build, dist holds exactly this build's files; files whose content did not change were not touched,
 // so an app that runs from dist keeps running while an identical one is built beside it.
 
@@ -14,13 +14,7 @@ import { build, type BuildOptions, type Metafile, type OutputFile } from "esbuil
 const requireBanner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
 
 /** What the deployed app must never carry: the tests' backend, the tools, the local host. */
-const neverBundled = [
-  "src/store/level/",
-  "src/local/",
-  "test/",
-  "node_modules/classic-level/",
-  "node_modules/fast-check/",
-];
+const neverBundled = ["scripts/", "test/", "node_modules/classic-level/", "node_modules/fast-check/"];
 
 const common = {
   bundle: true,
@@ -80,8 +74,8 @@ export async function buildLocalHost(root: string, outDir: string): Promise<void
   const local = await build({
     ...common,
     absWorkingDir: root,
-    entryPoints: ["src/local/main.ts", "src/local/start.ts"],
-    outbase: join(root, "src"),
+    entryPoints: ["scripts/local/main.ts", "scripts/local/start.ts"],
+    outbase: join(root, "scripts"),
     outdir: outDir,
     chunkNames: "local/chunks/[name]-[hash]",
     packages: "external",

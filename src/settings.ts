@@ -6,8 +6,8 @@ import { StoreError } from "./core/errors.ts";
 import { checkNetwork } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
 import { logLevels } from "./server/log-lines.ts";
-import { resolveOptions } from "./store/azure/options.ts";
-import type { AzureStoreSettings } from "./store/azure/options.ts";
+import { resolveOptions } from "./store/azure/instance/options.ts";
+import type { AzureStoreSettings } from "./store/azure/instance/options.ts";
 import { isEmulator, isLoopback, parseConnection, Secret } from "./table/connection.ts";
 import type { StorageConnection } from "./table/connection.ts";
 

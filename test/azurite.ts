@@ -7,7 +7,7 @@ import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { buildFunctions, buildLocalHost } from "../scripts/build.ts";
-import { startAzurite } from "../src/local/azurite.ts";
+import { startAzurite } from "../scripts/local/azurite.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {

@@ -7,7 +7,13 @@ import type { Entry } from "../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
-import { blockRange, logPartition, recordRange, segmentPartition, storeTableName } from "../../src/store/azure/keys.ts";
+import {
+  blockRange,
+  logPartition,
+  recordRange,
+  segmentPartition,
+  storeTableName,
+} from "../../src/store/azure/rows/keys.ts";
 import type { Store, StoreFactory } from "../../src/store/store.ts";
 import type { TableAccount } from "../../src/table/port.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";

@@ -5,7 +5,7 @@ import { plainCompressor } from "../../src/codec/block.ts";
 import { zstdCompressor } from "../../src/codec/zstd.ts";
 import { parseConnection } from "../../src/table/connection.ts";
 import { createTableAccount } from "../../src/table/sdk.ts";
-import { SimulatedAccount } from "../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";
 import { openAzureBackend } from "./azure-backend.ts";
 import { storeContract } from "./store-contract.ts";

@@ -1,6 +1,6 @@
 // A keyspace that fails on demand: the double that stands for a disk that cannot be read and a process that dies.
 
-import type { KeyValue, Keyspace } from "../../src/store/level/keyspace.ts";
+import type { KeyValue, Keyspace } from "../doubles/level/keyspace.ts";
 
 /** Counts pages and fails them, for everyone who reads through it. */
 export class FaultyPages {

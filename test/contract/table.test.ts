@@ -5,7 +5,7 @@ import { describe, expect, inject, test } from "vitest";
 import { parseConnection } from "../../src/table/connection.ts";
 import type { Row, SubmitResult, Table, Write } from "../../src/table/port.ts";
 import { createTableAccount } from "../../src/table/sdk.ts";
-import { SimulatedAccount } from "../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../system.ts";
 import { newTableName, tableContract } from "./table-contract.ts";
 

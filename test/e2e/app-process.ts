@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { Child } from "../../src/local/child.ts";
+import { Child } from "../../scripts/local/child.ts";
 
 export interface AppProcessOptions {
   /** The storage: a connection string. */

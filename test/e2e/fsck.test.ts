@@ -3,11 +3,17 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { beforeAll, expect, inject, test } from "vitest";
-import { Child } from "../../src/local/child.ts";
+import { Child } from "../../scripts/local/child.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../src/core/ids.ts";
 import type { FsckReport } from "../../src/store/azure/fsck/fsck.ts";
-import { blockRow, nameRow, segmentHeadRow, segmentPartition, storeTableName } from "../../src/store/azure/keys.ts";
-import { segmentsPartition } from "../../src/store/azure/keys.ts";
+import {
+  blockRow,
+  nameRow,
+  segmentHeadRow,
+  segmentPartition,
+  storeTableName,
+} from "../../src/store/azure/rows/keys.ts";
+import { segmentsPartition } from "../../src/store/azure/rows/keys.ts";
 import { parseConnection } from "../../src/table/connection.ts";
 import type { Table } from "../../src/table/port.ts";
 import { createTableAccount } from "../../src/table/sdk.ts";

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterEach, expect, inject, test } from "vitest";
-import { startAzurite } from "../../src/local/azurite.ts";
+import { startAzurite } from "../../scripts/local/azurite.ts";
 import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 

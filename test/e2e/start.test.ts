@@ -6,8 +6,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, inject, test } from "vitest";
-import { Child } from "../../src/local/child.ts";
-import { portRefusal } from "../../src/local/refusal.ts";
+import { Child } from "../../scripts/local/child.ts";
+import { portRefusal } from "../../scripts/local/refusal.ts";
 import { installApp } from "../azurite.ts";
 import { until } from "./harness.ts";
 

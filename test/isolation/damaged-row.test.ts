@@ -4,8 +4,8 @@
 import { expect, test } from "vitest";
 import { noMetadata } from "../../src/core/entry.ts";
 import { parseTransactionId } from "../../src/core/ids.ts";
-import { segmentHeadRow, segmentPartition, transactionRow } from "../../src/store/azure/keys.ts";
-import { encodeSegmentHead, encodeTransactionRow } from "../../src/store/azure/segment-rows.ts";
+import { segmentHeadRow, segmentPartition, transactionRow } from "../../src/store/azure/rows/keys.ts";
+import { encodeSegmentHead, encodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
 import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
 
 const partition = segmentPartition(space, stuck);

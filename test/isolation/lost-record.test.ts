@@ -5,7 +5,7 @@ import type { Entry } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import { parseSpaceName } from "../../src/core/ids.ts";
 import type { SpaceName } from "../../src/core/ids.ts";
-import { logPartition, storeTableName, timestampOfRow } from "../../src/store/azure/keys.ts";
+import { logPartition, storeTableName, timestampOfRow } from "../../src/store/azure/rows/keys.ts";
 import type { Feeling } from "./lab.ts";
 import { feeling, Lab, neighbours, space, storeId, stuck } from "./lab.ts";
 

@@ -1,9 +1,9 @@
 // A log that answers reads and takes no commits: what waits for it is bounded, and nothing is made twice when it is over.
 
 import { expect, test } from "vitest";
-import { logPartition } from "../../src/store/azure/keys.ts";
-import { fates } from "../../src/table/fate.ts";
-import type { SimulatedRequest } from "../../src/table/simulated-table.ts";
+import { logPartition } from "../../src/store/azure/rows/keys.ts";
+import { fates } from "../doubles/fate.ts";
+import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { feeling, Lab, space, stuck } from "./lab.ts";
 
 const isCommit = (request: SimulatedRequest): boolean =>

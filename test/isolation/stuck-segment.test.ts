@@ -3,9 +3,9 @@
 import { describe, expect, test } from "vitest";
 import type { SegmentName } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
-import { logPartition, segmentPartition } from "../../src/store/azure/keys.ts";
-import type { Fate } from "../../src/table/fate.ts";
-import { fates } from "../../src/table/fate.ts";
+import { logPartition, segmentPartition } from "../../src/store/azure/rows/keys.ts";
+import type { Fate } from "../doubles/fate.ts";
+import { fates } from "../doubles/fate.ts";
 import type { Feeling } from "./lab.ts";
 import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
 

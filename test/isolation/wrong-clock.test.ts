@@ -1,7 +1,7 @@
 // A machine whose clock is an hour off: it neither drags the log into the future nor costs those it shares a space with.
 
 import { describe, expect, test } from "vitest";
-import { logPartition, storeTableName, timestampOfRow } from "../../src/store/azure/keys.ts";
+import { logPartition, storeTableName, timestampOfRow } from "../../src/store/azure/rows/keys.ts";
 import { MachineClock } from "../simulation/timeline.ts";
 import type { Feeling, Instance } from "./lab.ts";
 import { feeling, Lab, neighbours, space, storeId, stuck } from "./lab.ts";

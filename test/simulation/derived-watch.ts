@@ -2,9 +2,9 @@
 
 import { decodeEntry } from "../../src/codec/entry.ts";
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
-import { blockRow, segmentHeadRow, transactionRow } from "../../src/store/azure/keys.ts";
-import { decodeSegmentHead, decodeTransactionRow } from "../../src/store/azure/segment-rows.ts";
-import type { Change } from "../../src/table/simulated-service.ts";
+import { blockRow, segmentHeadRow, transactionRow } from "../../src/store/azure/rows/keys.ts";
+import { decodeSegmentHead, decodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
+import type { Change } from "../doubles/simulated-service.ts";
 import { decodeData } from "./log-watch.ts";
 import { originOf } from "./operations.ts";
 import type { LogEntry, SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";

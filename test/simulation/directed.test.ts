@@ -5,10 +5,10 @@ import { noMetadata } from "../../src/core/entry.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { SegmentName } from "../../src/core/ids.ts";
 import { parseSegmentName } from "../../src/core/ids.ts";
-import { logPartition, segmentHeadRow, segmentPartition } from "../../src/store/azure/keys.ts";
+import { logPartition, segmentHeadRow, segmentPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import { fates } from "../../src/table/fate.ts";
-import type { SimulatedRequest } from "../../src/table/simulated-table.ts";
+import { fates } from "../doubles/fate.ts";
+import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "../isolation/lab.ts";
 
 const other = parseSegmentName("other");

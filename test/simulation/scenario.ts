@@ -2,7 +2,7 @@
 
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
-import type { AzureStoreSettings } from "../../src/store/azure/options.ts";
+import type { AzureStoreSettings } from "../../src/store/azure/instance/options.ts";
 import type { Chance } from "./chance.ts";
 
 export interface Scenario {

@@ -5,7 +5,7 @@ import { Producers } from "./producers.ts";
 import { Readers, SpaceReader } from "./readers.ts";
 import { chooseScenario } from "./scenario.ts";
 import type { FaultKind } from "./weather.ts";
-import { logPartition, segmentPartition, segmentsPartition } from "../../src/store/azure/keys.ts";
+import { logPartition, segmentPartition, segmentsPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Instance } from "./world.ts";
 import { World } from "./world.ts";
 import { parseTransactionId } from "../../src/core/ids.ts";

@@ -1,9 +1,9 @@
 // What a seed does to requests: the fate of each, by kinds of fault and by what the request is for.
 
-import type { Failure, Fate } from "../../src/table/fate.ts";
-import { fates } from "../../src/table/fate.ts";
-import type { SimulatedRequest } from "../../src/table/simulated-table.ts";
-import { openLogsPartition } from "../../src/store/azure/keys.ts";
+import type { Failure, Fate } from "../doubles/fate.ts";
+import { fates } from "../doubles/fate.ts";
+import type { SimulatedRequest } from "../doubles/simulated-table.ts";
+import { openLogsPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Chance } from "./chance.ts";
 
 export const faultKinds = [

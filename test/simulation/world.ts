@@ -5,7 +5,7 @@ import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
 import { parseStoreId } from "../../src/core/ids.ts";
 import type { LogFields, Logger } from "../../src/core/log.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
-import { SimulatedQueues } from "../../src/notify/simulated-queue.ts";
+import { SimulatedQueues } from "../doubles/simulated-queue.ts";
 import { createQueueStatusNotifier } from "../../src/notify/status-notifier.ts";
 import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
@@ -19,10 +19,10 @@ import {
   segmentsPartition,
   spacesPartition,
   storeTableName,
-} from "../../src/store/azure/keys.ts";
+} from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { EffectiveWrite } from "../../src/table/simulated-service.ts";
-import { SimulatedAccount } from "../../src/table/simulated-table.ts";
+import type { EffectiveWrite } from "../doubles/simulated-service.ts";
+import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import type { Chance } from "./chance.ts";
 import { isWatched, messageSent, nameWritten, segmentWritten } from "./derived-watch.ts";
 import { describeError, History } from "./history.ts";

@@ -4,7 +4,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { startAzurite } from "../../src/local/azurite.ts";
+import { startAzurite } from "../../scripts/local/azurite.ts";
 import { installApp } from "../azurite.ts";
 import { startAppProcess } from "../e2e/app-process.ts";
 import { torture } from "./torture.ts";

@@ -20,22 +20,38 @@ async function complaints(file: string, code: string): Promise<readonly string[]
 }
 
 test.for([
-  ["src/store/azure/a.ts", "../level/keys.ts", "src/store/azure does not import src/store/level."],
-  ["src/store/level/a.ts", "../azure/keys.ts", "src/store/level does not import src/store/azure."],
-  ["src/store/azure/fsck/a.ts", "../../level/keys.ts", "src/store/azure does not import src/store/level."],
-  ["src/store/a.ts", "./azure/keys.ts", "src/store does not import src/store/azure."],
+  [
+    "src/store/azure/a.ts",
+    "../../../test/doubles/level/keys.ts",
+    "src/store/azure does not import test/doubles/level.",
+  ],
+  [
+    "test/doubles/level/a.ts",
+    "../../../src/store/azure/rows/keys.ts",
+    "test/doubles/level does not import src/store/azure/rows.",
+  ],
+  [
+    "src/store/azure/fsck/a.ts",
+    "../../../../test/doubles/level/keys.ts",
+    "src/store/azure/fsck does not import test/doubles/level.",
+  ],
+  ["src/store/a.ts", "./azure/factory.ts", "src/store does not import src/store/azure."],
+  ["src/store/azure/rows/a.ts", "../log/log-reader.ts", "src/store/azure/rows does not import src/store/azure/log."],
+  ["src/store/azure/apply/a.ts", "../append/plan.ts", "src/store/azure/apply does not import src/store/azure/append."],
+  ["src/store/azure/space/a.ts", "../factory.ts", "src/store/azure/space does not import src/store/azure."],
+  ["src/server/a.ts", "../store/azure/log/probe.ts", "src/server does not import src/store/azure/log."],
   ["src/store/a.ts", "../table/port.ts", "src/store does not import src/table."],
-  ["src/server/a.ts", "../store/azure/keys.ts", "src/server does not import src/store/azure."],
+  ["src/server/a.ts", "../store/azure/rows/keys.ts", "src/server does not import src/store/azure/rows."],
   ["src/core/a.ts", "../settings.ts", "src/core does not import src."],
   ["src/core/a.ts", "./../server/serve.ts", "src/core does not import src/server."],
   ["src/server/a.ts", "../runtime.ts", "src/server does not import src."],
   ["src/wire/a.ts", "../schedule.ts", "src/wire does not import src."],
   ["src/notify/a.ts", "../functions-app.ts", "src/notify does not import src."],
-  ["src/local/a.ts", "../core/clock.ts", "src/local does not import src/core."],
-  ["src/a.ts", "./local/host.ts", "src does not import src/local."],
-  ["src/a.ts", "./store/level/factory.ts", "src does not import src/store/level."],
-  ["functions/a.ts", "../src/local/host.ts", "functions does not import src/local."],
-  ["functions/a.ts", "../src/store/level/factory.ts", "functions does not import src/store/level."],
+  ["scripts/local/a.ts", "../../src/core/clock.ts", "scripts/local does not import src/core."],
+  ["src/a.ts", "../scripts/local/host.ts", "src does not import scripts/local."],
+  ["src/a.ts", "../test/doubles/level/factory.ts", "src does not import test/doubles/level."],
+  ["functions/a.ts", "../scripts/local/host.ts", "functions does not import scripts/local."],
+  ["functions/a.ts", "../test/doubles/level/factory.ts", "functions does not import test/doubles/level."],
   ["functions/a.ts", "../src/store/azure/factory.ts", "functions does not import src/store/azure."],
   ["src/core/a.ts", "../../test/system.ts", "src/core does not import test/system.ts."],
 ] as const)("%s may not import %s, in whatever way", async ([file, specifier, complaint]) => {
@@ -56,14 +72,15 @@ test.for([
   ["src/core/a.ts", "./clock.ts"],
   ["src/store/azure/fsck/a.ts", "../../../table/port.ts"],
   ["src/store/azure/a.ts", "../store.ts"],
-  ["src/store/level/a.ts", "../chunks.ts"],
+  ["src/store/azure/append/a.ts", "../apply/applier.ts"],
+  ["test/doubles/level/a.ts", "../../../src/store/chunks.ts"],
   ["src/server/a.ts", "../wire/path.ts"],
   ["src/a.ts", "./store/azure/factory.ts"],
   ["functions/a.ts", "../src/runtime.ts"],
   ["functions/a.ts", "../src/server/serve.ts"],
   ["src/core/a.ts", "node:crypto"],
-  ["test/unit/a.ts", "../../src/store/level/factory.ts"],
-  ["scripts/a.ts", "../src/local/settings.ts"],
+  ["test/unit/a.ts", "../doubles/level/factory.ts"],
+  ["scripts/a.ts", "../scripts/local/settings.ts"],
 ] as const)("%s may import %s", async ([file, specifier]) => {
   expect(await complaints(file, `import { a } from "${specifier}"; export const b = import("${specifier}");`)).toEqual(
     [],
@@ -82,10 +99,19 @@ test("the table of the architecture says the same", async () => {
   };
   const [, allowed] = config.rules[rule]!;
   const page = readFileSync(join(root, "docs/architecture.md"), "utf8");
-  const rows = [...page.matchAll(/^\| `([a-z/]+)\/` +\|.*\| ([a-z/, ]+?) +\|$/gm)];
-  expect(rows.length).toBeGreaterThanOrEqual(11);
-  for (const [, folder, imports] of rows) {
-    const told = imports === "nothing" ? [] : imports!.split(", ").map((name) => `src/${name}`);
-    expect(new Set(allowed[`src/${folder}`]), folder).toEqual(new Set(told));
+  const rooms = [...page.matchAll(/^\| `([a-z]+)\/` +\| [^|]+ \|$/gm)].map(([, room]) => `src/store/azure/${room!}`);
+  expect(rooms.length).toBeGreaterThanOrEqual(9);
+  const folders = [...page.matchAll(/^\| `([a-z/]+)\/` +\|[^|]*\| ([a-z/, ]+?) +\|$/gm)];
+  expect(folders.length).toBeGreaterThanOrEqual(10);
+  for (const [, folder, imports] of folders) {
+    const told = imports === "nothing" ? [] : imports!.split(", ").filter((name) => name !== "its rooms");
+    const within = imports!.includes("its rooms") ? rooms : [];
+    expect(new Set(allowed[`src/${folder}`]), folder).toEqual(
+      new Set([...told.map((name) => `src/${name}`), ...within]),
+    );
+  }
+  for (const [floor, room] of rooms.entries()) {
+    const below = ["src/core", "src/codec", "src/table", "src/store", ...rooms.slice(0, floor)];
+    expect(new Set(allowed[room]), room).toEqual(new Set(below));
   }
 });

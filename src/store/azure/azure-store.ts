@@ -21,16 +21,16 @@ import type {
 } from "../store.ts";
 import { checkTogether } from "../together.ts";
 import { RunningWork } from "../work.ts";
-import { asStoreError } from "./failure.ts";
-import type { Part, PartResult } from "./intent.ts";
-import { LogReader } from "./log.ts";
-import type { LogHead } from "./log-rows.ts";
-import { doneThrough } from "./pending.ts";
-import { readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read.ts";
-import type { Source } from "./read.ts";
-import type { InstanceParts } from "./space-parts.ts";
-import type { SpaceWriter } from "./space-writer.ts";
-import type { SpaceWriters } from "./space-writers.ts";
+import { asStoreError } from "./instance/failure.ts";
+import type { Part, PartResult } from "./append/intent.ts";
+import { LogReader } from "./log/log-reader.ts";
+import type { LogHead } from "./rows/log-rows.ts";
+import { doneThrough } from "./rows/pending.ts";
+import { readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
+import type { Source } from "./read/read.ts";
+import type { InstanceParts } from "./append/space-parts.ts";
+import type { SpaceWriter } from "./space/space-writer.ts";
+import type { SpaceWriters } from "./space/space-writers.ts";
 
 /** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
 const entryFixedBytes = 88;

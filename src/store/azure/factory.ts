@@ -13,16 +13,16 @@ import type { TableAccount } from "../../table/port.ts";
 import type { StatusNotifier } from "../notifier.ts";
 import type { Store, StoreFactory } from "../store.ts";
 import { AzureStore } from "./azure-store.ts";
-import { registryTableName, storeTableName } from "./keys.ts";
-import { LogReader } from "./log.ts";
-import type { AzureStoreSettings } from "./options.ts";
-import { resolveOptions } from "./options.ts";
-import type { RecoveryOptions, RecoveryReport } from "./recovery.ts";
-import { Recovery } from "./recovery.ts";
-import { SegmentCache } from "./segment-cache.ts";
-import { Semaphore } from "./semaphore.ts";
-import type { InstanceParts } from "./space-parts.ts";
-import { SpaceWriters } from "./space-writers.ts";
+import { registryTableName, storeTableName } from "./rows/keys.ts";
+import { LogReader } from "./log/log-reader.ts";
+import type { AzureStoreSettings } from "./instance/options.ts";
+import { resolveOptions } from "./instance/options.ts";
+import type { RecoveryOptions, RecoveryReport } from "./monitor/recovery.ts";
+import { Recovery } from "./monitor/recovery.ts";
+import { SegmentCache } from "./instance/segment-cache.ts";
+import { Semaphore } from "./instance/semaphore.ts";
+import type { InstanceParts } from "./append/space-parts.ts";
+import { SpaceWriters } from "./space/space-writers.ts";
 
 export interface AzureStoreDeps {
   readonly account: TableAccount;

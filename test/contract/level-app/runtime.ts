@@ -17,7 +17,7 @@ import { Budget } from "../../../src/server/overload.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StoreFactory } from "../../../src/store/store.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../../system.ts";
 import { openLevelBackend } from "../level-backend.ts";
 import { instanceOf, plainId } from "./instances.ts";

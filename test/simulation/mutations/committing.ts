@@ -12,20 +12,20 @@ export const committing: readonly Mutation[] = [
     "commit-unconditional",
     50,
     "commit without the condition",
-    azure("appender", inSend, `{ kind: "upsert", row: reader.headRow, properties },`),
+    azure("append/appender", inSend, `{ kind: "upsert", row: reader.headRow, properties },`),
   ),
   mutation(
     "blind-resend",
     50,
     "resend after an unknown outcome without looking for the own record",
-    azure("log-state", "const own = attempts.find(", "const own = ([] as Attempt[]).find("),
+    azure("append/log-state", "const own = attempts.find(", "const own = ([] as Attempt[]).find("),
   ),
   mutation(
     "refused-taken-as-lost",
     300,
     "412 taken as lost",
     azure(
-      "appender",
+      "append/appender",
       `turns.lost();
       this.#stale = true;`,
       `turns.lost();
@@ -33,7 +33,7 @@ export const committing: readonly Mutation[] = [
       this.#stale = true;`,
     ),
     azure(
-      "log-state",
+      "append/log-state",
       "  sent(attempt: Attempt): void {",
       `  refuted(attempt: Attempt): void {
     this.#attempts = this.#attempts.filter((other) => other !== attempt);
@@ -47,14 +47,14 @@ export const committing: readonly Mutation[] = [
     "only-last-attempt",
     1000,
     "only the last attempt looked for",
-    azure("log-state", "this.#attempts.push(attempt);", "this.#attempts = [attempt];"),
+    azure("append/log-state", "this.#attempts.push(attempt);", "this.#attempts = [attempt];"),
   ),
   mutation(
     "own-records-not-looked-up",
     500,
     "own attempts forgotten by who starts from a head alone",
     azure(
-      "appender",
+      "append/appender",
       "reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp))",
       "[] as never[]",
     ),
@@ -63,20 +63,20 @@ export const committing: readonly Mutation[] = [
     "unknown-as-none",
     300,
     "unknown answered as none",
-    azure("queue", `const effect = mayBeInLog ? "unknown" : "none";`, `const effect = "none";`),
+    azure("append/queue", `const effect = mayBeInLog ? "unknown" : "none";`, `const effect = "none";`),
   ),
   mutation(
     "sent-after-expiry",
     300,
     "what was answered as expired is sent all the same",
-    azure("appender", "if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;", ""),
+    azure("append/appender", "if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;", ""),
   ),
   mutation(
     "record-id-reused",
     50,
     "record id reused for other content",
     azure(
-      "commit",
+      "append/commit",
       "recordId: random.uuid(),",
       'recordId: node.slice(0, 24) + String(version.head.count).padStart(12, "0"),',
     ),
@@ -86,13 +86,13 @@ export const committing: readonly Mutation[] = [
     50,
     "not validating again after a refresh",
     azure(
-      "plan",
+      "append/plan",
       "const repeated = this.#repeated(intent);",
       `if ((intent as { wasSent?: boolean }).wasSent === true) return this.#accept(intent);
     const repeated = this.#repeated(intent);`,
     ),
     azure(
-      "log-state",
+      "append/log-state",
       "for (const intent of attempt.members.keys()) intent.mayBeInLog = true;",
       "for (const intent of attempt.members.keys()) Object.assign(intent, { mayBeInLog: true, wasSent: true });",
     ),
@@ -102,7 +102,7 @@ export const committing: readonly Mutation[] = [
     50,
     "local clock as timestamp, without regard to the last record's",
     azure(
-      "appender",
+      "append/appender",
       "const timestamp = Math.max(serviceClock.now(), version.head.timestamp + 1);",
       "const timestamp = serviceClock.now();",
     ),
@@ -111,12 +111,12 @@ export const committing: readonly Mutation[] = [
     "local-clock-trusted",
     50,
     "a clock that is far from the service's trusted",
-    azure("service-clock", "Math.abs(service - now) > toleratedMs ? service : now", "now"),
+    azure("instance/service-clock", "Math.abs(service - now) > toleratedMs ? service : now", "now"),
   ),
   mutation(
     "lease-not-fenced",
     50,
     "a lease that has passed on still writes",
-    azure("plan", "return lease.token < token ?", "return lease.token < 0 ?"),
+    azure("append/plan", "return lease.token < token ?", "return lease.token < 0 ?"),
   ),
 ];

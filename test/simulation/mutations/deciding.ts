@@ -9,25 +9,25 @@ export const knowing: readonly Mutation[] = [
     50,
     "segment head read before the log head",
     azure(
-      "appender",
+      "append/appender",
       "if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();",
       `loader.load(queue.waiting);
     if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();`,
     ),
-    azure("log-state", "this.#views.clear();", "if (this.#version !== undefined) this.#views.clear();"),
+    azure("append/log-state", "this.#views.clear();", "if (this.#version !== undefined) this.#views.clear();"),
   ),
   mutation(
     "pending-not-overlaid",
     50,
     "no overlay of pending",
-    azure("log-state", "new SegmentView(pending)", "new SegmentView([])"),
+    azure("append/log-state", "new SegmentView(pending)", "new SegmentView([])"),
   ),
   mutation(
     "prefetch-not-overlaid",
     500,
     "no overlay of the records since a prefetch began",
     azure(
-      "segment-view",
+      "append/segment-view",
       `this.#note(place);
     if (this.#state === undefined) return true;`,
       `if (this.#state === undefined) return true;
@@ -38,20 +38,20 @@ export const knowing: readonly Mutation[] = [
     "refresh-without-count",
     300,
     "refresh without the check of n: records read before the head, or a page cut short",
-    azure("log", "if (between.length === missing)", "if (between.length <= missing)"),
+    azure("log/log-reader", "if (between.length === missing)", "if (between.length <= missing)"),
   ),
   mutation(
     "cache-dropped-early",
     600,
     "cache dropped before the version moves",
     azure(
-      "appender",
+      "append/appender",
       "serviceClock.learn(to.serviceTime);\n    const pending",
       "serviceClock.learn(to.serviceTime);\n    state.dropViews();\n    const pending",
     ),
-    azure("log-state", "this.#views.clear();", ""),
+    azure("append/log-state", "this.#views.clear();", ""),
     azure(
-      "log-state",
+      "append/log-state",
       "  sent(attempt: Attempt): void {",
       `  dropViews(): void {
     this.#views.clear();
@@ -64,13 +64,13 @@ export const knowing: readonly Mutation[] = [
     "cache-kept-over-a-gap",
     50,
     "views kept when the version moves a way that is not known",
-    azure("log-state", "this.#views.clear();", ""),
+    azure("append/log-state", "this.#views.clear();", ""),
   ),
   mutation(
     "pending-forgotten-at-start",
     50,
     "what a head lists as pending not read by who starts from it",
-    azure("log-state", "of pending) {", "of [] as typeof pending) {"),
+    azure("append/log-state", "of pending) {", "of [] as typeof pending) {"),
   ),
 ];
 
@@ -80,7 +80,7 @@ export const answering: readonly Mutation[] = [
     50,
     "refuse on cached knowledge",
     azure(
-      "appender",
+      "append/appender",
       "const now = await this.#parts.reader.readHead();",
       "const now = await Promise.resolve(version);",
     ),
@@ -89,20 +89,24 @@ export const answering: readonly Mutation[] = [
     "refused-on-group-mates",
     50,
     "refuse on group-mates that are not committed",
-    azure("appender", "state.sent(attempt);", "answerConflicts(this.#parts, verdicts);\n    state.sent(attempt);"),
+    azure(
+      "append/appender",
+      "state.sent(attempt);",
+      "answerConflicts(this.#parts, verdicts);\n    state.sent(attempt);",
+    ),
   ),
   mutation(
     "proof-before-loads",
     500,
     "refuse on a proof older than the loads",
     azure(
-      "appender",
+      "append/appender",
       "registration.registered(state.version).catch(() => undefined);",
       `registration.registered(state.version).catch(() => undefined);
     Object.assign(this, { proof: await this.#parts.reader.readHead() });`,
     ),
     azure(
-      "appender",
+      "append/appender",
       "const now = await this.#parts.reader.readHead();",
       "const now = (this as unknown as { proof: LogVersion }).proof;",
     ),
@@ -112,7 +116,7 @@ export const answering: readonly Mutation[] = [
     50,
     "duplicate answered from tentative state",
     azure(
-      "appender",
+      "append/appender",
       'answerRepeats(this.#parts, verdicts, "proved");',
       'answerRepeats(this.#parts, verdicts, "proved");\n    answerRepeats(this.#parts, verdicts, "tentative");',
     ),
@@ -121,20 +125,20 @@ export const answering: readonly Mutation[] = [
     "duplicate-before-apply",
     50,
     "duplicate answered before its apply",
-    azure("space-writer", `if (ack === "applied") {`, `if (ack === "applied" && !produced.duplicate) {`),
+    azure("space/space-writer", `if (ack === "applied") {`, `if (ack === "applied" && !produced.duplicate) {`),
   ),
   mutation(
     "duplicate-ahead-of-log",
     500,
     "duplicate answered on a segment that was read ahead of the log: without its inventory, or as a mismatch",
-    azure("plan", "if (timestamp > this.#input.logTimestamp)", "if (timestamp < 0)"),
+    azure("append/plan", "if (timestamp > this.#input.logTimestamp)", "if (timestamp < 0)"),
   ),
   mutation(
     "duplicate-by-id-alone",
     50,
     "duplicates by id without content",
     azure(
-      "plan",
+      "append/plan",
       "place.digest === part.digest &&\n    place.lastSequence - place.firstSequence + 1 === part.records.length &&",
       "",
     ),
@@ -144,7 +148,7 @@ export const answering: readonly Mutation[] = [
     50,
     "acknowledged as applied before the inventory has its row",
     azure(
-      "applier",
+      "apply/applier",
       "await Promise.all([this.#reach(lane, sequence), ...listed]);",
       "Promise.all(listed).catch(() => undefined);\n    await this.#reach(lane, sequence);",
     ),
@@ -154,7 +158,7 @@ export const answering: readonly Mutation[] = [
     300,
     "acknowledged as applied while the space's own row is somebody else's to write",
     azure(
-      "applier",
+      "apply/applier",
       "this.#inventory.listSpace(opening)",
       "needed.some(({ record }) => record === opening) ? this.#inventory.listSpace(opening) : Promise.resolve()",
     ),

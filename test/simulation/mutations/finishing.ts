@@ -9,7 +9,7 @@ export const applying: readonly Mutation[] = [
     300,
     "no help for earlier pending",
     azure(
-      "lane",
+      "apply/lane",
       "if (item.transaction.firstSequence !== next ||",
       "if (!item.record.isOwn) break;\n      if (item.transaction.firstSequence !== next ||",
     ),
@@ -18,25 +18,25 @@ export const applying: readonly Mutation[] = [
     "finished-only-by-who-waits",
     600,
     "a record is done only when the one who waits for its segment says so",
-    azure("applier", "for (const record of lane.reached(head)) this.#finish(record);", "lane.reached(head);"),
+    azure("apply/applier", "for (const record of lane.reached(head)) this.#finish(record);", "lane.reached(head);"),
   ),
   mutation(
     "apply-unconditional",
     50,
     "apply without condition",
     azure(
-      "applier",
+      "apply/applier",
       `etag === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch: etag },`,
       `{ kind: "upsert", row, properties },`,
     ),
-    azure("applier", `{ kind: "insert", row: blockRow(`, `{ kind: "upsert", row: blockRow(`),
+    azure("apply/applier", `{ kind: "insert", row: blockRow(`, `{ kind: "upsert", row: blockRow(`),
   ),
   mutation(
     "inventory-by-the-creator",
     50,
     "inventory only by the head's creator",
     azure(
-      "lane",
+      "apply/lane",
       "this.listed = transaction.number !== 1;",
       "this.listed = transaction.number !== 1 || !record.isOwn;",
     ),
@@ -49,7 +49,7 @@ export const settling: readonly Mutation[] = [
     50,
     "settle before apply",
     azure(
-      "appender",
+      "append/appender",
       "for (const { summary } of records) turns.seen(summary.node);",
       "for (const { summary } of records) this.#parts.done.applied.add(summary.timestamp);",
     ),
@@ -59,7 +59,7 @@ export const settling: readonly Mutation[] = [
     50,
     "settle from an own view of the list",
     azure(
-      "appender",
+      "append/appender",
       "const head = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);",
       `const full = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);
     const own = new Set([...applier.pendingRecords].flatMap(({ isOwn, summary }) => (isOwn ? [summary.timestamp] : [])));
@@ -72,7 +72,7 @@ export const settling: readonly Mutation[] = [
     50,
     "settle without condition",
     azure(
-      "appender",
+      "append/appender",
       "properties: encodeLogHead(head), ifMatch: version.etag }",
       `properties: encodeLogHead(head), ifMatch: "*" }`,
     ),
@@ -81,14 +81,14 @@ export const settling: readonly Mutation[] = [
     "overflow-forgotten",
     300,
     "what the list of untold records cannot hold is forgotten",
-    azure("pending", "from: to > from ? from : oldest - 1,", "from: to > from ? from : oldest,"),
+    azure("rows/pending", "from: to > from ? from : oldest - 1,", "from: to > from ? from : oldest,"),
   ),
   mutation(
     "range-told-as-far-as-read",
     300,
     "a range of untold records is written off as far as it was read",
     azure(
-      "overdue-notifications",
+      "monitor/overdue-notifications",
       "through = inRange[told - 1]?.summary.timestamp ?? through;",
       "through = inRange.at(-1)?.summary.timestamp ?? through;",
     ),
@@ -98,7 +98,7 @@ export const settling: readonly Mutation[] = [
     50,
     "a status message that failed is taken as sent",
     azure(
-      "space-writer",
+      "space/space-writer",
       "notifier.notify({ store, space, statuses })",
       "notifier.notify({ store, space, statuses }).catch(() => undefined)",
     ),

@@ -9,7 +9,7 @@ export const reading: readonly Mutation[] = [
     300,
     "short page taken as the end",
     azure(
-      "pages",
+      "read/pages",
       "top = Math.min(left, nextPageRows(page.rows, top));",
       "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top));",
     ),
@@ -25,7 +25,7 @@ export const reading: readonly Mutation[] = [
     50,
     "UTF-16 order within a record",
     azure(
-      "commit",
+      "append/commit",
       "compareUtf8(a.summary.segment, b.summary.segment)",
       "(a.summary.segment < b.summary.segment ? -1 : Number(a.summary.segment > b.summary.segment))",
     ),
@@ -35,7 +35,7 @@ export const reading: readonly Mutation[] = [
     50,
     "UTF-16 order of a cursor",
     azure(
-      "read",
+      "read/read",
       "const order = compareUtf8(entry.segment, place.segment);",
       "const order = entry.segment < place.segment ? -1 : Number(entry.segment > place.segment);",
     ),

@@ -12,14 +12,14 @@ export const recovering: readonly Mutation[] = [
     "deregistered-without-fence",
     300,
     "deregister without fencing",
-    azure("recovery", fenceSubmit, `const fenced = await ${pretended}(reader.partition, [`),
+    azure("monitor/recovery", fenceSubmit, `const fenced = await ${pretended}(reader.partition, [`),
   ),
   mutation(
     "fence-skipped",
     300,
     "fence skipped when the head already says no",
     azure(
-      "recovery",
+      "monitor/recovery",
       fenceSubmit,
       `const fenced = await (seen.head.registered || seen.etag === undefined ? table.submit.bind(table) : ${pretended})(reader.partition, [`,
     ),
@@ -29,7 +29,7 @@ export const recovering: readonly Mutation[] = [
     600,
     "fence of unknown outcome taken as done",
     azure(
-      "recovery",
+      "monitor/recovery",
       "properties, ifMatch: seen.etag },\n    ]);",
       `properties, ifMatch: seen.etag },\n    ]).catch(() => ({ kind: "done" as const }));`,
     ),
@@ -39,7 +39,7 @@ export const recovering: readonly Mutation[] = [
     2000,
     "row without head deleted",
     azure(
-      "recovery",
+      "monitor/recovery",
       fenceSubmit,
       `const fenced = await (seen.etag === undefined ? ${pretended} : table.submit.bind(table))(reader.partition, [`,
     ),
@@ -49,7 +49,7 @@ export const recovering: readonly Mutation[] = [
     300,
     "row deleted with *",
     azure(
-      "recovery",
+      "monitor/recovery",
       `{ kind: "delete", row: row.row, ifMatch: row.etag }`,
       `{ kind: "delete", row: row.row, ifMatch: "*" }`,
     ),
@@ -58,14 +58,14 @@ export const recovering: readonly Mutation[] = [
     "registered-by-insert",
     300,
     "register by insert",
-    azure("registration", `{ kind: "upsert", row, properties`, `{ kind: "insert", row, properties`),
+    azure("log/registration", `{ kind: "upsert", row, properties`, `{ kind: "insert", row, properties`),
     azure(
-      "registration",
+      "log/registration",
       `if (result.kind === "done") return;`,
       `if (result.kind === "done" || result.reason === "exists") return;`,
     ),
     azure(
-      "registration",
+      "log/registration",
       `if (again.kind === "refused") throw`,
       `if (again.kind === "refused" && again.reason !== "exists") throw`,
     ),
@@ -75,7 +75,7 @@ export const recovering: readonly Mutation[] = [
     300,
     "registration kept over a 412",
     azure(
-      "registration",
+      "log/registration",
       "if (this.#last?.version === version) return this.#last.done;",
       "if (this.#last !== undefined) return this.#last.done;",
     ),
@@ -85,7 +85,7 @@ export const recovering: readonly Mutation[] = [
     300,
     "times in the future trusted: never due",
     azure(
-      "overdue-notifications",
+      "monitor/overdue-notifications",
       "return ageMs <= -dateResolutionMs || ageMs >= graceMs;",
       "return ageMs >= graceMs;",
     ),

@@ -7,10 +7,10 @@ import { decodeLease } from "../../../src/lease/lease-state.ts";
 import type { Lease } from "../../../src/lease/lease-state.ts";
 import { createLeases } from "../../../src/lease/leases.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
-import { fates } from "../../../src/table/fate.ts";
-import type { Fate } from "../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
-import type { FaultPlan } from "../../../src/table/simulated-table.ts";
+import { fates } from "../../doubles/fate.ts";
+import type { Fate } from "../../doubles/fate.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
+import type { FaultPlan } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 
 const key = parseLeaseKey("reports/daily");

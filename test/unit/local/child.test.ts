@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { Child } from "../../../src/local/child.ts";
+import { Child } from "../../../scripts/local/child.ts";
 
 const run = (script: string): Child => new Child({ command: process.execPath, args: ["-e", script], output: "kept" });
 

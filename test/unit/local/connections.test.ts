@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openQueueService } from "../../../src/local/connections.ts";
+import { openQueueService } from "../../../scripts/local/connections.ts";
 
 const connectionString = (account: string): string =>
   `DefaultEndpointsProtocol=https;AccountName=${account};AccountKey=a2V5;EndpointSuffix=core.windows.net`;

@@ -4,9 +4,9 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { EmulatorPorts } from "../../../src/local/azurite.ts";
-import type { Child } from "../../../src/local/child.ts";
-import { needsEmulator, provideEmulator } from "../../../src/local/emulator.ts";
+import type { EmulatorPorts } from "../../../scripts/local/azurite.ts";
+import type { Child } from "../../../scripts/local/child.ts";
+import { needsEmulator, provideEmulator } from "../../../scripts/local/emulator.ts";
 
 const emulator = "UseDevelopmentStorage=true";
 

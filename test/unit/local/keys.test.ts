@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { presentedKey, readKeyRing } from "../../../src/local/keys.ts";
+import { presentedKey, readKeyRing } from "../../../scripts/local/keys.ts";
 
 const keys = { master: "m", host: { default: "h" }, functions: { Produce: { default: "p" } } };
 

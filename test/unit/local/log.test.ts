@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createHostLog, describeError, parseLogLevel } from "../../../src/local/log.ts";
-import type { LogLevel } from "../../../src/local/settings.ts";
+import { createHostLog, describeError, parseLogLevel } from "../../../scripts/local/log.ts";
+import type { LogLevel } from "../../../scripts/local/settings.ts";
 
 function printed(levels: Record<string, LogLevel>, lines: readonly (readonly [LogLevel, string])[]): string[] {
   const out: string[] = [];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodeMessage } from "../../../src/local/queues.ts";
+import { decodeMessage } from "../../../scripts/local/queues.ts";
 
 test("any text that was encoded comes back", () => {
   fc.assert(

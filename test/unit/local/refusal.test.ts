@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { portRefusal, Refusal } from "../../../src/local/refusal.ts";
+import { portRefusal, Refusal } from "../../../scripts/local/refusal.ts";
 
 const failing = (code: string): Error => Object.assign(new Error(code), { code });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { matchRoute, parseRoute, type Route, routesConflict } from "../../../src/local/routes.ts";
+import { matchRoute, parseRoute, type Route, routesConflict } from "../../../scripts/local/routes.ts";
 
 function route(template: string, prefix = "", methods = ["GET"]): Route<string> {
   return parseRoute(template, { template, prefix, methods });

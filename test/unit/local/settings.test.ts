@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { expandSettings, parseTimeSpan, readHostSettings, readLocalSettings } from "../../../src/local/settings.ts";
+import { expandSettings, parseTimeSpan, readHostSettings, readLocalSettings } from "../../../scripts/local/settings.ts";
 
 let root: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseSchedule, planRun, timerData } from "../../../src/local/timers.ts";
+import { parseSchedule, planRun, timerData } from "../../../scripts/local/timers.ts";
 
 const at = (iso: string): number => Date.parse(iso);
 const next = (schedule: string, from: string, env = {}): string | undefined => {

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { findTools } from "../../../src/local/tools.ts";
+import { findTools } from "../../../scripts/local/tools.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -5,11 +5,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { QueueServiceClient, StorageSharedKeyCredential } from "@azure/storage-queue";
 import { describe, expect, inject, test } from "vitest";
-import { SimulatedQueues } from "../../../src/notify/simulated-queue.ts";
+import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
 import type { QueueAccount } from "../../../src/notify/queue.ts";
 import { createQueueAccount } from "../../../src/notify/storage-queue.ts";
 import { parseConnection, parseConnectionString } from "../../../src/table/connection.ts";
-import { fates } from "../../../src/table/fate.ts";
+import { fates } from "../../doubles/fate.ts";
 import { systemClock } from "../../system.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 

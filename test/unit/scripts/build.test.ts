@@ -51,8 +51,8 @@ test("a second build leaves alone what did not change and removes what is gone",
 });
 
 test("what must not be deployed cannot be bundled", async () => {
-  await mkdir(join(root, "src/store/level"), { recursive: true });
-  await write("src/store/level/level.ts", "export const level = 1;");
-  await write("functions/one.ts", 'export { level } from "../src/store/level/level.ts";');
-  await expect(build()).rejects.toThrow("nothing of src/store/level/ may be deployed");
+  await mkdir(join(root, "test/doubles/level"), { recursive: true });
+  await write("test/doubles/level/level.ts", "export const level = 1;");
+  await write("functions/one.ts", 'export { level } from "../test/doubles/level/level.ts";');
+  await expect(build()).rejects.toThrow("nothing of test/ may be deployed");
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { plainCompressor } from "../../../src/codec/block.ts";
 import { silentLogger } from "../../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { operations, produce, produceAll } from "../../../src/wire/operations.ts";
 import { problemSchema } from "../../../src/wire/errors.ts";
 import { clock, openService, random } from "./in-process.ts";

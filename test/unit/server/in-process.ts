@@ -32,11 +32,11 @@ import {
   subscriptionPut,
   subscriptions,
 } from "../../../src/server/subscriptions.ts";
-import { LevelDatabase } from "../../../src/store/level/database.ts";
-import { createLevelStoreFactory } from "../../../src/store/level/factory.ts";
-import { openKeyspace } from "../../../src/store/level/keyspace.ts";
+import { LevelDatabase } from "../../doubles/level/database.ts";
+import { createLevelStoreFactory } from "../../doubles/level/factory.ts";
+import { openKeyspace } from "../../doubles/level/keyspace.ts";
 import type { Table } from "../../../src/table/port.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Operation } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
 

@@ -12,7 +12,7 @@ import { unseenConnection } from "../../../src/server/http.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { silentLogger } from "../../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { clock, json, openService, random, segmentPath } from "./in-process.ts";
 import type { Reply, Service } from "./in-process.ts";

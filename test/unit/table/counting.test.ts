@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { countingAccount } from "../../../src/table/counting.ts";
-import { fates } from "../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../src/table/simulated-table.ts";
+import { countingAccount } from "../../doubles/counting.ts";
+import { fates } from "../../doubles/fate.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { entityBytes } from "../../../src/table/sizes.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 

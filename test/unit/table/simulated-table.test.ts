@@ -2,10 +2,10 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fates, type Fate } from "../../../src/table/fate.ts";
+import { fates, type Fate } from "../../doubles/fate.ts";
 import { TableFailure, type Page, type Table, type Write } from "../../../src/table/port.ts";
-import type { EffectiveWrite } from "../../../src/table/simulated-service.ts";
-import { SimulatedAccount, type SimulatedRequest } from "../../../src/table/simulated-table.ts";
+import type { EffectiveWrite } from "../../doubles/simulated-service.ts";
+import { SimulatedAccount, type SimulatedRequest } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 
 const range = { partition: "p", from: "", to: "~" };

@@ -15,10 +15,10 @@ import {
   spaceOfRow,
   spacesPartition,
   storeTableName,
-} from "../keys.ts";
-import type { AzureStoreSettings } from "../options.ts";
-import { resolveOptions } from "../options.ts";
-import { rows } from "../pages.ts";
+} from "../rows/keys.ts";
+import type { AzureStoreSettings } from "../instance/options.ts";
+import { resolveOptions } from "../instance/options.ts";
+import { rows } from "../read/pages.ts";
 import type { Finding } from "./finding.ts";
 import { Findings } from "./finding.ts";
 import { repairSpace } from "./repair.ts";

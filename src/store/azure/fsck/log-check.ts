@@ -5,11 +5,11 @@
 
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Row } from "../../../table/port.ts";
-import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOfRow } from "../keys.ts";
-import type { LogHead } from "../log-rows.ts";
-import { decodeLogHead, emptyLog } from "../log-rows.ts";
-import { rows } from "../pages.ts";
-import type { Source } from "../read.ts";
+import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
+import type { LogHead } from "../rows/log-rows.ts";
+import { decodeLogHead, emptyLog } from "../rows/log-rows.ts";
+import { rows } from "../read/pages.ts";
+import type { Source } from "../read/read.ts";
 import { Findings } from "./finding.ts";
 import type { LoggedSegment } from "./log-walk.ts";
 import { isCorrupt, LogWalk } from "./log-walk.ts";

@@ -7,12 +7,12 @@ import { contentDigest } from "../../../codec/digest.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
-import type { LogHead, RecordSummary, TransactionSummary } from "../log-rows.ts";
-import { decodeRecordSummary, emptyLog } from "../log-rows.ts";
-import { isPending, listedMax, nothingPending } from "../pending.ts";
-import type { Source } from "../read.ts";
-import type { TransactionPlace } from "../segment-rows.ts";
-import { placeOf } from "../segment-view.ts";
+import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
+import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
+import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
+import type { Source } from "../read/read.ts";
+import type { TransactionPlace } from "../rows/segment-rows.ts";
+import { placeOf } from "../rows/segment-state.ts";
 import type { Findings } from "./finding.ts";
 import { rangeText } from "./finding.ts";
 

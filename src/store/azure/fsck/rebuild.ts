@@ -10,18 +10,18 @@ import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Properties, Table, Write } from "../../../table/port.ts";
 import { writeBytes } from "../../../table/sizes.ts";
-import { blockRow, segmentHeadRow, transactionRow } from "../keys.ts";
-import { LogReader } from "../log.ts";
-import type { AzureStoreOptions } from "../options.ts";
-import type { Source } from "../read.ts";
-import type { SegmentHead } from "../segment-rows.ts";
+import { blockRow, segmentHeadRow, transactionRow } from "../rows/keys.ts";
+import { LogReader } from "../log/log-reader.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
+import type { Source } from "../read/read.ts";
+import type { SegmentHead } from "../rows/segment-rows.ts";
 import {
   emptySegment,
   encodeBlockRow,
   encodeSegmentHead,
   encodeTombstone,
   encodeTransactionRow,
-} from "../segment-rows.ts";
+} from "../rows/segment-rows.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
 import type { SegmentPicture } from "./segment-check.ts";
 

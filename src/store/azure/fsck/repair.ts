@@ -3,11 +3,11 @@
 // Promise: what the log cannot vouch for is left alone. Where the log is damaged itself, the segments may hold the only copy.
 
 import type { Row, Table } from "../../../table/port.ts";
-import { logHeadRow, logPartition, nameRow, segmentsPartition, spacesPartition } from "../keys.ts";
-import { encodeLogHead, formatVersion } from "../log-rows.ts";
-import type { AzureStoreOptions } from "../options.ts";
-import { nothingPending } from "../pending.ts";
-import { Registration } from "../registration.ts";
+import { logHeadRow, logPartition, nameRow, segmentsPartition, spacesPartition } from "../rows/keys.ts";
+import { encodeLogHead, formatVersion } from "../rows/log-rows.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
+import { nothingPending } from "../rows/pending.ts";
+import { Registration } from "../log/registration.ts";
 import type { Finding } from "./finding.ts";
 import type { LogPicture } from "./log-check.ts";
 import { rebuildSegment } from "./rebuild.ts";

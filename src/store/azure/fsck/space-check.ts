@@ -17,10 +17,10 @@ import {
   segmentOfRow,
   segmentsPartition,
   spacesPartition,
-} from "../keys.ts";
-import { decodeRecordSummary, summaryProperties } from "../log-rows.ts";
-import { rows } from "../pages.ts";
-import type { Source } from "../read.ts";
+} from "../rows/keys.ts";
+import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
+import { rows } from "../read/pages.ts";
+import type { Source } from "../read/read.ts";
 import { SegmentLog } from "./block-check.ts";
 import type { Finding } from "./finding.ts";
 import { Findings } from "./finding.ts";

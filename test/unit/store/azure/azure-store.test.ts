@@ -7,9 +7,9 @@ import { silentLogger } from "../../../../src/core/log.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import type { AzureStoreSettings } from "../../../../src/store/azure/options.ts";
-import { countingAccount } from "../../../../src/table/counting.ts";
-import { SimulatedAccount } from "../../../../src/table/simulated-table.ts";
+import type { AzureStoreSettings } from "../../../../src/store/azure/instance/options.ts";
+import { countingAccount } from "../../../doubles/counting.ts";
+import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../system.ts";
 
 const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");

@@ -6,8 +6,8 @@ import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import { fates } from "../../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../../src/table/simulated-table.ts";
+import { fates } from "../../../doubles/fate.ts";
+import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { Chance } from "../../../simulation/chance.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import type { TransactionId } from "../../../../src/core/ids.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../src/core/ids.ts";
-import { Lane } from "../../../../src/store/azure/lane.ts";
+import { Lane } from "../../../../src/store/azure/apply/lane.ts";
 import type { ProduceOptions, Store } from "../../../../src/store/store.ts";
 import { Lab, space, stuck } from "../../../isolation/lab.ts";
 import { Chance } from "../../../simulation/chance.ts";

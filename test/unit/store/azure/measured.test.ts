@@ -6,7 +6,7 @@ import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
 import { silentLogger } from "../../../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import { SimulatedAccount, type FaultPlan } from "../../../../src/table/simulated-table.ts";
+import { SimulatedAccount, type FaultPlan } from "../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../system.ts";
 import { recordedTelemetry } from "../../telemetry/recorded.ts";
 

@@ -10,13 +10,13 @@ import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/
 import { silentLogger } from "../../../../src/core/log.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { parseMessage } from "../../../../src/notify/message.ts";
-import { SimulatedQueues } from "../../../../src/notify/simulated-queue.ts";
+import { SimulatedQueues } from "../../../doubles/simulated-queue.ts";
 import { createQueueStatusNotifier } from "../../../../src/notify/status-notifier.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import { logPartition } from "../../../../src/store/azure/keys.ts";
+import { logPartition } from "../../../../src/store/azure/rows/keys.ts";
 import type { ProducedChunk, Store } from "../../../../src/store/store.ts";
-import { fates } from "../../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../../src/table/simulated-table.ts";
+import { fates } from "../../../doubles/fate.ts";
+import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../system.ts";
 
 const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");

@@ -7,9 +7,9 @@ import { silentLogger } from "../../../../src/core/log.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import type { AzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import type { AzureStoreSettings } from "../../../../src/store/azure/options.ts";
-import { fates } from "../../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../../src/table/simulated-table.ts";
+import type { AzureStoreSettings } from "../../../../src/store/azure/instance/options.ts";
+import { fates } from "../../../doubles/fate.ts";
+import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 
 /** Of every request, milliseconds. */

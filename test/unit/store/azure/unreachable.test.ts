@@ -6,9 +6,9 @@ import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
 import { silentLogger } from "../../../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import { segmentPartition } from "../../../../src/store/azure/keys.ts";
-import { type Failure, fates } from "../../../../src/table/fate.ts";
-import { SimulatedAccount } from "../../../../src/table/simulated-table.ts";
+import { segmentPartition } from "../../../../src/store/azure/rows/keys.ts";
+import { type Failure, fates } from "../../../doubles/fate.ts";
+import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemRandom } from "../../../system.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../src/core/ids.ts";
-import type { SegmentView } from "../../../../src/store/level/decision.ts";
-import { decide } from "../../../../src/store/level/decision.ts";
-import { emptyHead } from "../../../../src/store/level/rows.ts";
-import type { TransactionRow } from "../../../../src/store/level/rows.ts";
+import type { SegmentView } from "../../../doubles/level/decision.ts";
+import { decide } from "../../../doubles/level/decision.ts";
+import { emptyHead } from "../../../doubles/level/rows.ts";
+import type { TransactionRow } from "../../../doubles/level/rows.ts";
 
 const id = parseTransactionId("0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d");
 const payload = new Uint8Array();

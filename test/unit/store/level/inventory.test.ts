@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseSegmentName, parseSpaceName } from "../../../../src/core/ids.ts";
-import { inventoryExpiryMs, KnownNames } from "../../../../src/store/level/inventory.ts";
+import { inventoryExpiryMs, KnownNames } from "../../../doubles/level/inventory.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 
 const orders = parseSpaceName("orders");

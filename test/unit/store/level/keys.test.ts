@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../../../src/core/ids.ts";
-import type { Range } from "../../../../src/store/level/keyspace.ts";
-import { segmentOfKey, spaceOfKey, storeKeys, timestampOfKey } from "../../../../src/store/level/keys.ts";
+import type { Range } from "../../../doubles/level/keyspace.ts";
+import { segmentOfKey, spaceOfKey, storeKeys, timestampOfKey } from "../../../doubles/level/keys.ts";
 
 /** Few letters, so that names often begin alike; and some that sort or decode unlike others. */
 const letters = fc.constantFrom("a", "b", " ", "!", "/", "0", "é", "\ufeff", "\uffff", "\u{10000}");

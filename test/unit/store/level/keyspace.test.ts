@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Keyspace } from "../../../../src/store/level/keyspace.ts";
-import { openKeyspace } from "../../../../src/store/level/keyspace.ts";
+import type { Keyspace } from "../../../doubles/level/keyspace.ts";
+import { openKeyspace } from "../../../doubles/level/keyspace.ts";
 import { all } from "../../../contract/given.ts";
 
 let folder: string;

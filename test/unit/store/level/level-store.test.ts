@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { parseStoreId } from "../../../../src/core/ids.ts";
-import { LevelDatabase } from "../../../../src/store/level/database.ts";
-import { createLevelStoreFactory } from "../../../../src/store/level/factory.ts";
-import { inventoryExpiryMs } from "../../../../src/store/level/inventory.ts";
-import type { KeyValue, Keyspace, Range } from "../../../../src/store/level/keyspace.ts";
-import { storeKeys } from "../../../../src/store/level/keys.ts";
+import { LevelDatabase } from "../../../doubles/level/database.ts";
+import { createLevelStoreFactory } from "../../../doubles/level/factory.ts";
+import { inventoryExpiryMs } from "../../../doubles/level/inventory.ts";
+import type { KeyValue, Keyspace, Range } from "../../../doubles/level/keyspace.ts";
+import { storeKeys } from "../../../doubles/level/keys.ts";
 import type { StoreFactory } from "../../../../src/store/store.ts";
 import { all, first, orders, produce, record, records, refused, segmentEntries, spaceEntries } from "../../../contract/given.ts"; // prettier-ignore
 import { systemRandom } from "../../../system.ts";

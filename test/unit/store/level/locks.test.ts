@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Locks } from "../../../../src/store/level/locks.ts";
+import { Locks } from "../../../doubles/level/locks.ts";
 
 test("holders of one name come one at a time, in the order they asked", async () => {
   const locks = new Locks();

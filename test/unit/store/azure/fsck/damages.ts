@@ -17,8 +17,12 @@ import {
   segmentsPartition,
   spacesPartition,
   transactionRow,
-} from "../../../../../src/store/azure/keys.ts";
-import { encodeBlockRow, encodeTombstone, encodeTransactionRow } from "../../../../../src/store/azure/segment-rows.ts";
+} from "../../../../../src/store/azure/rows/keys.ts";
+import {
+  encodeBlockRow,
+  encodeTombstone,
+  encodeTransactionRow,
+} from "../../../../../src/store/azure/rows/segment-rows.ts";
 import type { Stored } from "./stored.ts";
 import { all, alpha, beta, gamma, keyOfAll, keyOfAlpha, orders, storeId, tableName, users } from "./stored.ts";
 

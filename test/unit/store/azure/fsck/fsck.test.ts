@@ -9,9 +9,9 @@ import {
   recordRow,
   segmentsPartition,
   transactionRow,
-} from "../../../../../src/store/azure/keys.ts";
+} from "../../../../../src/store/azure/rows/keys.ts";
 import { MachineClock, Timeline } from "../../../../simulation/timeline.ts";
-import { fates } from "../../../../../src/table/fate.ts";
+import { fates } from "../../../../doubles/fate.ts";
 import { hopeless, inAlpha, inOrders, offline, repairable, timestamps } from "./damages.ts";
 import {
   all,

@@ -12,12 +12,12 @@ import type { AzureStoreFactory } from "../../../../../src/store/azure/factory.t
 import { createAzureStoreFactory } from "../../../../../src/store/azure/factory.ts";
 import type { FsckReport, RepairMode } from "../../../../../src/store/azure/fsck/fsck.ts";
 import { fsck } from "../../../../../src/store/azure/fsck/fsck.ts";
-import { registryTableName, storeTableName } from "../../../../../src/store/azure/keys.ts";
-import type { AzureStoreSettings } from "../../../../../src/store/azure/options.ts";
+import { registryTableName, storeTableName } from "../../../../../src/store/azure/rows/keys.ts";
+import type { AzureStoreSettings } from "../../../../../src/store/azure/instance/options.ts";
 import type { Store } from "../../../../../src/store/store.ts";
 import type { Properties, Table, Write } from "../../../../../src/table/port.ts";
-import type { SimulatedClient } from "../../../../../src/table/simulated-table.ts";
-import { SimulatedAccount } from "../../../../../src/table/simulated-table.ts";
+import type { SimulatedClient } from "../../../../doubles/simulated-table.ts";
+import { SimulatedAccount } from "../../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../../system.ts";
 
 export const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");

@@ -1,0 +1,396 @@
+// Appends to one space's log: the loop that commits what waits, in groups, one commit at a time.
+//
+// Every step is: know the log's version; know the segments of what waits; decide; send one entity-group transaction that replaces
+// the log's head under its ETag and inserts one record. Success is the commit point. Anything else means `unknown` until the
+// log itself tells (see `LogState`). If the process dies before the answer, the record is there or never will be; if after, it
+// is pending in the head, and the next writer or the monitor applies it.
+
+import { sleep } from "../../../core/clock.ts";
+import { limits } from "../../../core/limits.ts";
+import type { SubmitResult } from "../../../table/port.ts";
+import { TableFailure } from "../../../table/port.ts";
+import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
+import { asStoreError, isTransient } from "../instance/failure.ts";
+import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
+import { Help } from "./help.ts";
+import { recordRow } from "../rows/keys.ts";
+import type { LogVersion } from "../log/log-reader.ts";
+import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
+import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import type { Attempt } from "./log-state.ts";
+import { isPending } from "../rows/pending.ts";
+import type { AcceptedPart, Verdict } from "./plan.ts";
+import { planCommit } from "./plan.ts";
+import type { WaitingIntent } from "./queue.ts";
+import type { SpaceParts } from "./space-parts.ts";
+import { Signal } from "../instance/signal.ts";
+
+/** Attempts whose outcome is open, kept with what they hold: beyond them the last one is sent again, and nothing new. */
+const openAttemptsMax = 8;
+/** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
+const retryAfterMaxMs = 5_000;
+
+const planBounds = {
+  // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
+  plainBytesMax: Math.floor(limits.dataBytesMax * 0.98),
+  transactionsMax: 256,
+  summaryBytesMax: limits.propertyBytesMax,
+};
+
+export type SettleOutcome = "done" | "lost";
+
+const noVerdicts: ReadonlyMap<WaitingIntent, Verdict> = new Map();
+
+export class Appender {
+  readonly #parts: SpaceParts;
+  readonly #changed = new Signal();
+  #running = false;
+  #closed = false;
+  /** The version is known not to be the log's present one any more, or may not be. */
+  #stale = false;
+  #catchUps = 0;
+  /** Answered when the state has caught up with a head that was read after they asked. */
+  #refreshing: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
+  #settleWanted = false;
+  #settleWaiters: ((outcome: SettleOutcome) => void)[] = [];
+  #settleTimer: (() => void) | undefined;
+  readonly #help: Help;
+  readonly #onCommit: () => void;
+
+  constructor(parts: SpaceParts, onCommit: () => void) {
+    this.#parts = parts;
+    this.#onCommit = onCommit;
+    this.#help = new Help(parts, () => this.wake());
+  }
+
+  /** Whether something is waiting, running or to be settled. */
+  get isBusy(): boolean {
+    return this.#running || this.#parts.queue.size > 0 || this.#settleTimer !== undefined;
+  }
+
+  /** Queues the intent; its outcome is what the log says. Throws `overloaded` when too much waits. */
+  append(intent: WaitingIntent): void {
+    const { loader, options, queue, state } = this.#parts;
+    queue.add(intent, options.produceTimeoutMs);
+    // Beside a commit that may be in flight: what it changes is folded into what is read.
+    if (state.version !== undefined) loader.load([intent]);
+    this.wake();
+  }
+
+  /** Catches up with the log as it is now or later. */
+  refresh(): Promise<void> {
+    const done = new Promise<void>((resolve, reject) => this.#refreshing.push({ resolve, reject }));
+    this.wake();
+    return done;
+  }
+
+  /** Writes off what is done, now, by a request of its own if it must. `lost`: somebody else's write came before. */
+  settle(): Promise<SettleOutcome> {
+    this.#settleWanted = true;
+    const tried = new Promise<SettleOutcome>((resolve) => this.#settleWaiters.push(resolve));
+    this.wake();
+    return tried;
+  }
+
+  /** Writes it off when no commit has done so for a while. */
+  settleLater(): void {
+    const { clock, options } = this.#parts;
+    if (this.#closed) return;
+    this.#settleTimer?.();
+    this.#settleTimer = clock.after(options.settleDelayMs, () => {
+      this.#settleTimer = undefined;
+      this.#settleWanted = true;
+      this.wake();
+    });
+  }
+
+  /** Something changed that waiting produces may need. */
+  wake(): void {
+    this.#changed.fire();
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  /** No settling timer survives; what is pending is the monitor's. */
+  close(): void {
+    this.#closed = true;
+    this.#settleTimer?.();
+    this.#settleTimer = undefined;
+  }
+
+  #isWanted(): boolean {
+    return this.#parts.queue.size > 0 || this.#refreshing.length > 0 || this.#settleWanted;
+  }
+
+  async #run(): Promise<void> {
+    const { queue, log, clock, random, space } = this.#parts;
+    let failures = 0;
+    while (this.#isWanted()) {
+      const changed = this.#changed.next();
+      try {
+        if (!(await this.#step()) && this.#isWanted()) await changed;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        this.#stale = true;
+        this.#settled("lost");
+        for (const { reject } of this.#refreshing.splice(0)) reject(error);
+        if (isTransient(error)) {
+          queue.troubled(error);
+        } else {
+          log.error("a space's log cannot be written for now", { space, error });
+          queue.failAll((intent) => asStoreError(error, intent.mayBeInLog ? "unknown" : "none"));
+        }
+        const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;
+        await sleep(
+          clock,
+          Math.max(
+            Math.min(retryAfterMs, retryAfterMaxMs),
+            Math.min(25 * 2 ** failures, 1_000) * (0.5 + random.fraction()),
+          ),
+        );
+      }
+    }
+    this.#running = false;
+  }
+
+  /** One step ahead; false when there is nothing to do until something changes. */
+  async #step(): Promise<boolean> {
+    const { clock, state, queue, loader, registration, turns } = this.#parts;
+    if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();
+    // Beside the reads; whether it worked is told to the commit that needs it.
+    if (queue.size > 0 && state.version !== undefined) registration.registered(state.version).catch(() => undefined);
+    loader.load(queue.waiting);
+    let ready = loader.ready(queue.waiting);
+    if (ready.length === 0) return this.#settleIfWanted();
+    const turn = turns.next();
+    if (turn.kind === "wait") {
+      await sleep(clock, turn.ms);
+      // What is ready then, and what the log is then, is another matter.
+      this.#stale ||= turn.thenLook;
+      return true;
+    }
+    // Who asks at the same time is in the same group.
+    await Promise.resolve();
+    loader.load(queue.waiting);
+    ready = loader.ready(queue.waiting);
+    const version = state.version;
+    if (ready.length === 0 || version === undefined) return true;
+    return this.#commit(version, ready);
+  }
+
+  async #commit(version: LogVersion, ready: readonly WaitingIntent[]): Promise<boolean> {
+    const { applier, done, options, serviceClock, state } = this.#parts;
+    if (done.unsettled(version.head) >= options.pendingPerLogMax) {
+      this.#help.all();
+      return this.#settleIfWanted();
+    }
+    const timestamp = Math.max(serviceClock.now(), version.head.timestamp + 1);
+    const verdicts = planCommit({
+      intents: ready,
+      view: (segment) => {
+        const view = state.view(segment);
+        if (view === undefined) throw new Error(`Segment ${segment} has no view.`);
+        return view;
+      },
+      isFull: (segment) => applier.unappliedIn(segment) >= options.pendingPerSegmentMax,
+      timestamp,
+      logTimestamp: version.head.timestamp,
+      fences: version.head.fences,
+      bounds: planBounds,
+    });
+    const ahead = answerAhead(this.#parts, verdicts, this.#catchUps);
+    if (ahead !== "none") {
+      this.#stale ||= ahead === "log_unknown";
+      return true;
+    }
+    answerRepeats(this.#parts, verdicts, "proved");
+    const accepted = new Map<WaitingIntent, readonly AcceptedPart[]>();
+    for (const [intent, verdict] of verdicts) if (verdict.kind === "accept") accepted.set(intent, verdict.parts);
+    if (accepted.size > 0) {
+      const last = state.attempts.length < openAttemptsMax ? undefined : state.attempts.at(-1);
+      if (last !== undefined) return this.#transmit(version, last, noVerdicts);
+      return this.#send(version, timestamp, accepted, verdicts);
+    }
+    for (const [intent, verdict] of verdicts) if (verdict.kind === "wait") this.#help.waiting(intent);
+    if ([...verdicts.values()].some((verdict) => verdict.kind === "conflict")) {
+      await this.#prove(version, verdicts);
+      return true;
+    }
+    return [...verdicts.values()].some((verdict) => verdict.kind !== "wait") || this.#settleIfWanted();
+  }
+
+  async #send(
+    version: LogVersion,
+    timestamp: number,
+    accepted: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
+    verdicts: ReadonlyMap<WaitingIntent, Verdict>,
+  ): Promise<boolean> {
+    const { queue, registration, state } = this.#parts;
+    const attempt = await buildAttempt(this.#parts, version, timestamp, accepted);
+    await registration.registered(version);
+    // Who was answered meanwhile was told that nothing happened: then nothing of this may be sent.
+    if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;
+    state.sent(attempt);
+    return this.#transmit(version, attempt, verdicts);
+  }
+
+  /** Also again: the same record under the same condition lands once at the most. */
+  async #transmit(
+    version: LogVersion,
+    attempt: Attempt,
+    verdicts: ReadonlyMap<WaitingIntent, Verdict>,
+  ): Promise<boolean> {
+    const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
+    const settling = done.snapshot();
+    const head = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);
+    for (const { segment } of attempt.record.transactions) applier.prepare(segment);
+    const properties = encodeLogHead(head);
+    const startedAt = clock.elapsed();
+    const result = await this.#submit([
+      version.etag === undefined
+        ? { kind: "insert", row: reader.headRow, properties }
+        : { kind: "replace", row: reader.headRow, properties, ifMatch: version.etag },
+      {
+        kind: "insert",
+        row: recordRow(attempt.record.timestamp),
+        properties: encodeRecord(attempt.record, attempt.content.data),
+      },
+    ]);
+    if (result.kind === "refused") {
+      recordCommit(telemetry, clock.elapsed() - startedAt, "lost_race");
+      turns.lost();
+      this.#stale = true;
+      return true;
+    }
+    recordCommit(telemetry, clock.elapsed() - startedAt, "committed");
+    turns.won(clock.elapsed() - startedAt);
+    this.#parts.serviceClock.learn(result.serviceTime);
+    const stored = { summary: attempt.record, writtenAt: result.serviceTime };
+    done.remove(settling);
+    this.#landed(state.advance({ etag: result.etags[0], head }, [stored]), [stored]);
+    answerRepeats(this.#parts, verdicts, "tentative");
+    answerConflicts(this.#parts, verdicts);
+    // This commit wrote off what was done: under a steady load nobody waits for a pause.
+    this.#settled("done");
+    return true;
+  }
+
+  /** A write whose failure leaves its outcome open is thrown; a refusal too means no more than: look at the log. */
+  async #submit(writes: Parameters<SpaceParts["table"]["submit"]>[1]): Promise<SubmitResult> {
+    const { reader, table } = this.#parts;
+    const result = await table.submit(reader.partition, writes);
+    if (result.kind === "done" || result.reason !== "table_missing") return result;
+    // The same attempt under the same condition: nothing is to be learned before it.
+    await table.create();
+    return table.submit(reader.partition, writes);
+  }
+
+  /** Conflicts are told only when a head read that begins now is still the version they were decided on. */
+  async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingIntent, Verdict>): Promise<void> {
+    const now = await this.#parts.reader.readHead();
+    if (now.etag === version.etag) answerConflicts(this.#parts, verdicts);
+    else this.#stale = true;
+  }
+
+  /** Own records that are in the log: their members are told, their segments brought up. */
+  #landed(attempts: readonly Attempt[], records: readonly { readonly summary: RecordSummary }[]): void {
+    const { applier, queue, turns } = this.#parts;
+    for (const { summary } of records) turns.seen(summary.node);
+    for (const attempt of attempts) {
+      const { members, record } = attempt;
+      recordCommitted(this.#parts.telemetry, attempt);
+      for (const { segment, lastSequence } of record.transactions)
+        applier.ensure(segment, lastSequence).catch(() => undefined);
+      for (const [intent, accepted] of members) {
+        const parts = intent.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
+        queue.settle(intent, { kind: "committed", duplicate: false, parts });
+      }
+    }
+    if (records.length > 0) this.#onCommit();
+  }
+
+  async #catchUp(): Promise<void> {
+    const { reader, state, options, serviceClock } = this.#parts;
+    const asked = this.#refreshing;
+    this.#refreshing = [];
+    try {
+      const version = state.version;
+      if (version === undefined) {
+        await this.#restart(await reader.readHead());
+      } else {
+        const since = await reader.readSince(version, options.catchUpRecordsMax);
+        serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
+        if (since.kind === "unmoved") this.#parts.turns.unmoved();
+        if (since.kind === "far") await this.#restart(since.to);
+        if (since.kind === "moved") {
+          this.#landed(state.advance(since.to, since.records), since.records);
+          this.#prune(since.to.head);
+        }
+      }
+      this.#stale = false;
+      this.#catchUps += 1;
+      for (const { resolve } of asked) resolve();
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+      throw error;
+    }
+  }
+
+  /** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
+  async #restart(to: LogVersion & { readonly serviceTime: number }): Promise<void> {
+    const { reader, serviceClock, state } = this.#parts;
+    serviceClock.learn(to.serviceTime);
+    const pending = await reader.readRecordsAt(to.head.unapplied.listed);
+    // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
+    const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
+    const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
+    this.#landed(landed, []);
+    this.#prune(to.head);
+  }
+
+  /** Forgets pending records that somebody else has confirmed and settled. */
+  #prune(head: LogHead): void {
+    const { applier, done } = this.#parts;
+    for (const record of [...applier.pendingRecords]) {
+      if (!isPending(head.unapplied, record.summary.timestamp)) applier.forget(record);
+    }
+    done.keep(head);
+  }
+
+  async #settleIfWanted(): Promise<boolean> {
+    const { version } = this.#parts.state;
+    if (!this.#settleWanted || version === undefined) return false;
+    const outcome = await this.#settleNow(version);
+    this.#settled(outcome === "lost" ? "lost" : "done");
+    return outcome === "written";
+  }
+
+  /** What was tried and lost is left to the next commit or the monitor. */
+  #settled(outcome: SettleOutcome): void {
+    this.#settleWanted = false;
+    for (const resolve of this.#settleWaiters.splice(0)) resolve(outcome);
+  }
+
+  async #settleNow(version: LogVersion): Promise<"written" | "needless" | "lost"> {
+    const { done, notifies, reader, state } = this.#parts;
+    const settling = done.snapshot();
+    // Where nobody is told, nobody waits to be told.
+    const notified = notifies ? settling.notified : { records: settling.notified.records, through: Infinity };
+    const head = settledHead(version.head, { ...settling, notified });
+    if (this.#closed || version.etag === undefined || head === undefined) return "needless";
+    const result = await this.#submit([
+      { kind: "replace", row: reader.headRow, properties: encodeLogHead(head), ifMatch: version.etag },
+    ]);
+    if (result.kind === "refused") {
+      // Somebody committed: the next commit of this instance, or the monitor, writes it off.
+      this.#stale = true;
+      return "lost";
+    }
+    done.remove(settling);
+    // Attempts under the former ETag can never land now.
+    this.#landed(state.advance({ etag: result.etags[0], head }, []), []);
+    return "written";
+  }
+}

@@ -1,0 +1,114 @@
+// What one commit writes: the record of what was accepted, and the log's head after it.
+
+import type { NodeId, SpaceName } from "../../../core/ids.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
+import { encodeBlock } from "../../../codec/block.ts";
+import { compareUtf8 } from "../../../codec/lexkey.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Settling } from "./done-list.ts";
+import type { LogVersion } from "../log/log-reader.ts";
+import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import type { Attempt } from "./log-state.ts";
+import { addPending, withoutDone } from "../rows/pending.ts";
+import type { AcceptedPart } from "./plan.ts";
+import type { WaitingIntent } from "./queue.ts";
+import type { SpaceParts } from "./space-parts.ts";
+
+/** The record that follows `version`, under an id of its own. */
+export async function buildAttempt(
+  parts: Pick<SpaceParts, "compressor" | "node" | "random" | "space">,
+  version: LogVersion,
+  timestamp: number,
+  members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
+): Promise<Attempt> {
+  const { compressor, node, random, space } = parts;
+  const accepted = [...members.values()].flat().sort(inSpaceOrder);
+  const record: RecordSummary = {
+    timestamp,
+    recordId: random.uuid(),
+    node,
+    position: version.head.count + 1,
+    transactions: accepted.map(({ summary }) => summary),
+  };
+  const batches = accepted.map((part) => batchOf(part, space, timestamp, node));
+  return { record, content: { batches, data: await encodeBlock(batches, compressor) }, members };
+}
+
+/**
+ * The head that this record makes of the one before it; what is done meanwhile is written off with it.
+ * `unnotifiedListedMax`: how many records it may list as not notified; undefined: nobody is to be told.
+ */
+export function nextHead(
+  before: LogHead,
+  attempt: Attempt,
+  settling: Settling,
+  unnotifiedListedMax: number | undefined,
+): LogHead {
+  const { record } = attempt;
+  const { timestamp } = record;
+  const unnotified = withoutDone(before.unnotified, settling.notified);
+  return {
+    count: record.position,
+    timestamp,
+    recordId: record.recordId,
+    registered: true,
+    unapplied: addPending(withoutDone(before.unapplied, settling.applied), timestamp),
+    unnotified: unnotifiedListedMax === undefined ? unnotified : addPending(unnotified, timestamp, unnotifiedListedMax),
+    fences: nextFences(before.fences, attempt.members.keys()),
+  };
+}
+
+/** A refused token is never accepted later: that is why the greatest one stays, and why their number is bounded. */
+function nextFences(before: LogHead["fences"], intents: Iterable<WaitingIntent>): LogHead["fences"] {
+  const after = new Map(before);
+  for (const { lease } of intents) {
+    if (lease !== undefined) after.set(lease.key, Math.max(lease.token, after.get(lease.key) ?? 0));
+  }
+  return after;
+}
+
+/** The head without what is done, when no record is added; undefined when it says so already. */
+export function settledHead(head: LogHead, settling: Settling): LogHead | undefined {
+  const unapplied = withoutDone(head.unapplied, settling.applied);
+  const unnotified = withoutDone(head.unnotified, settling.notified);
+  const isSame =
+    unapplied.listed.length === head.unapplied.listed.length &&
+    unnotified.listed.length === head.unnotified.listed.length &&
+    unnotified.from === head.unnotified.from;
+  return isSame ? undefined : { ...head, unapplied, unnotified };
+}
+
+/** What a commit of this instance brought; told once it is known to be in the log. */
+export function recordCommitted(telemetry: Telemetry, { members, record }: Attempt): void {
+  let records = 0;
+  let bytes = 0;
+  for (const { firstSequence, lastSequence } of record.transactions) records += lastSequence - firstSequence + 1;
+  for (const { parts } of members.keys()) for (const { plainBytes } of parts) bytes += plainBytes;
+  telemetry.record("streamkit.commit.group_size", members.size);
+  telemetry.record("streamkit.produce.records", records);
+  telemetry.record("streamkit.produce.bytes", bytes);
+}
+
+/** One request that was to commit. */
+export function recordCommit(telemetry: Telemetry, ms: number, outcome: "committed" | "lost_race"): void {
+  telemetry.record("streamkit.commit.duration", ms / 1_000, { "streamkit.commit.outcome": outcome });
+}
+
+function inSpaceOrder(a: AcceptedPart, b: AcceptedPart): number {
+  return compareUtf8(a.summary.segment, b.summary.segment) || a.summary.firstSequence - b.summary.firstSequence;
+}
+
+function batchOf({ part, summary }: AcceptedPart, space: SpaceName, timestamp: number, node: NodeId): EntryBatch {
+  const { segment, firstSequence, lastSequence, id, number } = summary;
+  const trx = { id, node, number };
+  const entries = part.records.map(({ payload, metadata }, index) => ({
+    sequence: firstSequence + index,
+    timestamp,
+    trx,
+    payload,
+    metadata,
+    space,
+    segment,
+  }));
+  return { trx, space, segment, firstSequence, lastSequence, timestamp, entries };
+}

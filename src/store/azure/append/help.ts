@@ -1,0 +1,51 @@
+// Brings segments up in the background, for those who cannot go on before: once at a time, and again as long as they ask.
+
+import { sleep } from "../../../core/clock.ts";
+import type { SegmentName } from "../../../core/ids.ts";
+import type { Intent } from "./intent.ts";
+import type { SpaceParts } from "./space-parts.ts";
+
+/** After a segment could not be helped, until those who wait may ask again. */
+const pauseMs = 500;
+
+export class Help {
+  readonly #parts: Pick<SpaceParts, "applier" | "clock" | "random">;
+  readonly #done: () => void;
+  readonly #running = new Set<SegmentName>();
+
+  /** `done`: called after each help, whether it helped or not. */
+  constructor(parts: Pick<SpaceParts, "applier" | "clock" | "random">, done: () => void) {
+    this.#parts = parts;
+    this.#done = done;
+  }
+
+  /** For an intent whose segments take no more. */
+  waiting({ parts }: Intent): void {
+    for (const { segment } of parts) {
+      const last = this.#parts.applier.pendingIn(segment).findLast(({ applied }) => !applied);
+      if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);
+    }
+  }
+
+  /** For a log that takes no more. */
+  all(): void {
+    for (const { items, spaceListed } of [...this.#parts.applier.pendingRecords]) {
+      for (const { isDone, transaction } of items) {
+        if (!isDone || !spaceListed) this.#ensure(transaction.segment, transaction.lastSequence);
+      }
+    }
+  }
+
+  #ensure(segment: SegmentName, sequence: number): void {
+    const { applier, clock, random } = this.#parts;
+    if (this.#running.has(segment)) return;
+    this.#running.add(segment);
+    void applier
+      .ensure(segment, sequence)
+      .catch(() => sleep(clock, pauseMs * (0.5 + random.fraction())))
+      .then(() => {
+        this.#running.delete(segment);
+        this.#done();
+      });
+  }
+}

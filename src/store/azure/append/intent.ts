@@ -1,0 +1,54 @@
+// One produce as the writer of a space handles it: what is to be appended, until when, and what became of it.
+
+import type { AppendRecord } from "../../../core/entry.ts";
+import type { StoreError } from "../../../core/errors.ts";
+import type { SegmentName, TransactionId } from "../../../core/ids.ts";
+import type { LeaseToken } from "../../store.ts";
+import type { TransactionPlace } from "../rows/segment-rows.ts";
+
+/** The records for one segment; they become one transaction. */
+export interface Part {
+  readonly segment: SegmentName;
+  readonly records: readonly AppendRecord[];
+  readonly digest: string;
+  /** What the entries take before compression, bytes. */
+  readonly plainBytes: number;
+  /** Where the caller wants them; undefined: at the tail. */
+  readonly firstSequence: number | undefined;
+  /** The first record, if any, whose sequence does not follow the one before it. */
+  readonly gap: { readonly index: number; readonly received: number } | undefined;
+}
+
+/** What a produce asks for: all of it in one log record, or nothing. */
+export interface Intent {
+  readonly id: TransactionId;
+  /** The caller chose the id, so it may be a repeat, or be repeated: it is looked up, and kept. */
+  readonly keyed: boolean;
+  /** Refused when the space has seen a newer token of the lease. */
+  readonly lease: LeaseToken | undefined;
+  /** Of different segments, at least one. */
+  readonly parts: readonly Part[];
+}
+
+export interface PartResult {
+  readonly place: TransactionPlace;
+  /** Of the segment. */
+  readonly firstTimestamp: number;
+}
+
+/** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the intent's. */
+export type IntentOutcome =
+  | { readonly kind: "committed"; readonly duplicate: boolean; readonly parts: readonly PartResult[] }
+  | {
+      readonly kind: "conflict";
+      readonly segment: SegmentName;
+      readonly lastSequence: number;
+      readonly expected: number;
+      readonly received: number;
+      /** The transaction at the received sequence, where that is known without a read. */
+      readonly winner: TransactionId | undefined;
+    }
+  | { readonly kind: "id_mismatch" }
+  /** A newer holder of the lease has committed. */
+  | { readonly kind: "fenced"; readonly token: number }
+  | { readonly kind: "failed"; readonly error: StoreError };

@@ -1,0 +1,119 @@
+// What a writer holds of its space's log: the version it knows, the views of segments as of it, the attempts that may
+// still land under it. Everything moves together in one synchronous step, so that no commit is ever validated against
+// one version and sent under another.
+
+import type { SegmentName } from "../../../core/ids.ts";
+import type { Applier } from "../apply/applier.ts";
+import type { RecordContent } from "../apply/lane.ts";
+import type { LogVersion, StoredRecord } from "../log/log-reader.ts";
+import type { RecordSummary } from "../rows/log-rows.ts";
+import { isPending } from "../rows/pending.ts";
+import type { AcceptedPart } from "./plan.ts";
+import type { WaitingIntent } from "./queue.ts";
+import type { CachedSegments } from "../instance/segment-cache.ts";
+import type { TransactionPlace } from "../rows/segment-rows.ts";
+import { placeOf } from "../rows/segment-state.ts";
+import { SegmentView } from "./segment-view.ts";
+
+/** A commit that was sent: decided when its record is found, or when the version it was sent under is gone without it. */
+export interface Attempt {
+  readonly record: RecordSummary;
+  readonly content: RecordContent;
+  readonly members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>;
+}
+
+/** A segment's journal is dropped with its view when it gets longer; the view is read again when needed. */
+const journalMax = 2_048;
+
+export class LogState {
+  readonly #applier: Applier;
+  readonly #views: CachedSegments<SegmentView>;
+  #version: LogVersion | undefined;
+  #attempts: Attempt[] = [];
+
+  constructor(applier: Applier, views: CachedSegments<SegmentView>) {
+    this.#applier = applier;
+    this.#views = views;
+  }
+
+  get version(): LogVersion | undefined {
+    return this.#version;
+  }
+
+  /** Attempts under the present version whose outcome is not known. */
+  get attempts(): readonly Attempt[] {
+    return this.#attempts;
+  }
+
+  view(segment: SegmentName): SegmentView | undefined {
+    return this.#views.get(segment);
+  }
+
+  /** A new view of the segment, as of the present version; its head is still to be read. */
+  openView(segment: SegmentName): SegmentView {
+    const pending = this.#applier
+      .pendingIn(segment)
+      .map(({ record, transaction }) => placeOf(record.summary, transaction));
+    const view = new SegmentView(pending);
+    this.#views.set(segment, view);
+    return view;
+  }
+
+  /** The read of a view has failed: the next who needs it reads again. */
+  dropView(segment: SegmentName, view: SegmentView): void {
+    if (this.#views.peek(segment) === view) this.#views.delete(segment);
+  }
+
+  sent(attempt: Attempt): void {
+    this.#attempts.push(attempt);
+    for (const intent of attempt.members.keys()) intent.mayBeInLog = true;
+  }
+
+  /**
+   * The log is at a later version, and these are all records between. Decides every attempt: returns those whose record is
+   * among them. The others never happened and never will: the ETag they were sent under is gone.
+   */
+  advance(to: LogVersion, records: readonly StoredRecord[]): Attempt[] {
+    const attempts = this.#takeAttempts();
+    const landed: Attempt[] = [];
+    for (const { summary, writtenAt } of records) {
+      const own = attempts.find((attempt) => attempt.record.recordId === summary.recordId);
+      if (own !== undefined) landed.push(own);
+      if (isPending(to.head.unapplied, summary.timestamp)) this.#applier.add(summary, writtenAt, own?.content);
+      for (const transaction of summary.transactions) this.#fold(transaction.segment, placeOf(summary, transaction));
+    }
+    this.#version = to;
+    return landed;
+  }
+
+  /**
+   * The log is at a version whose way there is not known: all views go. `pending`: the records it lists as unapplied;
+   * `landed`: ids of own records that are in the log.
+   */
+  restart(to: LogVersion, pending: readonly StoredRecord[], landed: ReadonlySet<string>): Attempt[] {
+    const attempts = this.#takeAttempts();
+    const committed = attempts.filter((attempt) => landed.has(attempt.record.recordId));
+    this.#views.clear();
+    for (const { summary, writtenAt } of pending) {
+      const own = committed.find((attempt) => attempt.record.recordId === summary.recordId);
+      this.#applier.add(summary, writtenAt, own?.content);
+    }
+    this.#version = to;
+    return committed;
+  }
+
+  /** A view that a transaction does not follow is damaged: dropped, so that its segment alone is read again, and refused. */
+  #fold(segment: SegmentName, place: TransactionPlace): void {
+    const view = this.#views.peek(segment);
+    if (view === undefined) return;
+    if (!view.fold(place) || view.journalLength > journalMax) this.#views.delete(segment);
+    else this.#views.grown(segment, view);
+  }
+
+  #takeAttempts(): Attempt[] {
+    const attempts = this.#attempts;
+    this.#attempts = [];
+    for (const attempt of attempts) for (const intent of attempt.members.keys()) intent.mayBeInLog = false;
+    return attempts;
+  }
+}

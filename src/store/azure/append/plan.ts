@@ -1,0 +1,237 @@
+// Decides what one commit takes of what is waiting, and what is refused: pure.
+//
+// A verdict is tentative when it rests on a group-mate that is not committed yet: it may be told only after this very
+// commit has succeeded. A conflict, tentative or not, is told only once the version it was decided on is proved current.
+
+import type { SegmentName, TransactionId } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
+import type { Intent, Part, PartResult } from "./intent.ts";
+import type { TransactionSummary } from "../rows/log-rows.ts";
+import { summaryBytes } from "../rows/log-rows.ts";
+import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
+import type { SegmentView } from "./segment-view.ts";
+import { advance } from "../rows/segment-state.ts";
+
+export type Verdict =
+  /** Goes into this record. */
+  | { readonly kind: "accept"; readonly parts: readonly AcceptedPart[] }
+  /** Its sequences do not continue the segment. */
+  | {
+      readonly kind: "conflict";
+      readonly part: Part;
+      readonly expected: number;
+      readonly received: number;
+      readonly lastSequence: number;
+      readonly tentative: boolean;
+    }
+  | { readonly kind: "duplicate"; readonly parts: readonly PartResult[]; readonly tentative: boolean }
+  | { readonly kind: "id_mismatch"; readonly tentative: boolean }
+  /** `token`: the newer one that has committed to the space. */
+  | { readonly kind: "fenced"; readonly token: number; readonly tentative: boolean }
+  /** The space keeps the tokens of as many leases as it may. */
+  | { readonly kind: "lease_limit" }
+  /**
+   * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
+   * up with.
+   */
+  | { readonly kind: "ahead"; readonly segment: SegmentName; readonly timestamp: number }
+  /** Does not fit into this record, or its segment has too much pending: waits. */
+  | { readonly kind: "wait" };
+
+export interface AcceptedPart {
+  readonly part: Part;
+  readonly summary: TransactionSummary;
+  readonly result: PartResult;
+}
+
+export interface PlanBounds {
+  /** Of all entries of a record before compression; one intent always fits. */
+  readonly plainBytesMax: number;
+  readonly transactionsMax: number;
+  readonly summaryBytesMax: number;
+}
+
+export interface PlanInput<I extends Intent> {
+  /** In the order they came; the views of all their segments are loaded, and their ids looked up. */
+  readonly intents: readonly I[];
+  readonly view: (segment: SegmentName) => SegmentView;
+  /** Segments that take no more for now. */
+  readonly isFull: (segment: SegmentName) => boolean;
+  readonly timestamp: number;
+  /** Of the last record of the version that is decided on. */
+  readonly logTimestamp: number;
+  /** The greatest token of each lease that has committed. */
+  readonly fences: ReadonlyMap<string, number>;
+  readonly bounds: PlanBounds;
+}
+
+/** One verdict for each intent. */
+export function planCommit<I extends Intent>(input: PlanInput<I>): Map<I, Verdict> {
+  const verdicts = new Map<I, Verdict>();
+  const group = new Group(input);
+  for (const intent of input.intents) verdicts.set(intent, group.judge(intent));
+  return verdicts;
+}
+
+class Group {
+  readonly #input: PlanInput<Intent>;
+  /** The segments as the accepted members of this group leave them. */
+  readonly #tentative = new Map<SegmentName, SegmentHead>();
+  /** Segments that an earlier intent waits for: who comes later waits too, so that nobody overtakes. */
+  readonly #waitedFor = new Set<SegmentName>();
+  readonly #tentativeFences = new Map<string, number>();
+  /** One id may be used once in each segment. */
+  readonly #tentativeById = new Map<TransactionId, (readonly AcceptedPart[])[]>();
+  #plainBytes = 0;
+  #summaryBytes = 0;
+  #transactions = 0;
+
+  constructor(input: PlanInput<Intent>) {
+    this.#input = input;
+  }
+
+  judge(intent: Intent): Verdict {
+    const ahead = this.#ahead(intent);
+    if (ahead !== undefined) return ahead;
+    const repeated = this.#repeated(intent);
+    if (repeated !== undefined) return repeated;
+    const fenced = this.#fenced(intent);
+    if (fenced !== undefined) return fenced;
+    const overtakes = intent.parts.some((part) => this.#waitedFor.has(part.segment));
+    const verdict = overtakes ? { kind: "wait" as const } : (this.#conflicting(intent) ?? this.#accept(intent));
+    if (verdict.kind === "wait") this.#waitFor(intent);
+    return verdict;
+  }
+
+  /** One that waits for full segments holds up no others: they may not move for long. */
+  #waitFor({ parts }: Intent): void {
+    const full = parts.filter((part) => this.#input.isFull(part.segment));
+    for (const { segment } of full.length > 0 ? full : parts) this.#waitedFor.add(segment);
+  }
+
+  /** Its other segments may have been read too early to show that commit, and what is pending of it is not known. */
+  #ahead({ id, keyed, parts }: Intent): Verdict | undefined {
+    for (const { segment } of parts) {
+      const view = this.#input.view(segment);
+      const used = keyed ? (view.find(id)?.timestamp ?? 0) : 0;
+      const timestamp = Math.max(view.state?.lastTimestamp ?? 0, used);
+      if (timestamp > this.#input.logTimestamp) return { kind: "ahead", segment, timestamp };
+    }
+    return undefined;
+  }
+
+  /** The verdict on an id that the log or this group has already. */
+  #repeated(intent: Intent): Verdict | undefined {
+    if (!intent.keyed) return undefined;
+    const mates = this.#tentativeById
+      .get(intent.id)
+      ?.find((accepted) => accepted.some(({ part }) => intent.parts.some((own) => own.segment === part.segment)));
+    if (mates !== undefined) {
+      const results = intent.parts.map((part) => {
+        const mate = mates.find((other) => other.part.segment === part.segment);
+        if (mate === undefined || mates.length !== intent.parts.length) return undefined;
+        return isSameContent(mate.result.place, part) ? mate.result : undefined;
+      });
+      return asRepeat(results, true);
+    }
+    const found = intent.parts.map((part) => this.#input.view(part.segment).find(intent.id));
+    if (found.every((place) => place === undefined)) return undefined;
+    const results = intent.parts.map((part, index) => {
+      const place = found[index];
+      const state = this.#input.view(part.segment).state;
+      if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
+      if (place.segments !== intent.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
+      return { place, firstTimestamp: state.firstTimestamp };
+    });
+    return asRepeat(results, false);
+  }
+
+  #fenced({ lease }: Intent): Verdict | undefined {
+    if (lease === undefined) return undefined;
+    const committed = this.#input.fences.get(lease.key) ?? 0;
+    const keys = new Set([...this.#input.fences.keys(), ...this.#tentativeFences.keys()]);
+    if (!keys.has(lease.key) && keys.size >= limits.leaseKeysPerSpaceMax) {
+      return this.#input.fences.size < limits.leaseKeysPerSpaceMax ? { kind: "wait" } : { kind: "lease_limit" };
+    }
+    const token = Math.max(committed, this.#tentativeFences.get(lease.key) ?? 0);
+    return lease.token < token ? { kind: "fenced", token, tentative: token > committed } : undefined;
+  }
+
+  #conflicting(intent: Intent): Verdict | undefined {
+    for (const part of intent.parts) {
+      const { state, tentative } = this.#state(part.segment);
+      const { lastSequence } = state;
+      const next = lastSequence + 1;
+      if (part.firstSequence !== undefined && part.firstSequence !== next) {
+        return { kind: "conflict", part, expected: next, received: part.firstSequence, lastSequence, tentative };
+      }
+      if (part.gap !== undefined) {
+        const { index, received } = part.gap;
+        return { kind: "conflict", part, expected: next + index, received, lastSequence, tentative };
+      }
+    }
+    return undefined;
+  }
+
+  #accept(intent: Intent): Verdict {
+    const { bounds, isFull } = this.#input;
+    const plainBytes = intent.parts.reduce((sum, part) => sum + part.plainBytes, 0);
+    if (intent.parts.some((part) => isFull(part.segment))) return { kind: "wait" };
+    const parts = intent.parts.map((part) => this.#place(intent, part));
+    const addedSummary = parts.reduce((sum, { summary }) => sum + summaryBytes(summary), 0);
+    const fits =
+      this.#plainBytes + plainBytes <= bounds.plainBytesMax &&
+      this.#summaryBytes + addedSummary <= bounds.summaryBytesMax &&
+      this.#transactions + parts.length <= bounds.transactionsMax;
+    if (this.#transactions > 0 && !fits) return { kind: "wait" };
+    this.#plainBytes += plainBytes;
+    this.#summaryBytes += addedSummary;
+    this.#transactions += parts.length;
+    for (const { part, result } of parts) {
+      this.#tentative.set(part.segment, advance(this.#state(part.segment).state, result.place));
+    }
+    this.#tentativeById.set(intent.id, [...(this.#tentativeById.get(intent.id) ?? []), parts]);
+    if (intent.lease !== undefined) this.#tentativeFences.set(intent.lease.key, intent.lease.token);
+    return { kind: "accept", parts };
+  }
+
+  #place(intent: Intent, part: Part): AcceptedPart {
+    const { state } = this.#state(part.segment);
+    const summary: TransactionSummary = {
+      segment: part.segment,
+      firstSequence: state.lastSequence + 1,
+      lastSequence: state.lastSequence + part.records.length,
+      number: state.transactionNumber + 1,
+      id: intent.id,
+      digest: part.digest,
+      segments: intent.parts.length,
+      keyed: intent.keyed,
+    };
+    const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
+    const firstTimestamp = state.lastSequence === 0 ? this.#input.timestamp : state.firstTimestamp;
+    return { part, summary, result: { place, firstTimestamp } };
+  }
+
+  #state(segment: SegmentName): { readonly state: SegmentHead; readonly tentative: boolean } {
+    const tentative = this.#tentative.get(segment);
+    if (tentative !== undefined) return { state: tentative, tentative: true };
+    const state = this.#input.view(segment).state;
+    if (state === undefined) throw new Error(`The view of segment ${segment} is not loaded.`);
+    return { state, tentative: false };
+  }
+}
+
+/** The same number of records with the same content and, where the caller named them, the same sequences. */
+function isSameContent(place: TransactionPlace, part: Part): boolean {
+  return (
+    place.digest === part.digest &&
+    place.lastSequence - place.firstSequence + 1 === part.records.length &&
+    (part.firstSequence === undefined || part.firstSequence === place.firstSequence)
+  );
+}
+
+function asRepeat(results: readonly (PartResult | undefined)[], tentative: boolean): Verdict {
+  const parts = results.filter((result) => result !== undefined);
+  if (parts.length !== results.length) return { kind: "id_mismatch", tentative };
+  return { kind: "duplicate", parts, tentative };
+}

@@ -1,0 +1,151 @@
+// The produces that wait for their commit in one space of one instance: in order, bounded, each with a deadline.
+
+import type { Clock } from "../../../core/clock.ts";
+import { StoreError } from "../../../core/errors.ts";
+import type { SegmentName } from "../../../core/ids.ts";
+import { asStoreError } from "../instance/failure.ts";
+import type { Intent, IntentOutcome } from "./intent.ts";
+
+/** An intent in the queue; its promise resolves with the outcome, once. */
+export class WaitingIntent implements Intent {
+  readonly id: Intent["id"];
+  readonly keyed: boolean;
+  readonly lease: Intent["lease"];
+  readonly parts: Intent["parts"];
+  readonly bytes: number;
+  readonly outcome: Promise<IntentOutcome>;
+  /** It is part of an attempt whose outcome is open: nobody may say that it did not happen. */
+  mayBeInLog = false;
+  /** What its segment has and the log, as far as it was known, had not; and how often the log had been caught up with by then. */
+  ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
+  /** The last failure of the storage that kept it waiting. */
+  trouble: unknown;
+  #settle: (outcome: IntentOutcome) => void = () => undefined;
+
+  constructor(intent: Intent) {
+    this.id = intent.id;
+    this.keyed = intent.keyed;
+    this.lease = intent.lease;
+    this.parts = intent.parts;
+    this.bytes = intent.parts.reduce((sum, part) => sum + part.plainBytes, 0);
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  settle(outcome: IntentOutcome): void {
+    this.#settle(outcome);
+  }
+}
+
+export interface QueueBounds {
+  readonly queuedProducesMax: number;
+  readonly queuedBytesMax: number;
+}
+
+/** Of the bounds: what the produces to one segment may take, so that one that cannot move leaves room for its neighbours. */
+const segmentShare = 0.25;
+
+interface Load {
+  readonly produces: number;
+  readonly bytes: number;
+}
+
+const noLoad: Load = { produces: 0, bytes: 0 };
+
+export class IntentQueue {
+  readonly #waiting = new Map<WaitingIntent, () => void>();
+  readonly #clock: Clock;
+  readonly #bounds: QueueBounds;
+  readonly #onLeft: () => void;
+  readonly #bySegment = new Map<SegmentName, Load>();
+  #bytes = 0;
+
+  /** `onLeft`: called when an intent was answered and is in the queue no more. */
+  constructor(clock: Clock, bounds: QueueBounds, onLeft: () => void) {
+    this.#clock = clock;
+    this.#bounds = bounds;
+    this.#onLeft = onLeft;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  get waiting(): Iterable<WaitingIntent> {
+    return this.#waiting.keys();
+  }
+
+  has(intent: WaitingIntent): boolean {
+    return this.#waiting.has(intent);
+  }
+
+  /** `overloaded` when the space, or one of the segments, has too much waiting already. */
+  add(intent: WaitingIntent, timeoutMs: number): void {
+    if (this.#exceeds({ produces: this.#waiting.size, bytes: this.#bytes }, intent.bytes, 1)) {
+      throw tooMuch("Too many produces wait in this space on this instance. Try again a little later.");
+    }
+    for (const { segment, plainBytes } of intent.parts) {
+      if (!this.#exceeds(this.#bySegment.get(segment) ?? noLoad, plainBytes, segmentShare)) continue;
+      throw tooMuch("Too many produces wait for this segment on this instance. Try again a little later.");
+    }
+    this.#count(intent, 1);
+    this.#waiting.set(
+      intent,
+      this.#clock.after(timeoutMs, () => this.settle(intent, { kind: "failed", error: expired(intent, timeoutMs) })),
+    );
+  }
+
+  /** Takes the intent out and then answers it; nothing when it has been answered. */
+  settle(intent: WaitingIntent, outcome: IntentOutcome): void {
+    const cancel = this.#waiting.get(intent);
+    if (cancel === undefined) return;
+    cancel();
+    this.#waiting.delete(intent);
+    this.#count(intent, -1);
+    intent.settle(outcome);
+    this.#onLeft();
+  }
+
+  /** The storage failed those who wait, or those who wait for the segment; it is tried again. */
+  troubled(error: unknown, segment?: SegmentName): void {
+    for (const intent of this.#waiting.keys()) {
+      if (segment === undefined || intent.parts.some((part) => part.segment === segment)) intent.trouble = error;
+    }
+  }
+
+  failAll(error: (intent: WaitingIntent) => StoreError): void {
+    for (const intent of [...this.#waiting.keys()]) this.settle(intent, { kind: "failed", error: error(intent) });
+  }
+
+  /** Alone, anything may wait. */
+  #exceeds(load: Load, bytes: number, share: number): boolean {
+    const { queuedBytesMax, queuedProducesMax } = this.#bounds;
+    if (load.produces === 0) return false;
+    return load.produces >= queuedProducesMax * share || load.bytes + bytes > queuedBytesMax * share;
+  }
+
+  #count(intent: WaitingIntent, sign: 1 | -1): void {
+    this.#bytes += sign * intent.bytes;
+    for (const { segment, plainBytes } of intent.parts) {
+      const { produces, bytes } = this.#bySegment.get(segment) ?? noLoad;
+      const load = { produces: produces + sign, bytes: bytes + sign * plainBytes };
+      if (load.produces > 0) this.#bySegment.set(segment, load);
+      else this.#bySegment.delete(segment);
+    }
+  }
+}
+
+function tooMuch(message: string): StoreError {
+  return new StoreError("overloaded", message, { retryAfterMs: 1_000 });
+}
+
+function expired({ mayBeInLog, trouble }: WaitingIntent, timeoutMs: number): StoreError {
+  const effect = mayBeInLog ? "unknown" : "none";
+  if (trouble !== undefined) return asStoreError(trouble, effect);
+  return new StoreError(
+    "overloaded",
+    `The produce was not committed within ${timeoutMs} ms. Try again a little later.`,
+    { effect, retryAfterMs: 1_000 },
+  );
+}

@@ -1,0 +1,92 @@
+// What a writer knows of one segment as of a version of its log: the logical state that produces are validated against.
+//
+// A view is read after the log's version is known, and overlaid with the transactions that were pending then or were
+// committed since (the journal). What is read may be ahead of the version: folding in is idempotent. By construction a
+// transaction of the log is either in the journal or was applied before the read: so what neither shows is not there.
+
+import type { TransactionId } from "../../../core/ids.ts";
+import { advance, follows } from "../rows/segment-state.ts";
+import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
+
+/** The answer of a look-up by id: where it is, or that it was not there. */
+export type FoundPlace = TransactionPlace | "absent";
+
+/** Answers of look-ups that a view keeps. */
+const foundMax = 2_048;
+
+export class SegmentView {
+  /** Undefined until its head has been read. */
+  #state: SegmentHead | undefined;
+  #wasEmpty = false;
+  /** Transactions that may not have been applied when the head was read, ascending. */
+  readonly #journal: TransactionPlace[] = [];
+  readonly #byId = new Map<TransactionId, TransactionPlace>();
+  readonly #found = new Map<TransactionId, FoundPlace>();
+
+  /** `pending`: what the log's present version says is committed but perhaps not applied, ascending. */
+  constructor(pending: readonly TransactionPlace[]) {
+    for (const place of pending) this.#note(place);
+  }
+
+  /** The segment as of the log's version, or undefined while it is being read. */
+  get state(): SegmentHead | undefined {
+    return this.#state;
+  }
+
+  /** How many transactions the journal holds: bounded by dropping the view. */
+  get journalLength(): number {
+    return this.#journal.length;
+  }
+
+  /** How many transactions it remembers, and itself. */
+  get weight(): number {
+    return 1 + this.#journal.length + this.#found.size;
+  }
+
+  /** Takes the head as read; only then is there a state. */
+  loaded(head: SegmentHead): void {
+    let state = head;
+    for (const place of this.#journal) state = advance(state, place);
+    this.#wasEmpty = head.lastSequence === 0;
+    this.#state = state;
+  }
+
+  /** A transaction that the log has gained. False: it does not follow what was read, so what was read cannot be right. */
+  fold(place: TransactionPlace): boolean {
+    this.#note(place);
+    if (this.#state === undefined) return true;
+    if (!follows(this.#state, place)) return false;
+    this.#state = advance(this.#state, place);
+    return true;
+  }
+
+  /** Whether `find` can answer for this id. */
+  knows(id: TransactionId): boolean {
+    return this.#state !== undefined && (this.#wasEmpty || this.#byId.has(id) || this.#found.has(id));
+  }
+
+  /** The answer of reading the id's row, begun after this view. */
+  foundById(id: TransactionId, place: FoundPlace): void {
+    // What is forgotten is looked up again if it is asked for again.
+    if (this.#found.size >= foundMax) this.#found.clear();
+    this.#found.set(id, place);
+  }
+
+  /** The transaction with this id; to be asked only when `knows` says so. */
+  find(id: TransactionId): TransactionPlace | undefined {
+    const place = this.#byId.get(id) ?? this.#found.get(id);
+    return place === "absent" ? undefined : place;
+  }
+
+  /** The transaction that holds the sequence, if it is in the journal; what is not is in a block. */
+  at(sequence: number): TransactionPlace | undefined {
+    return this.#journal.find((place) => place.firstSequence <= sequence && sequence <= place.lastSequence);
+  }
+
+  #note(place: TransactionPlace): void {
+    const last = this.#journal.at(-1);
+    if (last !== undefined && place.firstSequence <= last.lastSequence) return;
+    this.#journal.push(place);
+    this.#byId.set(place.id, place);
+  }
+}

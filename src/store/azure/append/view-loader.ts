@@ -1,0 +1,168 @@
+// Reads what the waiting produces need to know: their segments' heads, and what their ids were used for.
+//
+// A segment that cannot be read fails the produces to it and no others.
+
+import type { Clock, Random } from "../../../core/clock.ts";
+import { sleep } from "../../../core/clock.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import type { Table } from "../../../table/port.ts";
+import { asStoreError, isTransient } from "../instance/failure.ts";
+import type { Applier } from "../apply/applier.ts";
+import type { Intent } from "./intent.ts";
+import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import type { LogState } from "./log-state.ts";
+import type { IntentQueue } from "./queue.ts";
+import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
+import { Semaphore } from "../instance/semaphore.ts";
+import type { SegmentView } from "./segment-view.ts";
+
+/** Reads of one space's writer at the same time; one that takes longer than its turn goes on beside the others. */
+const readsMax = 64;
+const readTurnMs = 1_000;
+const readsBesideMax = 256;
+/** And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just failed. */
+const readsPerSegmentMax = { known: 8, unknown: 2, suspect: 1 };
+
+export interface ViewLoaderDeps {
+  readonly space: SpaceName;
+  readonly table: Table;
+  readonly state: LogState;
+  readonly applier: Applier;
+  readonly queue: IntentQueue;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Something was read. */
+  readonly wake: () => void;
+}
+
+export class ViewLoader {
+  readonly #deps: ViewLoaderDeps;
+  readonly #lookups = new Set<string>();
+  readonly #readsOf = new Map<SegmentName, number>();
+  /** Segments whose last read has failed, and for whom somebody waits. */
+  readonly #suspects = new Set<SegmentName>();
+  readonly #turns: Semaphore;
+
+  constructor(deps: ViewLoaderDeps) {
+    this.#deps = deps;
+    const { clock, wake: onFree } = deps;
+    this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
+  }
+
+  /** Starts the reads that are missing, as of the version that the state has now. */
+  load(intents: Iterable<Intent>): void {
+    for (const intent of intents) {
+      for (const part of intent.parts) {
+        if (this.#turns.isFull) return;
+        const { segment } = part;
+        const view = this.#deps.state.view(segment) ?? this.#open(segment);
+        if (view !== undefined && intent.keyed && !view.knows(intent.id)) this.#lookUp(segment, intent, view);
+      }
+    }
+  }
+
+  /** Those of which all is known, in their order. */
+  ready<I extends Intent>(intents: Iterable<I>): I[] {
+    const { state } = this.#deps;
+    return [...intents].filter((intent) =>
+      intent.parts.every((part) => {
+        const view = state.view(part.segment);
+        return view?.state !== undefined && (!intent.keyed || view.knows(intent.id));
+      }),
+    );
+  }
+
+  /** Undefined: not yet, too much is being read. */
+  #open(segment: SegmentName): SegmentView | undefined {
+    const { applier, state } = this.#deps;
+    if (state.version?.head.count === 0) {
+      const view = state.openView(segment);
+      // A log without records has no segments.
+      applier.observe(segment, { etag: undefined, head: emptySegment });
+      view.loaded(emptySegment);
+      return view;
+    }
+    const end = this.#begin(segment, readsPerSegmentMax.unknown);
+    if (end === undefined) return undefined;
+    const view = state.openView(segment);
+    void this.#guard(this.#readHead(segment, view), segment, view).then(end);
+    return view;
+  }
+
+  async #readHead(segment: SegmentName, view: SegmentView): Promise<void> {
+    const { applier, table } = this.#deps;
+    const partition = segmentPartition(this.#deps.space, segment);
+    const { row } = await table.get(partition, segmentHeadRow(partition), { select: headProperties });
+    const head = row === undefined ? emptySegment : decodeSegmentHead(row);
+    applier.observe(segment, { etag: row?.etag, head });
+    view.loaded(head);
+  }
+
+  #lookUp(segment: SegmentName, intent: Intent, view: SegmentView): void {
+    const key = `${intent.id} ${segment}`;
+    if (this.#lookups.has(key)) return;
+    const end = this.#begin(segment, readsPerSegmentMax[view.state === undefined ? "unknown" : "known"]);
+    if (end === undefined) return;
+    this.#lookups.add(key);
+    void this.#guard(this.#readTransaction(segment, intent, view), segment, view).then(() => {
+      this.#lookups.delete(key);
+      end();
+    });
+  }
+
+  async #readTransaction(segment: SegmentName, intent: Intent, view: SegmentView): Promise<void> {
+    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), transactionRow(intent.id));
+    view.foundById(intent.id, row === undefined ? "absent" : decodeTransactionRow(row, intent.id));
+  }
+
+  async #guard(read: Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
+    try {
+      await read;
+      this.#suspects.delete(segment);
+    } catch (error) {
+      this.#deps.state.dropView(segment, view);
+      // The read is repeated, after a while, as long as its produces wait; one that cannot succeed ends them.
+      if (isTransient(error)) {
+        this.#suspects.add(segment);
+        this.#deps.queue.troubled(error, segment);
+        await sleep(this.#deps.clock, 50 + 150 * this.#deps.random.fraction());
+      } else {
+        this.#failed(segment, error);
+      }
+    }
+  }
+
+  #failed(segment: SegmentName, error: unknown): void {
+    const { queue } = this.#deps;
+    for (const intent of [...queue.waiting]) {
+      if (!intent.parts.some((part) => part.segment === segment)) continue;
+      queue.settle(intent, { kind: "failed", error: asStoreError(error, intent.mayBeInLog ? "unknown" : "none") });
+    }
+  }
+
+  /** Undefined when so many reads are under way that this one has to wait; else what ends it. */
+  #begin(segment: SegmentName, max: number): (() => void) | undefined {
+    const reads = this.#readsOf.get(segment) ?? 0;
+    if (reads >= (this.#suspects.has(segment) ? readsPerSegmentMax.suspect : max)) return undefined;
+    const leave = this.#turns.tryEnter();
+    if (leave === undefined) return undefined;
+    this.#readsOf.set(segment, reads + 1);
+    return () => {
+      leave();
+      const left = (this.#readsOf.get(segment) ?? 0) - 1;
+      if (left > 0) {
+        this.#readsOf.set(segment, left);
+      } else {
+        this.#readsOf.delete(segment);
+        // What is known of it is worth something for as long as somebody waits.
+        if (this.#suspects.has(segment) && !this.#isWaitedFor(segment)) this.#suspects.delete(segment);
+      }
+      this.#deps.wake();
+    };
+  }
+
+  #isWaitedFor(segment: SegmentName): boolean {
+    for (const { parts } of this.#deps.queue.waiting) if (parts.some((part) => part.segment === segment)) return true;
+    return false;
+  }
+}

@@ -1,0 +1,374 @@
+// Applies committed records to their segments, exactly once in effect, whoever committed them.
+//
+// To bring a segment to a sequence: know its head; take the run of pending transactions after it; write them as a block
+// and the head in one entity-group transaction under the head's ETag; at any refusal or unknown outcome read the head again.
+// So what comes before is helped first, in order. Dying after any await leaves a record pending, and the next who
+// needs the segment, or the monitor, goes on from the stored head.
+
+import type { Clock, Random } from "../../../core/clock.ts";
+import type { Entry } from "../../../core/entry.ts";
+import { corruptData, StoreError } from "../../../core/errors.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
+import type { Logger } from "../../../core/log.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Properties, Table, Write } from "../../../table/port.ts";
+import { backOff } from "../instance/back-off.ts";
+import { isTransient } from "../instance/failure.ts";
+import { Inventory } from "./inventory.ts";
+import { blockRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import type { PendingItem, PhysicalHead, RecordContent } from "./lane.ts";
+import { Lane, PendingRecord } from "./lane.ts";
+import type { LogReader } from "../log/log-reader.ts";
+import type { RecordSummary } from "../rows/log-rows.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
+import type { SegmentHead } from "../rows/segment-rows.ts";
+import {
+  decodeSegmentHead,
+  emptySegment,
+  encodeBlockRow,
+  encodeSegmentHead,
+  encodeTombstone,
+  encodeTransactionRow,
+  headProperties,
+} from "../rows/segment-rows.ts";
+import type { CachedSegments } from "../instance/segment-cache.ts";
+import { advance, placeOf } from "../rows/segment-state.ts";
+import type { Semaphore } from "../instance/semaphore.ts";
+
+export interface ApplierDeps {
+  readonly table: Table;
+  readonly reader: LogReader;
+  readonly compressor: Compressor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly workers: Semaphore;
+  readonly suspects: Semaphore;
+  readonly heads: CachedSegments<PhysicalHead>;
+  readonly options: AzureStoreOptions;
+  /** Brings the list of pending records up to the log's present version. */
+  readonly refreshPending: () => Promise<void>;
+  /** Called once for each record when everything of it has been seen where it belongs. */
+  readonly onDone: (record: PendingRecord) => void;
+}
+
+export class Applier {
+  readonly #space: SpaceName;
+  readonly #deps: ApplierDeps;
+  readonly #records = new Map<number, PendingRecord>();
+  readonly #lanes = new Map<SegmentName, Lane>();
+  /** The log's first record while it is pending: the space's own row in the inventory is not confirmed. */
+  #opening: PendingRecord | undefined;
+  readonly #inventory: Inventory;
+  /** Stored heads as last seen or written. Another instance may have moved them: an ETag tells. */
+  readonly #heads: CachedSegments<PhysicalHead>;
+  /** Heads that are being read ahead. */
+  readonly #prepared = new Map<SegmentName, Promise<PhysicalHead>>();
+
+  constructor(space: SpaceName, deps: ApplierDeps) {
+    this.#space = space;
+    this.#deps = deps;
+    this.#heads = deps.heads;
+    this.#inventory = new Inventory(space, deps);
+  }
+
+  get pendingRecords(): Iterable<PendingRecord> {
+    return this.#records.values();
+  }
+
+  record(timestamp: number): PendingRecord | undefined {
+    return this.#records.get(timestamp);
+  }
+
+  /** A committed record that the log lists as pending. */
+  add(summary: RecordSummary, writtenAt: number, content?: RecordContent): PendingRecord {
+    const known = this.#records.get(summary.timestamp);
+    if (known !== undefined) return known;
+    const record = new PendingRecord(summary, writtenAt, content);
+    this.#records.set(summary.timestamp, record);
+    if (!record.spaceListed) this.#opening = record;
+    for (const item of record.items) {
+      const { segment } = item.transaction;
+      this.#lane(segment).add(item);
+      // Who committed it has most likely moved the head by now.
+      if (content === undefined) this.#heads.delete(segment);
+    }
+    return record;
+  }
+
+  /** The log no longer lists it as pending: somebody has confirmed all of it. */
+  forget(record: PendingRecord): void {
+    this.#records.delete(record.summary.timestamp);
+    if (this.#opening === record) this.#opening = undefined;
+    for (const { transaction } of record.items) {
+      const lane = this.#lanes.get(transaction.segment);
+      lane?.remove(record);
+      this.#dropIdle(transaction.segment);
+    }
+  }
+
+  pendingIn(segment: SegmentName): readonly PendingItem[] {
+    return this.#lanes.get(segment)?.items ?? [];
+  }
+
+  unappliedIn(segment: SegmentName): number {
+    let unapplied = 0;
+    for (const item of this.pendingIn(segment)) if (!item.applied) unapplied += 1;
+    return unapplied;
+  }
+
+  /** A stored head that was read or is known: saves reading it again. */
+  observe(segment: SegmentName, physical: PhysicalHead): void {
+    const known = this.#heads.get(segment);
+    if (known === undefined || known.head.lastSequence <= physical.head.lastSequence)
+      this.#heads.set(segment, physical);
+  }
+
+  /** Timestamp of the segment's first entry. */
+  async firstTimestamp(segment: SegmentName): Promise<number> {
+    const known = this.#heads.get(segment)?.head;
+    // A head seen before the first entry does not know it; any later one does, and it never changes.
+    if (known !== undefined && known.lastSequence > 0) return known.firstTimestamp;
+    return (await this.#readHead(segment)).head.firstTimestamp;
+  }
+
+  /** What follows soon will need the segment's head: it is read beside the commit in flight. */
+  prepare(segment: SegmentName): void {
+    if (this.#heads.has(segment) || this.#prepared.has(segment)) return;
+    const read = this.#readHead(segment).finally(() => this.#prepared.delete(segment));
+    read.catch(() => undefined);
+    this.#prepared.set(segment, read);
+  }
+
+  /** Resolves when the segment is applied up to the sequence and listed, with all that comes before it. */
+  async ensure(segment: SegmentName, sequence: number): Promise<void> {
+    const lane = this.#lane(segment);
+    const needed = lane.items.filter((item) => item.transaction.firstSequence <= sequence);
+    const opening = this.#opening;
+    const listed = [this.#inventory.listSpace(opening), ...needed.map((item) => this.#inventory.listSegment(item))];
+    await Promise.all([this.#reach(lane, sequence), ...listed]);
+    for (const { record } of needed) this.#finish(record);
+    if (opening !== undefined) this.#finish(opening);
+  }
+
+  /** Everything of one record. Its segments do not wait for each other; the first failure is thrown after all have ended. */
+  async ensureRecord(record: PendingRecord): Promise<void> {
+    const applied = record.items.map(({ transaction }) => this.ensure(transaction.segment, transaction.lastSequence));
+    for (const result of await Promise.allSettled(applied)) if (result.status === "rejected") throw result.reason;
+  }
+
+  /** Gives up what cannot be read of the record, so that its segments go on without it. False: all of it can. */
+  async giveUpLost(record: PendingRecord): Promise<boolean> {
+    for (const item of record.items) item.lost ||= !item.applied && !(await this.#isReadable(item));
+    return record.items.some((item) => item.lost);
+  }
+
+  async #isReadable(item: PendingItem): Promise<boolean> {
+    try {
+      await this.#batch(item);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "corrupt_data") return false;
+      throw error;
+    }
+  }
+
+  async #reach(lane: Lane, sequence: number): Promise<void> {
+    const known = this.#heads.get(lane.segment);
+    if (known !== undefined && known.head.lastSequence >= sequence) {
+      this.#reached(lane, known.head);
+      this.#dropIdle(lane.segment);
+      return;
+    }
+    const reached = lane.wait(sequence);
+    if (!lane.running) {
+      lane.running = true;
+      void this.#run(lane);
+    }
+    await reached;
+  }
+
+  async #run(lane: Lane): Promise<void> {
+    let failures = 0;
+    try {
+      while (lane.isWanted) {
+        try {
+          const { suspects, workers } = this.#deps;
+          const step = await (lane.isSuspect ? suspects : workers).run(() => this.#step(lane));
+          lane.isSuspect = false;
+          if (step === "moved") failures = 0;
+          else failures += 1;
+          // Not while holding a worker: the log may be slow, and others have segments to apply.
+          if (step === "unheard") await this.#deps.refreshPending();
+        } catch (error) {
+          this.#heads.delete(lane.segment);
+          if (!isTransient(error)) throw error;
+          lane.isSuspect = true;
+          for (const { record } of lane.items) record.dropContent();
+          failures += 1;
+          if (failures >= this.#deps.options.applyAttemptsMax) throw error;
+        }
+        if (failures >= this.#deps.options.applyAttemptsMax) {
+          throw new StoreError(
+            "overloaded",
+            "Too many writers apply to this segment at once. Try again a little later.",
+            {
+              effect: "committed",
+              retryAfterMs: 1_000,
+            },
+          );
+        }
+        // The first time somebody else was faster: what he wrote may be all that was wanted.
+        if (failures > 1) await backOff(this.#deps, failures);
+      }
+    } catch (error) {
+      this.#deps.log.warn("a segment cannot be applied for now", { space: this.#space, segment: lane.segment, error });
+      lane.fail(error);
+    } finally {
+      lane.running = false;
+      this.#dropIdle(lane.segment);
+    }
+  }
+
+  /**
+   * One try to get further. `overtaken`: somebody else's write came between. `unheard`: what comes next is of a record
+   * that this instance has not heard of.
+   */
+  async #step(lane: Lane): Promise<"moved" | "overtaken" | "unheard"> {
+    const cached = this.#heads.get(lane.segment);
+    const physical = cached ?? (await (this.#prepared.get(lane.segment) ?? this.#readHead(lane.segment)));
+    this.#reached(lane, physical.head);
+    if (!lane.isWanted) return "moved";
+    const run = lane.runAfter(physical.head.lastSequence, this.#deps.options.batchOperations - 2);
+    if (run.length === 0) {
+      this.#heads.delete(lane.segment);
+      return cached === undefined ? "unheard" : this.#step(lane);
+    }
+    return (await this.#apply(lane, physical, run)) ? "moved" : "overtaken";
+  }
+
+  async #apply(lane: Lane, physical: PhysicalHead, candidates: readonly PendingItem[]): Promise<boolean> {
+    const { run, lastEntry, block } = await this.#block(physical.head.lastSequence + 1, candidates);
+    const partition = segmentPartition(this.#space, lane.segment);
+    let head = physical.head;
+    const used: Write[] = [];
+    for (const { record, transaction } of run) {
+      const place = placeOf(record.summary, transaction);
+      head = advance(head, place);
+      if (transaction.keyed)
+        used.push({ kind: "upsert", row: transactionRow(transaction.id), properties: encodeTransactionRow(place) });
+    }
+    const properties = encodeSegmentHead(head, lastEntry);
+    const row = segmentHeadRow(partition);
+    const { etag } = physical;
+    const { clock, telemetry } = this.#deps;
+    const startedAt = clock.elapsed();
+    const result = await this.#deps.table.submit(partition, [
+      etag === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch: etag },
+      { kind: "insert", row: blockRow(head.lastSequence), properties: block },
+      ...used,
+    ]);
+    const outcome = result.kind === "done" ? "applied" : "overtaken";
+    const seconds = (clock.elapsed() - startedAt) / 1_000;
+    telemetry.record("streamkit.apply.duration", seconds, { "streamkit.apply.outcome": outcome });
+    if (result.kind === "refused") {
+      this.#heads.delete(lane.segment);
+      return false;
+    }
+    this.#heads.set(lane.segment, { etag: result.etags[0], head });
+    this.#reached(lane, head);
+    return true;
+  }
+
+  /** The block of as many of the transactions as one takes; in place of one that is lost, a tombstone. */
+  async #block(
+    firstSequence: number,
+    candidates: readonly PendingItem[],
+  ): Promise<{ run: readonly PendingItem[]; lastEntry: Entry | undefined; block: Properties }> {
+    const [first] = candidates;
+    if (first?.lost === true) {
+      return {
+        run: [first],
+        lastEntry: undefined,
+        block: encodeTombstone(firstSequence, first.record.summary.timestamp),
+      };
+    }
+    const { run, batches } = await this.#content(candidates);
+    const data = sharedData(run) ?? (await encodeBlock(batches, this.#deps.compressor));
+    return { run, lastEntry: batches.at(-1)?.entries.at(-1), block: encodeBlockRow(firstSequence, data) };
+  }
+
+  /** The entries of as many of the transactions as one block takes. */
+  async #content(items: readonly PendingItem[]): Promise<{ run: readonly PendingItem[]; batches: EntryBatch[] }> {
+    const batches: EntryBatch[] = [];
+    let plainBytes = 0;
+    for (const item of items) {
+      let batch: EntryBatch;
+      try {
+        batch = await this.#batch(item);
+      } catch (error) {
+        // What comes before it is not held up by it.
+        if (batches.length > 0) break;
+        throw error;
+      }
+      plainBytes += blockPlainBytes([batch]);
+      if (batches.length > 0 && plainBytes > limits.dataBytesMax * 0.98) break;
+      batches.push(batch);
+    }
+    return { run: items.slice(0, batches.length), batches };
+  }
+
+  async #batch(item: PendingItem): Promise<EntryBatch> {
+    const { record, transaction } = item;
+    const batches = record.content?.batches ?? (await this.#deps.reader.readBatches(record.summary.timestamp));
+    const batch = batches[item.index];
+    if (batch?.segment !== transaction.segment || batch.firstSequence !== transaction.firstSequence) {
+      throw corruptData(`the log record at ${record.summary.timestamp} has other entries than its summary`);
+    }
+    return batch;
+  }
+
+  async #readHead(segment: SegmentName): Promise<PhysicalHead> {
+    const partition = segmentPartition(this.#space, segment);
+    const { row } = await this.#deps.table.get(partition, segmentHeadRow(partition), { select: headProperties });
+    const physical =
+      row === undefined ? { etag: undefined, head: emptySegment } : { etag: row.etag, head: decodeSegmentHead(row) };
+    this.#heads.set(segment, physical);
+    return physical;
+  }
+
+  /** A stored head was seen or written: whatever it covers is applied, also what nobody here waits for. */
+  #reached(lane: Lane, head: SegmentHead): void {
+    for (const record of lane.reached(head)) this.#finish(record);
+  }
+
+  #finish(record: PendingRecord): void {
+    if (!record.isDone || !this.#records.has(record.summary.timestamp)) return;
+    this.forget(record);
+    this.#deps.onDone(record);
+  }
+
+  #lane(segment: SegmentName): Lane {
+    const known = this.#lanes.get(segment);
+    if (known !== undefined) return known;
+    const lane = new Lane(segment);
+    this.#lanes.set(segment, lane);
+    return lane;
+  }
+
+  #dropIdle(segment: SegmentName): void {
+    if (this.#lanes.get(segment)?.isIdle === true) this.#lanes.delete(segment);
+  }
+}
+
+/** A record of one transaction is, byte for byte, the block of that transaction: it is not compressed twice. */
+function sharedData(run: readonly PendingItem[]): Uint8Array | undefined {
+  const [only] = run;
+  if (only === undefined || run.length > 1 || only.record.items.length > 1) return undefined;
+  return only.record.content?.data;
+}

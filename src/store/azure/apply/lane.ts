@@ -1,0 +1,173 @@
+// What is to be applied to one segment, in order, and what each log record still needs: bookkeeping, no requests.
+
+import { corruptData } from "../../../core/errors.ts";
+import type { SegmentName } from "../../../core/ids.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
+import type { SegmentHead } from "../rows/segment-rows.ts";
+
+/** The entries of a record, one batch a transaction, and the same as its row has them. */
+export interface RecordContent {
+  readonly batches: readonly EntryBatch[];
+  readonly data: Uint8Array;
+}
+
+/** A committed record that is not known to be done. */
+export class PendingRecord {
+  readonly summary: RecordSummary;
+  /** The service's time of its commit, milliseconds. */
+  readonly writtenAt: number;
+  /** Whether this instance committed it. */
+  readonly isOwn: boolean;
+  readonly items: readonly PendingItem[];
+  /** Whether the space's own row in the inventory is confirmed; only the first record of a log needs it. */
+  spaceListed: boolean;
+  #content: RecordContent | undefined;
+
+  constructor(summary: RecordSummary, writtenAt: number, content?: RecordContent) {
+    this.summary = summary;
+    this.writtenAt = writtenAt;
+    this.isOwn = content !== undefined;
+    this.#content = content;
+    this.items = summary.transactions.map((transaction, index) => new PendingItem(this, transaction, index));
+    this.spaceListed = summary.position !== 1;
+  }
+
+  /** When this instance committed it, for as long as it is kept. */
+  get content(): RecordContent | undefined {
+    return this.#content;
+  }
+
+  /** What waits for long is read again from the log, rather than kept. */
+  dropContent(): void {
+    this.#content = undefined;
+  }
+
+  /** Everything of it has been seen by this instance where it belongs. */
+  get isDone(): boolean {
+    return this.spaceListed && this.items.every(({ isDone }) => isDone);
+  }
+}
+
+/** One transaction of a pending record. */
+export class PendingItem {
+  readonly record: PendingRecord;
+  readonly transaction: TransactionSummary;
+  readonly index: number;
+  applied = false;
+  /** Whether the segment's row in the inventory is confirmed; only a segment's first transaction needs it. */
+  listed: boolean;
+  /** Given up: its entries cannot be read, and a tombstone takes their place. */
+  lost = false;
+
+  constructor(record: PendingRecord, transaction: TransactionSummary, index: number) {
+    this.record = record;
+    this.transaction = transaction;
+    this.index = index;
+    this.listed = transaction.number !== 1;
+  }
+
+  get isDone(): boolean {
+    return this.applied && this.listed;
+  }
+}
+
+/** A segment's head as it is stored, and the ETag that replacing it needs; no ETag: there is no head yet. */
+export interface PhysicalHead {
+  readonly etag: string | undefined;
+  readonly head: SegmentHead;
+}
+
+interface Waiter {
+  readonly sequence: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One segment's pending transactions, in sequence order, and who waits for them. */
+export class Lane {
+  readonly segment: SegmentName;
+  running = false;
+  /** Its storage failed when it was last asked. */
+  isSuspect = false;
+  readonly #items: PendingItem[] = [];
+  #waiters: Waiter[] = [];
+
+  constructor(segment: SegmentName) {
+    this.segment = segment;
+  }
+
+  get items(): readonly PendingItem[] {
+    return this.#items;
+  }
+
+  get isIdle(): boolean {
+    return !this.running && this.#items.length === 0 && this.#waiters.length === 0;
+  }
+
+  get isWanted(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  add(item: PendingItem): void {
+    const after = this.#items.findLastIndex(
+      (other) => other.transaction.firstSequence < item.transaction.firstSequence,
+    );
+    this.#items.splice(after + 1, 0, item);
+  }
+
+  remove(record: PendingRecord): void {
+    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
+      if (this.#items[index]?.record === record) this.#items.splice(index, 1);
+    }
+  }
+
+  /** The transactions that come next, without a gap, at most so many; one that is lost comes alone. */
+  runAfter(lastSequence: number, countMax: number): PendingItem[] {
+    const run: PendingItem[] = [];
+    let next = lastSequence + 1;
+    for (const item of this.#items) {
+      if (item.transaction.lastSequence < next) continue;
+      if (item.transaction.firstSequence !== next || run.length >= countMax) break;
+      if (item.lost && run.length > 0) break;
+      run.push(item);
+      if (item.lost) break;
+      next = item.transaction.lastSequence + 1;
+    }
+    return run;
+  }
+
+  /**
+   * The stored head has been seen: what it covers is applied. Answers the records that this brings further.
+   * `corrupt_data` when the head was made by another transaction than the log says.
+   */
+  reached(head: SegmentHead): PendingRecord[] {
+    const records: PendingRecord[] = [];
+    for (const item of this.#items) {
+      const { lastSequence, id } = item.transaction;
+      if (lastSequence > head.lastSequence) break;
+      if (lastSequence === head.lastSequence && head.transactionId !== id) {
+        throw corruptData(`segment ${this.segment} ends with transaction ${head.transactionId}, its log says ${id}`);
+      }
+      if (!item.applied) records.push(item.record);
+      item.applied = true;
+    }
+    const satisfied = this.#waiters.filter((waiter) => waiter.sequence <= head.lastSequence);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.sequence > head.lastSequence);
+    for (const waiter of satisfied) waiter.resolve();
+    return records;
+  }
+
+  /** Resolves when the stored head is at the sequence. */
+  wait(sequence: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ sequence, resolve, reject });
+    });
+  }
+
+  fail(error: unknown): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
+  }
+}

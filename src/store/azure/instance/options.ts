@@ -1,0 +1,69 @@
+// What can be set about the Azure backend: every bound and wait with its unit, its default and the reason for it.
+
+import * as z from "zod";
+
+import { invalidArgument } from "../../../core/errors.ts";
+import { limits } from "../../../core/limits.ts";
+import { listedMax } from "../rows/pending.ts";
+
+function integer(standard: number, min: number, max: number): z.ZodDefault<z.ZodNumber> {
+  const error = `an integer from ${min} to ${max}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error }).default(standard);
+}
+const milliseconds = (standard: number, max: number): z.ZodDefault<z.ZodNumber> => integer(standard, 0, max);
+const count = (standard: number, max: number): z.ZodDefault<z.ZodNumber> => integer(standard, 1, max);
+
+const tablePrefixExpected = "1 to 21 letters and digits, a letter first";
+
+const schema = z.strictObject({
+  /** Leads the names of all tables; letters and digits, a letter first. Two deployments in one account need two prefixes. */
+  tablePrefix: z
+    .string({ error: tablePrefixExpected })
+    .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
+    .default("streamkit"),
+  /** Segments that one instance applies at the same time, over all its spaces. */
+  applyWorkers: count(32, 256),
+  /** Operations and bytes of request body in one entity-group transaction; the service allows 100 and 4 MiB. */
+  batchOperations: integer(90, 4, limits.batchOperationsMax),
+  batchBytes: integer(3.75 * 1024 * 1024, 2 * 1024 * 1024, limits.batchBytesMax),
+  /** Segments whose state an instance keeps in memory, over all its spaces; one to two KiB each. */
+  segmentCacheMax: integer(20_000, 256, 1_000_000),
+  /** Spaces whose writer an instance keeps. */
+  spaceCacheMax: count(500, 100_000),
+  /** A produce that is not committed and applied after this long is answered 503. */
+  produceTimeoutMs: milliseconds(20_000, 200_000),
+  /** Produces and bytes that wait in one space of one instance; beyond them the caller is told to come back. */
+  queuedProducesMax: count(5_000, 100_000),
+  queuedBytesMax: count(64 * 1024 * 1024, 1024 * 1024 * 1024),
+  /** Committed but not yet applied: transactions of one segment, records of one log. */
+  pendingPerSegmentMax: count(16, 256),
+  pendingPerLogMax: count(listedMax, listedMax),
+  /** Records that a log's head lists one by one as not notified; more than that become a range that the monitor goes through. */
+  unnotifiedListedMax: count(listedMax, listedMax),
+  /** Records a writer reads to catch up with its log; beyond, it forgets what it knew and starts afresh. */
+  catchUpRecordsMax: count(500, 10_000),
+  /** Attempts to apply one segment before its caller is told and the monitor is left with it. */
+  applyAttemptsMax: count(8, 100),
+  /** After the last commit, how long until what is done is written off by a request of its own. */
+  settleDelayMs: milliseconds(1_000, 60_000),
+  /** How old a pending record is before the monitor takes it for left behind. */
+  walGraceMs: milliseconds(30_000, 3_600_000),
+  /** How long a log rests before the monitor stops visiting it. */
+  logIdleMs: milliseconds(10 * 60_000, 86_400_000),
+  /** How old an undecodable record is before its segments move on without it. */
+  tombstoneAfterMs: milliseconds(5 * 60_000, 86_400_000),
+  /** How long another writer of a space is remembered, so that it gets its turn. */
+  otherWritersMs: milliseconds(5_000, 60_000),
+});
+
+export type AzureStoreOptions = Readonly<z.infer<typeof schema>>;
+export type AzureStoreSettings = Readonly<z.input<typeof schema>>;
+
+/** Fills in defaults; `invalid_argument` names the option and what it may be. */
+export function resolveOptions(settings: AzureStoreSettings = {}): AzureStoreOptions {
+  const parsed = schema.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  if (issue?.code === "unrecognized_keys") throw invalidArgument(issue.keys[0] ?? "options", "no option of this name");
+  throw invalidArgument(issue?.path.join(".") || "options", issue?.message ?? "valid options");
+}

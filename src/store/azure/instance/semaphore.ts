@@ -1,0 +1,87 @@
+// Bounds how much runs at the same time; who waits is served in order.
+//
+// With patience, work that takes longer than usual gives its turn to the next and goes on beside the others: what hangs holds up
+// its own caller, not those behind it, as long as not too much of it hangs.
+
+import type { Clock } from "../../../core/clock.ts";
+
+export interface Patience {
+  readonly clock: Clock;
+  /** How long a turn lasts, milliseconds. */
+  readonly turnMs: number;
+  /** How many go on after their turn, at the most; beyond, turns last until the work ends. */
+  readonly besideMax: number;
+  /** A turn was given up, and nobody waited for it. */
+  readonly onFree?: () => void;
+}
+
+/** Ends a turn; to be called once. */
+export type Leave = () => void;
+
+export class Semaphore {
+  readonly #patience: Patience | undefined;
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+  #beside = 0;
+
+  constructor(permits: number, patience?: Patience) {
+    this.#free = permits;
+    this.#patience = patience;
+  }
+
+  /** Who waits for a turn. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Nobody may begin now. */
+  get isFull(): boolean {
+    return this.#free === 0;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    const leave = await this.enter();
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  async enter(): Promise<Leave> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.#begin();
+  }
+
+  /** Without waiting; undefined when nobody may begin now. */
+  tryEnter(): Leave | undefined {
+    if (this.#free === 0) return undefined;
+    this.#free -= 1;
+    return this.#begin();
+  }
+
+  #begin(): Leave {
+    if (this.#patience === undefined) return () => this.#next();
+    const { besideMax, clock, onFree, turnMs } = this.#patience;
+    let hasTurn = true;
+    const cancel = clock.after(turnMs, () => {
+      if (this.#beside >= besideMax) return;
+      hasTurn = false;
+      this.#beside += 1;
+      this.#next();
+      if (this.#free > 0) onFree?.();
+    });
+    return () => {
+      cancel();
+      if (hasTurn) this.#next();
+      else this.#beside -= 1;
+    };
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
+    else next();
+  }
+}

@@ -1,0 +1,158 @@
+// Reads one space's log: its head, its records, what came since a version.
+
+import { corruptData } from "../../../core/errors.ts";
+import type { SpaceName } from "../../../core/ids.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { KeyRange, Row, Table } from "../../../table/port.ts";
+import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, recordRow } from "../rows/keys.ts";
+import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
+
+/** What the log is at one moment. A commit replaces exactly this, or nothing. */
+export interface LogVersion {
+  /** Undefined: there is no head yet. */
+  readonly etag: string | undefined;
+  readonly head: LogHead;
+}
+
+export interface HeadRead extends LogVersion {
+  /** The service's clock, and when it says that the head was written (0: never). */
+  readonly serviceTime: number;
+  readonly writtenAt: number;
+}
+
+/** A record's summary with the service's time of its commit. */
+export interface StoredRecord {
+  readonly summary: RecordSummary;
+  readonly writtenAt: number;
+}
+
+export type CatchUp =
+  /** Nobody has written since: attempts under this version may still land. */
+  | { readonly kind: "unmoved"; readonly serviceTime: number }
+  /** All records between the two versions, in order. */
+  | { readonly kind: "moved"; readonly to: HeadRead; readonly records: readonly StoredRecord[] }
+  /** More records than are worth reading. */
+  | { readonly kind: "far"; readonly to: HeadRead };
+
+/** A record that is in the log is in every later read of it: more tries than a few mean that one is gone. */
+const catchUpTriesMax = 5;
+
+export class LogReader {
+  readonly partition: string;
+  readonly headRow: string;
+  readonly #table: Table;
+  readonly #compressor: Compressor;
+
+  constructor(table: Table, space: SpaceName, compressor: Compressor) {
+    this.#table = table;
+    this.#compressor = compressor;
+    this.partition = logPartition(space);
+    this.headRow = logHeadRow(space);
+  }
+
+  async readHead(signal?: AbortSignal): Promise<HeadRead> {
+    const { row, serviceTime } = await this.#table.get(
+      this.partition,
+      this.headRow,
+      signal === undefined ? {} : { signal },
+    );
+    if (row === undefined) return { etag: undefined, head: emptyLog, serviceTime, writtenAt: 0 };
+    return { etag: row.etag, head: decodeLogHead(row), serviceTime, writtenAt: row.writtenAt };
+  }
+
+  /**
+   * What came since a version. Head and records are asked for at the same time; that the records are all there is told
+   * by their number, which must be the difference of the heads'.
+   */
+  async readSince(version: LogVersion, recordsMax: number): Promise<CatchUp> {
+    const after = version.head.timestamp;
+    const [first, early] = await Promise.all([this.readHead(), this.#firstPageAfter(after, recordsMax)]);
+    let to = first;
+    let records = early;
+    for (let tries = 0; tries < catchUpTriesMax; tries += 1) {
+      if (to.etag === version.etag) return { kind: "unmoved", serviceTime: to.serviceTime };
+      const missing = to.head.count - version.head.count;
+      if (missing > recordsMax) return { kind: "far", to };
+      const { timestamp } = to.head;
+      const between = records.filter(({ summary }) => summary.timestamp <= timestamp);
+      if (between.length === missing) return { kind: "moved", to, records: between };
+      if (between.length > missing)
+        throw corruptData(`the log has more records than its head counts (${to.head.count})`);
+      // The page was taken before the head, or was short: read again up to what this head speaks of.
+      records = await this.#allAfter(after, timestamp, recordsMax);
+      if (records.length < missing) to = await this.readHead();
+    }
+    throw corruptData(`the log has fewer records than its head counts (${to.head.count})`);
+  }
+
+  /** The summaries of records at these timestamps; one that is not there is left out. */
+  async readRecordsAt(timestamps: readonly number[]): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    // Few at a time: this is the cold path, and others need the connections.
+    for (let at = 0; at < timestamps.length; at += 8) {
+      const some = timestamps.slice(at, at + 8).map((timestamp) => this.readRecordAt(timestamp));
+      for (const record of await Promise.all(some)) if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+
+  async readRecordAt(timestamp: number): Promise<StoredRecord | undefined> {
+    const { row } = await this.#table.get(this.partition, recordRow(timestamp), { select: summaryProperties });
+    return row === undefined ? undefined : storedRecord(row);
+  }
+
+  /** One page of summaries from a timestamp on, inclusive. */
+  async readRecordsFrom(
+    timestamp: number,
+    continuation: string | undefined,
+    top: number,
+  ): Promise<{ readonly records: readonly StoredRecord[]; readonly continuation: string | undefined }> {
+    const page = await this.#table.query(this.#range(timestamp, lastRecordTimestamp), {
+      select: summaryProperties,
+      top,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    return { records: page.rows.map(storedRecord), continuation: page.continuation };
+  }
+
+  /** The entries of a record, one batch a transaction; `corrupt_data` when they cannot be read. */
+  async readBatches(timestamp: number): Promise<EntryBatch[]> {
+    const { row } = await this.#table.get(this.partition, recordRow(timestamp));
+    if (row === undefined) throw corruptData(`the log record at ${timestamp} is missing`);
+    return decodeBlock(joinData(row.properties), this.#compressor);
+  }
+
+  #range(from: number, to: number): KeyRange {
+    return recordRange(this.partition, from, to);
+  }
+
+  async #firstPageAfter(timestamp: number, recordsMax: number): Promise<StoredRecord[]> {
+    const page = await this.#table.query(this.#range(timestamp + 1, lastRecordTimestamp), {
+      select: summaryProperties,
+      top: Math.min(recordsMax, 1_000),
+    });
+    return page.rows.map(storedRecord);
+  }
+
+  async #allAfter(timestamp: number, until: number, recordsMax: number): Promise<StoredRecord[]> {
+    const records: StoredRecord[] = [];
+    let continuation: string | undefined;
+    do {
+      const page = await this.#table.query(this.#range(timestamp + 1, until), {
+        select: summaryProperties,
+        top: 1_000,
+        ...(continuation === undefined ? {} : { continuation }),
+      });
+      records.push(...page.rows.map(storedRecord));
+      continuation = page.continuation;
+    } while (continuation !== undefined && records.length <= recordsMax);
+    return records;
+  }
+}
+
+function storedRecord(row: Row): StoredRecord {
+  return { summary: decodeRecordSummary(row), writtenAt: row.writtenAt };
+}

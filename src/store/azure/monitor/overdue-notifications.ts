@@ -1,0 +1,100 @@
+// Tells of what was applied and not told: what the monitor does after a queue was dead, or a writer died.
+//
+// Promise: each record at least once, in no order. Those that the head lists are told one by one; a range of them from its
+// beginning on, and how far that has come is what is known of it.
+
+import type { LogHead } from "../rows/log-rows.ts";
+import type { StoredRecord } from "../log/log-reader.ts";
+import { isPending } from "../rows/pending.ts";
+import type { Semaphore } from "../instance/semaphore.ts";
+import type { SpaceWriter } from "../space/space-writer.ts";
+
+/** Of a range, read at once. */
+const pageMax = 500;
+/** Handed over at once, when the queue has taken some; `turns` bound how many are told at the same time. */
+const togetherMax = 16;
+
+export interface OverdueRun {
+  readonly turns: Semaphore;
+  /** No more time for this run. */
+  readonly isOver: () => boolean;
+  /** The queue does not take notifications: waiting for it once more in each log would take the time of all. */
+  queueFails: boolean;
+  notified: number;
+  failed: number;
+}
+
+/** `now`: the service's time. Counts in `run` what it did. Throws when the log cannot be read. */
+export async function notifyOverdue(writer: SpaceWriter, now: number, run: OverdueRun): Promise<void> {
+  const { done, notifies, reader, state } = writer.parts;
+  const head = state.version?.head;
+  if (!notifies || head === undefined) return;
+  const { listed, to } = head.unnotified;
+  const telling = { writer, head, now, run };
+  await tellAll(telling, await reader.readRecordsAt(listed));
+  let through = Math.max(head.unnotified.from, done.notifiedThrough);
+  let continuation: string | undefined;
+  while (through < to && !run.queueFails && !run.isOver()) {
+    const page = await reader.readRecordsFrom(through + 1, continuation, pageMax);
+    const inRange = page.records.filter(({ summary }) => summary.timestamp <= to);
+    const told = await tellAll(telling, inRange);
+    if (told < inRange.length) {
+      through = inRange[told - 1]?.summary.timestamp ?? through;
+    } else {
+      // A page may be empty and still not be the last.
+      continuation = page.records.length === 0 ? page.continuation : undefined;
+      const isLast = inRange.length < page.records.length || (page.records.length === 0 && continuation === undefined);
+      through = isLast ? to : (inRange.at(-1)?.summary.timestamp ?? through);
+    }
+    done.notifiedThrough = Math.max(done.notifiedThrough, through);
+    if (told < inRange.length) return;
+  }
+}
+
+interface Telling {
+  readonly writer: SpaceWriter;
+  readonly head: LogHead;
+  readonly now: number;
+  readonly run: OverdueRun;
+}
+
+/** How many of the first have been told, up to one that was not. */
+async function tellAll(telling: Telling, records: readonly StoredRecord[]): Promise<number> {
+  const { run } = telling;
+  let told = 0;
+  let isUnbroken = true;
+  // A queue that is dead is met by one, not by many.
+  let together = 1;
+  for (let at = 0; at < records.length && !run.queueFails && !run.isOver();) {
+    const some = records.slice(at, at + together);
+    for (const isTold of await Promise.all(some.map((record) => tell(telling, record)))) {
+      isUnbroken &&= isTold;
+      if (isUnbroken) told += 1;
+    }
+    at += some.length;
+    together = Math.min(togetherMax, 2 * together);
+  }
+  return told;
+}
+
+async function tell({ writer, head, now, run }: Telling, { summary, writtenAt }: StoredRecord): Promise<boolean> {
+  const { done, options } = writer.parts;
+  const { timestamp } = summary;
+  if (done.notified.has(timestamp)) return true;
+  const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
+  if (!isApplied || !isDue(now - writtenAt, options.walGraceMs)) return false;
+  // Who has waited for its turn behind one that the queue did not take is spared.
+  const outcome = await run.turns.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
+  if (outcome === "told") run.notified += 1;
+  else if (!run.queueFails || outcome === "queue_failed") run.failed += 1;
+  if (outcome === "queue_failed") run.queueFails = true;
+  return outcome === "told";
+}
+
+/** `Date` is cut to whole seconds: what was written in this very second looks younger than nothing. */
+const dateResolutionMs = 1_000;
+
+/** An age below zero is a clock that was wrong: nothing to wait for. */
+export function isDue(ageMs: number, graceMs: number): boolean {
+  return ageMs <= -dateResolutionMs || ageMs >= graceMs;
+}

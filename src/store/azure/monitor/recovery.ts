@@ -1,0 +1,287 @@
+// The monitor: finds what writers left behind and finishes it. Visits only open logs; safe beside live writers and itself.
+
+import type { Clock, Random } from "../../../core/clock.ts";
+import { StoreError } from "../../../core/errors.ts";
+import type { SpaceName, StoreId } from "../../../core/ids.ts";
+import type { Logger } from "../../../core/log.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
+import type { Row, Table } from "../../../table/port.ts";
+import { backOff } from "../instance/back-off.ts";
+import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
+import type { PendingRecord } from "../apply/lane.ts";
+import type { LogReader } from "../log/log-reader.ts";
+import { encodeLogHead } from "../rows/log-rows.ts";
+import type { LogHead } from "../rows/log-rows.ts";
+import type { OverdueRun } from "./overdue-notifications.ts";
+import { isDue, notifyOverdue } from "./overdue-notifications.ts";
+import { rows } from "../read/pages.ts";
+import { doneThrough, hasPending } from "../rows/pending.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
+import { Semaphore } from "../instance/semaphore.ts";
+import type { SpaceWriter } from "../space/space-writer.ts";
+
+export interface RecoveryReport {
+  /** Open logs visited, and those that were closed because they rest. */
+  readonly logs: number;
+  readonly closed: number;
+  /** Records left behind that were applied, notified, or could not be. */
+  readonly applied: number;
+  readonly notified: number;
+  readonly failed: number;
+  /** Age of the oldest record left behind, to be applied or to be notified, when it was looked at, milliseconds. */
+  readonly oldestMs: number;
+  /** False when time ran out; the next run goes on from there. */
+  readonly complete: boolean;
+}
+
+export interface RecoveryOptions {
+  /** When to stop, milliseconds from now. */
+  readonly deadlineMs: number;
+}
+
+export interface RecoveryDeps {
+  readonly registry: Table;
+  /** The table of a store. */
+  readonly table: (store: StoreId) => Table;
+  readonly reader: (store: StoreId, space: SpaceName) => LogReader;
+  readonly writer: (store: StoreId, space: SpaceName) => SpaceWriter;
+  readonly options: AzureStoreOptions;
+  /** Whether records are to be notified. */
+  readonly notifies: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+}
+
+/** Logs visited at the same time; one that takes longer than its turn goes on beside the others. */
+const visitsMax = 4;
+const visitTurnMs = 2_000;
+const visitsBesideMax = 60;
+/** Writes of a head that the monitor tries while writers keep coming before it. */
+const settleTriesMax = 8;
+
+/** All keys are hex, which sorts from 0 to below g. */
+const firstKey = "0";
+
+/** One run: what it has done so far. */
+interface Run extends OverdueRun {
+  logs: number;
+  closed: number;
+  applied: number;
+  oldestMs: number;
+}
+
+export class Recovery {
+  readonly #deps: RecoveryDeps;
+  /** Turns of its own: it does not wait behind what writers have to tell. */
+  readonly #notifications = new Semaphore(visitsMax);
+  /** Where the last run stopped for lack of time. */
+  #resumeAt: string | undefined;
+
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps;
+  }
+
+  async run(options: RecoveryOptions): Promise<RecoveryReport> {
+    const { clock, telemetry } = this.#deps;
+    const startedAt = clock.elapsed();
+    try {
+      const report = await this.#run(options);
+      recordRun(telemetry, report, clock.elapsed() - startedAt);
+      return report;
+    } catch (error) {
+      recordRun(telemetry, undefined, clock.elapsed() - startedAt);
+      throw error;
+    }
+  }
+
+  async #run(options: RecoveryOptions): Promise<RecoveryReport> {
+    const { promise: timeIsUp, resolve } = Promise.withResolvers<undefined>();
+    const cancel = this.#deps.clock.after(options.deadlineMs, () => resolve(undefined));
+    try {
+      return await this.#visitAll(options, timeIsUp);
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Once around all open logs, from where the last run stopped. */
+  async #visitAll(options: RecoveryOptions, timeIsUp: Promise<undefined>): Promise<RecoveryReport> {
+    const { clock } = this.#deps;
+    const endsAt = clock.elapsed() + options.deadlineMs;
+    const isOver = (): boolean => clock.elapsed() >= endsAt;
+    const run: Run = {
+      ...{ logs: 0, closed: 0, applied: 0, notified: 0, failed: 0, oldestMs: 0 },
+      ...{ turns: this.#notifications, isOver, queueFails: false },
+    };
+    const turns = new Semaphore(visitsMax, { clock, turnMs: visitTurnMs, besideMax: visitsBesideMax });
+    const under = new Set<Promise<void>>();
+    const from = this.#resumeAt ?? firstKey;
+    this.#resumeAt = undefined;
+    for await (const row of this.#openLogs(from)) {
+      const leave = await Promise.race([turns.enter(), timeIsUp]);
+      if (leave === undefined || isOver()) {
+        this.#resumeAt = row.row;
+        break;
+      }
+      const visit = this.#visitSafely(row, run).finally(() => {
+        leave();
+        under.delete(visit);
+      });
+      under.add(visit);
+    }
+    // What hangs goes on by itself, if it can: whoever runs this is waited for by the host.
+    await Promise.race([Promise.all(under), timeIsUp]);
+    const { logs, closed, applied, notified, failed, oldestMs } = run;
+    const complete = this.#resumeAt === undefined && under.size === 0;
+    return { logs, closed, applied, notified, failed, oldestMs, complete };
+  }
+
+  async *#openLogs(from: string): AsyncGenerator<Row> {
+    const { registry } = this.#deps;
+    const partition = openLogsPartition;
+    yield* rows(registry, { partition, from, to: "g" }, {});
+    if (from === firstKey) return;
+    for await (const row of rows(registry, { partition, from: firstKey, to: from }, {})) if (row.row < from) yield row;
+  }
+
+  /** One bad log never stops the others. */
+  async #visitSafely(row: Row, run: Run): Promise<void> {
+    run.logs += 1;
+    try {
+      await this.#visit(row, run);
+    } catch (error) {
+      run.failed += 1;
+      this.#deps.log.error("an open log cannot be recovered for now", { row: row.row, error });
+    }
+  }
+
+  async #visit(row: Row, run: Run): Promise<void> {
+    const { clock, notifies, random, reader: readerOf, writer: writerOf } = this.#deps;
+    const { store, space } = openLogOfRow(row.row);
+    const reader = readerOf(store, space);
+    const seen = await reader.readHead();
+    // A log that rests with nothing pending is left alone, or closed: one request, and no writer is made for it.
+    if (isResting(seen.head, notifies)) {
+      if (await this.#close(row, reader, seen)) run.closed += 1;
+      return;
+    }
+    const writer = writerOf(store, space);
+    const { appender } = writer;
+    await appender.refresh();
+    await this.#apply(writer, seen.serviceTime, run);
+    seeUnnotified(writer, seen.serviceTime, run);
+    await notifyOverdue(writer, seen.serviceTime, run);
+    for (let tries = 1; (await appender.settle()) === "lost" && tries < settleTriesMax; tries += 1) {
+      await backOff({ clock, random }, tries);
+    }
+  }
+
+  /** What waits only for a record that is lost is tried again, in order, once that is given up. */
+  async #apply(writer: SpaceWriter, serviceTime: number, run: Run): Promise<void> {
+    const { applier, options } = writer.parts;
+    const ageMs = ({ writtenAt }: PendingRecord): number => serviceTime - writtenAt;
+    const due = [...applier.pendingRecords].filter((record) => isDue(ageMs(record), options.walGraceMs));
+    run.oldestMs = Math.max(run.oldestMs, ...due.map(ageMs));
+    const behindLost: PendingRecord[] = [];
+    await Promise.all(
+      due.map((record) =>
+        this.#count(writer, record, run, async () => {
+          try {
+            await applier.ensureRecord(record);
+            return 1;
+          } catch (error) {
+            if (!isCorrupt(error)) throw error;
+            behindLost.push(record);
+            return 0;
+          }
+        }),
+      ),
+    );
+    for (const record of behindLost.sort((a, b) => a.summary.timestamp - b.summary.timestamp)) {
+      await this.#count(writer, record, run, async () => {
+        if (ageMs(record) >= options.tombstoneAfterMs) await giveUp(writer, record);
+        await applier.ensureRecord(record);
+        return 1;
+      });
+    }
+  }
+
+  async #count(
+    { parts: { log, space } }: SpaceWriter,
+    { summary: { timestamp } }: PendingRecord,
+    run: Run,
+    apply: () => Promise<number>,
+  ): Promise<void> {
+    try {
+      const applied = await apply();
+      run.applied += applied;
+    } catch (error) {
+      run.failed += 1;
+      log.error("a pending record cannot be applied for now", { space, timestamp, error });
+    }
+  }
+
+  /**
+   * Takes a resting log from the list of open ones. The row and its ETag were read before the head; the head is replaced even if
+   * it says so already, or inserted: that fences every writer that holds the former version; and only when that is
+   * confirmed is the row deleted, if no writer has written it since. Whoever dies in between leaves a row too many.
+   */
+  async #close(
+    row: Row,
+    reader: LogReader,
+    seen: { etag: string | undefined; head: LogHead; serviceTime: number; writtenAt: number },
+  ): Promise<boolean> {
+    const { options, registry } = this.#deps;
+    const table = this.#deps.table(openLogOfRow(row.row).store);
+    const rests = (writtenAt: number): boolean => isDue(seen.serviceTime - writtenAt, options.logIdleMs);
+    if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;
+    const properties = encodeLogHead({ ...seen.head, registered: false });
+    if (seen.etag === undefined) await table.create();
+    const fenced = await table.submit(reader.partition, [
+      seen.etag === undefined
+        ? { kind: "insert", row: reader.headRow, properties }
+        : { kind: "replace", row: reader.headRow, properties, ifMatch: seen.etag },
+    ]);
+    if (fenced.kind === "refused") return false;
+    const deleted = await registry.submit(openLogsPartition, [{ kind: "delete", row: row.row, ifMatch: row.etag }]);
+    return deleted.kind === "done";
+  }
+}
+
+/** Without a report the run could not look at all. */
+function recordRun(telemetry: Telemetry, report: RecoveryReport | undefined, ms: number): void {
+  const outcome = report === undefined ? "failed" : report.complete ? "complete" : "out_of_time";
+  telemetry.record("streamkit.monitor.duration", ms / 1_000, { "streamkit.monitor.outcome": outcome });
+  if (report === undefined) return;
+  telemetry.record("streamkit.monitor.logs", report.logs);
+  telemetry.record("streamkit.monitor.oldest_pending", report.oldestMs / 1_000);
+  for (const done of ["applied", "notified", "failed"] as const) {
+    telemetry.record("streamkit.monitor.records", report[done], { "streamkit.monitor.outcome": done });
+  }
+}
+
+/** How old what waits for its notification is: when the queue is dead, nothing else tells. */
+function seeUnnotified({ parts }: SpaceWriter, serviceTime: number, run: Run): void {
+  const head = parts.state.version?.head;
+  if (!parts.notifies || head === undefined || !hasPending(head.unnotified)) return;
+  const ageMs = serviceTime - (doneThrough(head.unnotified, head.timestamp) + 1);
+  if (ageMs >= parts.options.walGraceMs) run.oldestMs = Math.max(run.oldestMs, ageMs);
+}
+
+function isResting(head: LogHead, notifies: boolean): boolean {
+  return !hasPending(head.unapplied) && !(notifies && hasPending(head.unnotified));
+}
+
+/** Those of the record's entries that cannot be read: their segments will go on without them. */
+async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void> {
+  const { applier, log, space } = writer.parts;
+  if (!(await applier.giveUpLost(record))) return;
+  const { timestamp } = record.summary;
+  log.error("a log record cannot be read: its segments go on without it", { space, timestamp });
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "corrupt_data";
+}

@@ -1,0 +1,120 @@
+// Reads the rows of a range page by page, and decodes the blocks in them.
+//
+// Promise: in order; only a missing continuation is the end. The next page is on its way while one is read, and a few blocks are
+// decompressed, on other threads, while one is read; what cannot be read or decoded is thrown when its turn comes.
+
+import { corruptData } from "../../../core/errors.ts";
+import { limits } from "../../../core/limits.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { KeyRange, Row, Table } from "../../../table/port.ts";
+import { asStoreError } from "../instance/failure.ts";
+import { checkFormat } from "../rows/log-rows.ts";
+import { tombstoneOf } from "../rows/segment-rows.ts";
+
+export interface RowsOptions {
+  /** Absent: all properties. */
+  readonly select?: readonly string[];
+  /** Absent or 0: all. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Data of a page, bytes, that the number of its rows aims at: what the service's own pages hold. */
+const pageBytesAim = 4 * 1024 * 1024;
+/** Rows of a first page, before anything is known of their size; the service ends it at 4 MiB. */
+const firstPageRows = 256;
+/** Blocks, and bytes of them as they are stored, that are decoded before their turn: as many as the library has threads. */
+const decodedAheadMax = 4;
+const decodedAheadBytesMax = 256 * 1024;
+
+export async function* rows(table: Table, range: KeyRange, options: RowsOptions): AsyncGenerator<Row> {
+  for await (const page of pages(table, range, options)) yield* page;
+}
+
+/** The transactions of each block. */
+export async function* blocks(
+  { table, compressor }: { readonly table: Table; readonly compressor: Compressor },
+  range: KeyRange,
+  options: RowsOptions,
+): AsyncGenerator<readonly EntryBatch[]> {
+  for await (const page of pages(table, range, options)) {
+    const begun: { readonly bytes: number; readonly batches: Promise<EntryBatch[]> }[] = [];
+    let bytesBegun = 0;
+    let next = 0;
+    while (next < page.length || begun.length > 0) {
+      while (begun.length === 0 || (begun.length < decodedAheadMax && bytesBegun < decodedAheadBytesMax)) {
+        const row = page[next];
+        if (row === undefined) break;
+        const bytes = dataBytes(row);
+        const batches = decodeRow(row, compressor);
+        // Whoever leaves before its turn does not hear of it.
+        batches.catch(() => undefined);
+        begun.push({ bytes, batches });
+        bytesBegun += bytes;
+        next += 1;
+      }
+      const first = begun.shift();
+      if (first === undefined) break;
+      bytesBegun -= first.bytes;
+      yield await first.batches;
+    }
+  }
+}
+
+async function* pages(table: Table, range: KeyRange, options: RowsOptions): AsyncGenerator<readonly Row[]> {
+  const { select, signal } = options;
+  const leaving = new AbortController();
+  const both = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
+  let left = options.limit === undefined || options.limit === 0 ? Infinity : options.limit;
+  let top = Math.min(left, firstPageRows);
+  const ask = (continuation?: string): ReturnType<Table["query"]> => {
+    const page = table.query(range, {
+      ...(select === undefined ? {} : { select }),
+      signal: both,
+      top,
+      ...(continuation === undefined ? {} : { continuation }),
+    });
+    // Whoever leaves does not hear of the page that was on its way.
+    page.catch(() => undefined);
+    return page;
+  };
+  try {
+    signal?.throwIfAborted();
+    let next: ReturnType<Table["query"]> | undefined = ask();
+    while (next !== undefined) {
+      const page: Awaited<ReturnType<Table["query"]>> = await next;
+      left -= page.rows.length;
+      top = Math.min(left, nextPageRows(page.rows, top));
+      next = page.continuation === undefined || left <= 0 ? undefined : ask(page.continuation);
+      yield page.rows;
+      signal?.throwIfAborted();
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw asStoreError(error, "none");
+  } finally {
+    leaving.abort();
+  }
+}
+
+function nextPageRows(page: readonly Row[], top: number): number {
+  if (page.length === 0) return top;
+  let bytes = 0;
+  for (const row of page) bytes += dataBytes(row);
+  return Math.max(1, Math.min(limits.pageRowsMax, Math.floor(pageBytesAim / (bytes / page.length))));
+}
+
+function dataBytes(row: Row): number {
+  let bytes = 0;
+  for (const value of Object.values(row.properties)) bytes += value instanceof Uint8Array ? value.byteLength : 8;
+  return bytes;
+}
+
+async function decodeRow(row: Row, compressor: Compressor): Promise<EntryBatch[]> {
+  checkFormat(row, "a block");
+  const lost = tombstoneOf(row);
+  if (lost !== undefined) throw corruptData(`the entries of the log record at ${lost}; the segment goes on after them`);
+  return decodeBlock(joinData(row.properties), compressor);
+}

@@ -1,0 +1,185 @@
+// Reads a store: names, the entries of a segment, the entries of a space.
+//
+// Promise: in order, each entry once, at most what was asked for. Nothing is requested before the first `next` or after
+// the loop is left; the next page is on its way while one is decoded; an error comes after what was read before it.
+
+import type { Entry, SegmentStatus } from "../../../core/entry.ts";
+import { corruptData, invalidArgument } from "../../../core/errors.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import { dataPropertyNames } from "../../../codec/block.ts";
+import { parseCursor } from "../../../codec/cursor.ts";
+import { compareUtf8 } from "../../../codec/lexkey.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Row, Table } from "../../../table/port.ts";
+import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../store.ts";
+import { asStoreError } from "../instance/failure.ts";
+import {
+  blockRange,
+  lastRecordTimestamp,
+  logPartition,
+  nameRange,
+  recordRange,
+  segmentHeadRow,
+  segmentOfRow,
+  segmentPartition,
+  segmentsPartition,
+  spaceOfRow,
+  spacesPartition,
+} from "../rows/keys.ts";
+import { blocks, rows } from "./pages.ts";
+import {
+  blockProperties,
+  decodeSegmentHead,
+  emptySegment,
+  headProperties,
+  lastEntryOf,
+  statusOf,
+} from "../rows/segment-rows.ts";
+
+export interface Source {
+  readonly table: Table;
+  readonly compressor: Compressor;
+}
+
+const recordProperties: readonly string[] = ["v", ...dataPropertyNames];
+
+export async function* readSpaces(source: Source, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
+  const range = nameRange(spacesPartition, options.after ?? "");
+  for await (const row of rows(source.table, range, { ...options, select: ["v"] })) yield spaceOfRow(row.row);
+}
+
+export async function* readSegments(
+  source: Source,
+  space: SpaceName,
+  options: NamesOptions = {},
+): AsyncGenerator<SegmentName> {
+  const range = nameRange(segmentsPartition(space), options.after ?? "");
+  for await (const row of rows(source.table, range, { ...options, select: ["v"] })) yield segmentOfRow(row.row);
+}
+
+export async function* readSegment(
+  source: Source,
+  space: SpaceName,
+  segment: SegmentName,
+  args: ConsumeSegmentArgs = {},
+): AsyncGenerator<Entry> {
+  const from = Math.max(args.from ?? 0, 1);
+  const to = open(args.to);
+  const until = open(args.until);
+  const after = args.after ?? 0;
+  const wanted = Math.min(open(args.limit), to - from + 1);
+  if (wanted <= 0) return;
+  const range = blockRange(segmentPartition(space, segment), from, limits.sequenceMax);
+  // A block has an entry at least, so no more rows than entries are needed, unless the time hides some.
+  const rowsMax = after === 0 ? wanted : Infinity;
+  let left = open(args.limit);
+  const options = { ...signalOf(args), select: blockProperties, limit: rowsMax };
+  for await (const batches of blocks(source, range, options)) {
+    for (const entry of entriesOf(batches, args.signal)) {
+      if (entry.sequence > to || entry.timestamp > until) return;
+      if (entry.sequence < from || entry.timestamp <= after) continue;
+      yield entry;
+      left -= 1;
+      // Not at the entry after the last: its block was not asked for and may be beyond reading.
+      if (left <= 0 || entry.sequence === to) return;
+    }
+  }
+}
+
+export async function* readSpace(source: Source, space: SpaceName, args: ConsumeSpaceArgs = {}): AsyncGenerator<Entry> {
+  const place = args.offset === undefined || args.offset === "" ? undefined : parseCursor(args.offset);
+  if (place !== undefined && place.space !== space) {
+    throw invalidArgument("offset", `a cursor of space ${JSON.stringify(space)}`, place.space);
+  }
+  const first = Math.max(place?.timestamp ?? 0, (args.after ?? 0) + 1);
+  const last = Math.min(open(args.until), lastRecordTimestamp);
+  if (last < first) return;
+  const range = recordRange(logPartition(space), first, last);
+  // A record has an entry at least; the one of the cursor may have none left.
+  const rowsMax = open(args.limit) + (place === undefined ? 0 : 1);
+  let left = open(args.limit);
+  const options = { ...signalOf(args), select: recordProperties, limit: rowsMax };
+  for await (const batches of blocks(source, range, options)) {
+    for (const entry of entriesOf(batches, args.signal)) {
+      if (place !== undefined && !isAfter(entry, place)) continue;
+      yield entry;
+      left -= 1;
+      if (left <= 0) return;
+    }
+  }
+}
+
+export async function readLast(
+  source: Source,
+  space: SpaceName,
+  segment: SegmentName,
+  signal?: AbortSignal,
+): Promise<Entry | undefined> {
+  const partition = segmentPartition(space, segment);
+  const row = await getRow(source.table, partition, segmentHeadRow(partition), undefined, signal);
+  if (row === undefined) return undefined;
+  const { lastSequence } = decodeSegmentHead(row);
+  const inHead = lastEntryOf(row);
+  if (inHead !== undefined || lastSequence === 0) return inHead;
+  for await (const entry of readSegment(source, space, segment, {
+    from: lastSequence,
+    to: lastSequence,
+    ...(signal === undefined ? {} : { signal }),
+  })) {
+    return entry;
+  }
+  throw corruptData(`sequence ${lastSequence} of segment ${segment} is missing`);
+}
+
+export async function readStatus(
+  source: Source,
+  space: SpaceName,
+  segment: SegmentName,
+  signal?: AbortSignal,
+): Promise<SegmentStatus> {
+  const partition = segmentPartition(space, segment);
+  const row = await getRow(source.table, partition, segmentHeadRow(partition), headProperties, signal);
+  return statusOf(space, segment, row === undefined ? emptySegment : decodeSegmentHead(row));
+}
+
+function* entriesOf(batches: readonly EntryBatch[], signal: AbortSignal | undefined): Generator<Entry> {
+  for (const { entries } of batches) {
+    for (const entry of entries) {
+      signal?.throwIfAborted();
+      yield entry;
+    }
+  }
+}
+
+async function getRow(
+  table: Table,
+  partition: string,
+  row: string,
+  select: readonly string[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Row | undefined> {
+  signal?.throwIfAborted();
+  try {
+    const options = { ...(select === undefined ? {} : { select }), ...(signal === undefined ? {} : { signal }) };
+    return (await table.get(partition, row, options)).row;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw asStoreError(error, "none");
+  }
+}
+
+function signalOf(args: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return args.signal === undefined ? {} : { signal: args.signal };
+}
+
+function open(bound: number | undefined): number {
+  return bound === undefined || bound === 0 ? Infinity : bound;
+}
+
+function isAfter(entry: Entry, place: ReturnType<typeof parseCursor>): boolean {
+  if (entry.timestamp !== place.timestamp) return entry.timestamp > place.timestamp;
+  const order = compareUtf8(entry.segment, place.segment);
+  return order === 0 ? entry.sequence > place.sequence : order > 0;
+}

@@ -1,0 +1,141 @@
+// Where everything is: partition and row keys of a store's table and of the table of open logs.
+//
+// Keys are lexkeys in hex: legal whatever the names contain, and ordered as their values are. Heads sort before the rows
+// they head, so that no continuation token ever points at one, and differ from partition to partition, because the
+// emulator looks rows up by row key first.
+
+import { hash } from "node:crypto";
+
+import type { SegmentName, SpaceName, StoreId, TransactionId } from "../../../core/ids.ts";
+import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../../core/ids.ts";
+import { corruptData } from "../../../core/errors.ts";
+import { limits } from "../../../core/limits.ts";
+import { fromHex, hexKey, int64, uint64, uuidPart } from "../../../codec/lexkey.ts";
+import type { KeyRange } from "../../../table/port.ts";
+
+/** The table of one store. Prefixes cannot run into each other: what follows is always 32 hex digits. */
+export function storeTableName(prefix: string, store: StoreId): string {
+  return prefix + store.replaceAll("-", "");
+}
+
+/** The one table of a deployment that lists open logs. Not as long as a store's table, so never one of those. */
+export function registryTableName(prefix: string): string {
+  return `${prefix}registry`;
+}
+
+export const logPartition = (space: SpaceName): string => hexKey("DAT", "SPACES", space);
+export const logHeadRow = (space: SpaceName): string => headRow(logPartition(space));
+export const recordRow = (timestamp: number): string => hexKey(int64(timestamp));
+
+export const segmentPartition = (space: SpaceName, segment: SegmentName): string =>
+  hexKey("DAT", "SEGMENTS", space, segment);
+export const segmentHeadRow = (partition: string): string => headRow(partition);
+export const blockRow = (lastSequence: number): string => hexKey(uint64(lastSequence));
+/** Beside the head, before the blocks: what a transaction id was used for. */
+export const transactionRow = (id: TransactionId): string => hexKey(uint64(0), "TRX", uuidPart(id));
+const transactionRowPrefix = hexKey(uint64(0), "TRX", "");
+
+export const spacesPartition = hexKey("INV", "SPACES");
+export const segmentsPartition = (space: SpaceName): string => hexKey("INV", "SEGMENTS", space);
+export const nameRow = (name: string): string => hexKey(name);
+
+export const openLogsPartition = hexKey("TXN", "SPACES");
+/** The one row that health checks write, in the table of open logs. */
+export const probePartition = hexKey("PROBE");
+export const probeRow = hexKey("PROBE", "0");
+export const openLogRow = (store: StoreId, space: SpaceName): string => hexKey(uuidPart(store), space);
+
+/** Records with timestamps within both bounds, inclusive. */
+export function recordRange(partition: string, from: number, to: number): KeyRange {
+  return { partition, from: recordRow(Math.max(from, 1)), to: recordRow(to) };
+}
+
+/** Blocks whose last sequence is within both bounds, inclusive. */
+export function blockRange(partition: string, from: number, to: number): KeyRange {
+  return { partition, from: blockRow(Math.max(from, 1)), to: blockRow(to) };
+}
+
+/** Names after the given one. No name's key is empty, and all hex sorts below `g`. */
+export function nameRange(partition: string, after: string): KeyRange {
+  return { partition, from: after === "" ? "0" : `${nameRow(after)}0`, to: "g" };
+}
+
+export function timestampOfRow(row: string): number {
+  const value = Buffer.from(row, "hex");
+  if (row.length !== 16 || value.byteLength !== 8) throw corruptData(`a log record's key ${row}`);
+  return Number(BigInt.asIntN(64, value.readBigUInt64BE() ^ (1n << 63n)));
+}
+
+/** What a row of a segment's partition is, as its key tells; undefined for what nobody writes there. */
+export function segmentRowOf(
+  row: string,
+):
+  | { readonly kind: "block"; readonly lastSequence: number }
+  | { readonly kind: "transaction"; readonly id: TransactionId }
+  | undefined {
+  if (/^[0-9a-f]{16}$/.test(row)) {
+    const lastSequence = Buffer.from(row, "hex").readBigUInt64BE();
+    if (lastSequence > 0n && lastSequence <= BigInt(limits.sequenceMax)) {
+      return { kind: "block", lastSequence: Number(lastSequence) };
+    }
+  }
+  const uuid = row.startsWith(transactionRowPrefix) ? row.slice(transactionRowPrefix.length) : "";
+  return /^[0-9a-f]{32}$/.test(uuid) ? { kind: "transaction", id: parseTransactionId(dashed(uuid)) } : undefined;
+}
+
+/** What a partition of a store's table holds; undefined for one that is not this backend's. */
+export function contentOfPartition(
+  partition: string,
+):
+  | { readonly kind: "log"; readonly space: SpaceName }
+  | { readonly kind: "segment"; readonly space: SpaceName; readonly segment: SegmentName }
+  | { readonly kind: "spaces" }
+  | { readonly kind: "segments"; readonly space: SpaceName }
+  | undefined {
+  if (!/^([0-9a-f]{2})+$/.test(partition)) return undefined;
+  // No name has a NUL.
+  const [table, what, space, segment, ...rest] = nameOfRow(partition).split("\0");
+  if (rest.length > 0) return undefined;
+  if (table === "INV" && what === "SPACES" && space === undefined) return { kind: "spaces" };
+  if (space === undefined) return undefined;
+  if (table === "INV" && what === "SEGMENTS" && segment === undefined) {
+    return { kind: "segments", space: parseSpaceName(space) };
+  }
+  if (table !== "DAT") return undefined;
+  if (what === "SPACES" && segment === undefined) return { kind: "log", space: parseSpaceName(space) };
+  if (what !== "SEGMENTS" || segment === undefined) return undefined;
+  return { kind: "segment", space: parseSpaceName(space), segment: parseSegmentName(segment) };
+}
+
+export function spaceOfRow(row: string): SpaceName {
+  return parseSpaceName(nameOfRow(row));
+}
+
+export function segmentOfRow(row: string): SegmentName {
+  return parseSegmentName(nameOfRow(row));
+}
+
+export function openLogOfRow(row: string): { readonly store: StoreId; readonly space: SpaceName } {
+  return { store: parseStoreId(dashed(row.slice(0, 32))), space: spaceOfRow(row.slice(34)) };
+}
+
+/** The open logs of one store. */
+export function openLogRange(store: StoreId): KeyRange {
+  const uuid = hexKey(uuidPart(store));
+  return { partition: openLogsPartition, from: `${uuid}00`, to: `${uuid}00g` };
+}
+
+export const lastRecordTimestamp = limits.sequenceMax;
+
+/** The digits of a UUID with its dashes. */
+function dashed(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function nameOfRow(row: string): string {
+  return Buffer.from(fromHex(row)).toString("utf8");
+}
+
+function headRow(partition: string): string {
+  return hexKey(uint64(0), hash("sha256", partition, "buffer").subarray(0, 8));
+}

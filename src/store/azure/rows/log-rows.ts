@@ -1,0 +1,219 @@
+// The rows of a space's log: its head, and its records. What is written here is what every later version must read.
+
+import { corruptData, StoreError } from "../../../core/errors.ts";
+import type { NodeId, SegmentName, TransactionId } from "../../../core/ids.ts";
+import { cutData } from "../../../codec/block.ts";
+import type { Properties, Row } from "../../../table/port.ts";
+import type { Pending } from "./pending.ts";
+import { decodePending, encodePending, nothingPending } from "./pending.ts";
+import { timestampOfRow } from "./keys.ts";
+
+/** Of every row this version writes. A writer that meets a higher one refuses: it would drop what it does not know. */
+export const formatVersion = 1n;
+
+/** What one version of a log is, as its next commit needs to know. */
+export interface LogHead {
+  /** Records in the log. */
+  readonly count: number;
+  /** Timestamp of the last record, 0 if none. */
+  readonly timestamp: number;
+  /** Id of the last record, empty if none. */
+  readonly recordId: string;
+  /** Whether the log is listed as open, so that the monitor visits it. */
+  readonly registered: boolean;
+  readonly unapplied: Pending;
+  readonly unnotified: Pending;
+  /** The greatest token of each lease that has committed to the space. */
+  readonly fences: ReadonlyMap<string, number>;
+}
+
+export const emptyLog: LogHead = {
+  count: 0,
+  timestamp: 0,
+  recordId: "",
+  registered: false,
+  unapplied: nothingPending,
+  unnotified: nothingPending,
+  fences: new Map(),
+};
+
+/** One transaction as its log record's summary tells it, without the entries. */
+export interface TransactionSummary {
+  readonly segment: SegmentName;
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+  readonly number: number;
+  readonly id: TransactionId;
+  /** Digest of the records' content; see `codec/digest`. */
+  readonly digest: string;
+  /** How many segments this id was committed to at once. */
+  readonly segments: number;
+  /** The caller gave the id: what it was used for is kept beside the segment. */
+  readonly keyed: boolean;
+}
+
+/** One log record without its data. */
+export interface RecordSummary {
+  readonly timestamp: number;
+  /** A new one for each attempt to commit. */
+  readonly recordId: string;
+  readonly node: NodeId;
+  /** Which record of the log it is: 1, 2, 3 ... */
+  readonly position: number;
+  /** In the order of (segment as UTF-8, sequence). */
+  readonly transactions: readonly TransactionSummary[];
+}
+
+export const summaryProperties: readonly string[] = ["v", "id", "node", "n", "s"];
+
+export function encodeLogHead(head: LogHead): Properties {
+  return {
+    v: formatVersion,
+    n: BigInt(head.count),
+    ts: BigInt(head.timestamp),
+    id: head.recordId,
+    open: head.registered,
+    apply: encodePending(head.unapplied),
+    notify: encodePending(head.unnotified),
+    ...(head.fences.size === 0 ? {} : { fences: JSON.stringify([...head.fences]) }),
+  };
+}
+
+export function decodeLogHead(row: Row): LogHead {
+  checkFormat(row, "the head of a log");
+  return {
+    count: number(row, "n"),
+    timestamp: number(row, "ts"),
+    recordId: text(row, "id"),
+    registered: row.properties["open"] === true,
+    unapplied: decodePending(bytes(row, "apply")),
+    unnotified: decodePending(bytes(row, "notify")),
+    fences: decodeFences(row),
+  };
+}
+
+export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properties {
+  return {
+    v: formatVersion,
+    id: uuidBytes(summary.recordId),
+    node: uuidBytes(summary.node),
+    n: BigInt(summary.position),
+    s: encodeTransactions(summary.transactions),
+    ...cutData(data),
+  };
+}
+
+export function decodeRecordSummary(row: Row): RecordSummary {
+  checkFormat(row, "a log record");
+  return {
+    timestamp: timestampOfRow(row.row),
+    recordId: uuidText(row, "id"),
+    node: uuidText(row, "node") as NodeId,
+    position: number(row, "n"),
+    transactions: decodeTransactions(bytes(row, "s")),
+  };
+}
+
+/** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
+function uuidBytes(uuid: string): Uint8Array {
+  return Buffer.from(uuid.replaceAll("-", ""), "hex");
+}
+
+function uuidText(row: Row, name: string): string {
+  const value = bytes(row, name);
+  if (value.byteLength !== 16) throw corruptData(`property ${name} of row ${row.row}`);
+  return dashed(Buffer.from(value).toString("hex"));
+}
+
+function dashed(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function decodeFences(row: Row): ReadonlyMap<string, number> {
+  if (row.properties["fences"] === undefined) return new Map();
+  try {
+    return new Map(JSON.parse(text(row, "fences")) as [string, number][]);
+  } catch (error) {
+    throw corruptData("the lease tokens in the head of a log", error);
+  }
+}
+
+/** A row of a later version is not ours to read or rewrite. */
+export function checkFormat(row: Row, what: string): void {
+  const version = row.properties["v"];
+  if (typeof version !== "bigint") throw corruptData(`${what} has no format version`);
+  if (version > formatVersion) {
+    throw new StoreError(
+      "storage_unavailable",
+      `The stored format ${version.toString()} of ${what} is newer than this version knows (${formatVersion.toString()}). Deploy the newer version on every instance.`,
+      { retryAfterMs: 30_000 },
+    );
+  }
+}
+
+export function number(row: Row, name: string): number {
+  const value = row.properties[name];
+  if (typeof value !== "bigint" || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw corruptData(`property ${name} of row ${row.row}`);
+  }
+  return Number(value);
+}
+
+export function text(row: Row, name: string): string {
+  const value = row.properties[name];
+  if (typeof value !== "string") throw corruptData(`property ${name} of row ${row.row}`);
+  return value;
+}
+
+export function bytes(row: Row, name: string): Uint8Array {
+  const value = row.properties[name];
+  if (!(value instanceof Uint8Array)) throw corruptData(`property ${name} of row ${row.row}`);
+  return value;
+}
+
+/** Bytes of one transaction in a summary without its segment's name: see `encodeTransactions`. */
+const summaryFixedBytes = 2 + 3 * 8 + 16 + 16 + 2;
+
+export function summaryBytes(transaction: TransactionSummary): number {
+  return summaryFixedBytes + Buffer.byteLength(transaction.segment);
+}
+
+/** u16 length and UTF-8 of the segment, u64 first, last and number, 16 bytes id, 16 bytes digest, u8 segments, u8 keyed; big endian. */
+function encodeTransactions(transactions: readonly TransactionSummary[]): Uint8Array {
+  const out = Buffer.alloc(transactions.reduce((sum, transaction) => sum + summaryBytes(transaction), 0));
+  let at = 0;
+  for (const transaction of transactions) {
+    const nameBytes = out.write(transaction.segment, at + 2, "utf8");
+    at = out.writeUInt16BE(nameBytes, at) + nameBytes;
+    at = out.writeBigUInt64BE(BigInt(transaction.firstSequence), at);
+    at = out.writeBigUInt64BE(BigInt(transaction.lastSequence), at);
+    at = out.writeBigUInt64BE(BigInt(transaction.number), at);
+    at += out.write(transaction.id.replaceAll("-", ""), at, "hex");
+    at += out.write(transaction.digest, at, "hex");
+    at = out.writeUInt8(transaction.segments, at);
+    at = out.writeUInt8(transaction.keyed ? 1 : 0, at);
+  }
+  return out;
+}
+
+function decodeTransactions(data: Uint8Array): TransactionSummary[] {
+  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const transactions: TransactionSummary[] = [];
+  let at = 0;
+  while (at < buffer.byteLength) {
+    const nameBytes = at + 2 <= buffer.byteLength ? buffer.readUInt16BE(at) : Infinity;
+    if (at + summaryFixedBytes + nameBytes > buffer.byteLength) throw corruptData("the summary of a log record");
+    const segment = buffer.toString("utf8", at + 2, at + 2 + nameBytes) as SegmentName;
+    at += 2 + nameBytes;
+    const [firstSequence = 0, lastSequence = 0, transactionNumber = 0] = [0, 8, 16].map((offset) =>
+      Number(buffer.readBigUInt64BE(at + offset)),
+    );
+    const id = dashed(buffer.toString("hex", at + 24, at + 40)) as TransactionId;
+    const digest = buffer.toString("hex", at + 40, at + 56);
+    const segments = buffer.readUInt8(at + 56);
+    const keyed = buffer.readUInt8(at + 57) === 1;
+    at += 58;
+    transactions.push({ segment, firstSequence, lastSequence, number: transactionNumber, id, digest, segments, keyed });
+  }
+  return transactions;
+}

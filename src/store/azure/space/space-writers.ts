@@ -1,0 +1,50 @@
+// The writers of the spaces that an instance writes: one for each, made when needed, dropped when idle and not used for long.
+
+import type { SpaceName, StoreId } from "../../../core/ids.ts";
+import type { Table } from "../../../table/port.ts";
+import type { InstanceParts } from "../append/space-parts.ts";
+import { SpaceWriter } from "./space-writer.ts";
+
+export class SpaceWriters {
+  readonly #instance: InstanceParts;
+  /** Longest unused first. */
+  readonly #writers = new Map<string, SpaceWriter>();
+
+  constructor(instance: InstanceParts) {
+    this.#instance = instance;
+  }
+
+  get(store: StoreId, space: SpaceName, table: Table): SpaceWriter {
+    const key = `${store} ${space}`;
+    const known = this.#writers.get(key);
+    const writer = known ?? new SpaceWriter(this.#instance, store, space, table);
+    this.#writers.delete(key);
+    this.#writers.set(key, writer);
+    if (known === undefined) this.#dropIdle();
+    return writer;
+  }
+
+  /** Ends what only time would end: what is pending is left to the monitor. */
+  close(store: StoreId): void {
+    for (const [key, writer] of this.#writers) {
+      if (writer.parts.store !== store) continue;
+      writer.close();
+      this.#writers.delete(key);
+    }
+  }
+
+  closeAll(): void {
+    for (const writer of this.#writers.values()) writer.close();
+    this.#writers.clear();
+  }
+
+  #dropIdle(): void {
+    let excess = this.#writers.size - this.#instance.options.spaceCacheMax;
+    for (const [key, writer] of this.#writers) {
+      if (excess <= 0) return;
+      if (!writer.isIdle) continue;
+      this.#writers.delete(key);
+      excess -= 1;
+    }
+  }
+}

@@ -1,0 +1,293 @@
+// A store in LevelDB: the local backend that tests run on. Nothing of it is in the function app.
+//
+// Promise: the same answers as the product's backend. A chunk is one atomic batch, written while its segment's lock is
+// held since before it was read; timestamps strictly increase in a space; the record, the block, the head and the
+// inventory become visible together, so `committed` and `applied` are one.
+
+import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
+import { emptyStatus } from "../../../src/core/entry.ts";
+import type { Clock, Random } from "../../../src/core/clock.ts";
+import { newTransactionId } from "../../../src/core/clock.ts";
+import {
+  leaseSuperseded,
+  sequenceMismatch,
+  transactionIdMismatch,
+  unknownLease,
+  unreachable,
+} from "../../../src/core/errors.ts";
+import type { NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
+import { limits } from "../../../src/core/limits.ts";
+import type { Compressor } from "../../../src/codec/block.ts";
+import { contentDigest, derivedTransactionId } from "../../../src/codec/digest.ts";
+import { chunkRecords } from "../../../src/store/chunks.ts";
+import { mergeSpaces } from "../../../src/store/merge.ts";
+import { checkTogether } from "../../../src/store/together.ts";
+import type {
+  ConsumeArgs,
+  ConsumeSegmentArgs,
+  ConsumeSpaceArgs,
+  LeaseToken,
+  NamesOptions,
+  ProducedChunk,
+  ProduceOptions,
+  SegmentRecords,
+  Store,
+  StreamOptions,
+} from "../../../src/store/store.ts";
+import { changesOf, rowsOf } from "./commit.ts";
+import type { LevelDatabase } from "./database.ts";
+import { decide } from "./decision.ts";
+import type { Proposal, Repeat, SegmentView } from "./decision.ts";
+import { KnownNames } from "./inventory.ts";
+import { storeKeys, timestampOfKey } from "./keys.ts";
+import type { StoreKeys } from "./keys.ts";
+import type { KeyValue } from "./keyspace.ts";
+import { lastEntry, readSegment, readSegments, readSpace, readSpaces } from "./read.ts";
+import type { Source } from "./read.ts";
+import { decodeFences, decodeHead, decodeTransaction, encodeFences } from "./rows.ts";
+import type { HeadRow, TransactionRow } from "./rows.ts";
+import { RunningWork } from "../../../src/store/work.ts";
+
+export interface LevelStoreParts {
+  readonly database: LevelDatabase;
+  readonly compressor: Compressor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly node: NodeId;
+}
+
+export class LevelStore implements Store {
+  readonly id: StoreId;
+  readonly #parts: LevelStoreParts;
+  readonly #keys: StoreKeys;
+  readonly #source: Source;
+  readonly #known: KnownNames;
+  readonly #work = new RunningWork();
+  readonly #onClosed: () => void;
+
+  constructor(id: StoreId, parts: LevelStoreParts, onClosed: () => void) {
+    this.id = id;
+    this.#parts = parts;
+    this.#keys = storeKeys(id);
+    this.#source = { keyspace: parts.database.keyspace, keys: this.#keys, compressor: parts.compressor };
+    this.#known = new KnownNames(parts.clock);
+    this.#onClosed = onClosed;
+  }
+
+  getSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
+    return this.#work.stream(readSpaces(this.#source, options));
+  }
+
+  getSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
+    return this.#work.stream(readSegments(this.#source, space, options));
+  }
+
+  consumeSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
+    return this.#work.stream(readSegment(this.#source, space, segment, args));
+  }
+
+  consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry> {
+    return this.#work.stream(readSpace(this.#source, space, args));
+  }
+
+  consume({ offsets, limit, ...bounds }: ConsumeArgs): AsyncIterable<Entry> {
+    const streams = [...offsets].map(([space, offset]) => readSpace(this.#source, space, { ...bounds, offset }));
+    return this.#work.stream(mergeSpaces(streams, limit));
+  }
+
+  peek(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<Entry | undefined> {
+    return this.#work.run(() => {
+      options?.signal?.throwIfAborted();
+      return lastEntry(this.#source, this.#keys.blocks(space, segment, 1));
+    });
+  }
+
+  getSegmentStatus(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<SegmentStatus> {
+    return this.#work.run(() => {
+      options?.signal?.throwIfAborted();
+      return this.#status(space, segment);
+    });
+  }
+
+  produce(
+    space: SpaceName,
+    segment: SegmentName,
+    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+    options?: ProduceOptions,
+  ): AsyncIterable<ProducedChunk> {
+    return this.#work.stream(this.#produce(space, segment, records, options));
+  }
+
+  produceAll(
+    space: SpaceName,
+    segments: readonly SegmentRecords[],
+    options?: ProduceOptions,
+  ): Promise<readonly ProducedChunk[]> {
+    return this.#work.run(async () => {
+      await checkTogether(segments);
+      options?.signal?.throwIfAborted();
+      const id = options?.transactionId ?? newTransactionId(this.#parts.random);
+      const given = segments.filter(({ records }) => records.length > 0);
+      const produced = given.length === 0 ? [] : await this.#commit(space, given, id, options?.lease);
+      const bySegment = new Map(produced.map((chunk) => [chunk.status.segment, chunk]));
+      return Promise.all(
+        segments.map(async ({ segment }) => bySegment.get(segment) ?? { status: await this.#status(space, segment) }),
+      );
+    });
+  }
+
+  onCommit(space: SpaceName, listener: () => void): () => void {
+    return this.#parts.database.onCommit(this.id, space, listener);
+  }
+
+  appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number> {
+    return this.#work.run(() => {
+      options?.signal?.throwIfAborted();
+      return this.#lastTimestamp(space);
+    });
+  }
+
+  spaceMark(space: SpaceName, options?: StreamOptions): Promise<string> {
+    return this.#work.run(async () => {
+      options?.signal?.throwIfAborted();
+      return String(await this.#lastTimestamp(space));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#work.close();
+    this.#onClosed();
+  }
+
+  async *#produce(
+    space: SpaceName,
+    segment: SegmentName,
+    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+    options: ProduceOptions = {},
+  ): AsyncGenerator<ProducedChunk> {
+    const first = options.transactionId ?? newTransactionId(this.#parts.random);
+    let position = 0;
+    for await (const chunk of chunkRecords(records)) {
+      options.signal?.throwIfAborted();
+      // Of a request without an id nobody can repeat a chunk, but one id to trace it by is still worth having.
+      const id = derivedTransactionId(first, position);
+      yield* await this.#commit(space, [{ segment, records: chunk }], id, options.lease);
+      position += 1;
+    }
+    if (position === 0) yield { status: await this.#status(space, segment) };
+  }
+
+  #commit(
+    space: SpaceName,
+    given: readonly SegmentRecords[],
+    id: TransactionId,
+    lease: LeaseToken | undefined,
+  ): Promise<readonly ProducedChunk[]> {
+    const segments = given.map(({ segment }) => segment);
+    return this.#parts.database.holdSegments(this.id, space, segments, async () => {
+      const views = await Promise.all(given.map((one) => this.#view(space, one, id)));
+      const decision = decide({ id, views });
+      switch (decision.kind) {
+        case "commit":
+          return this.#write(space, { id, views }, lease);
+        case "duplicate":
+          return decision.repeats.map((repeat) => firstAnswer(space, repeat));
+        case "id_taken":
+          throw transactionIdMismatch(id);
+        case "conflict": {
+          const { expected, received, view } = decision;
+          await this.#fence(space, lease);
+          const { lastSequence } = view.head;
+          const winner = await this.#holder(space, view.segment, received);
+          throw sequenceMismatch({ segment: view.segment, expected, received, lastSequence, winner });
+        }
+        default:
+          return unreachable(decision);
+      }
+    });
+  }
+
+  async #view(space: SpaceName, { segment, records }: SegmentRecords, id: TransactionId): Promise<SegmentView> {
+    const { keyspace } = this.#source;
+    const head = decodeHead(await keyspace.get(this.#keys.head(space, segment)));
+    const earlier = decodeTransaction(await keyspace.get(this.#keys.transaction(space, segment, id)));
+    return { segment, records, digest: contentDigest(records), head, earlier };
+  }
+
+  /**
+   * The row that remembers the lease's token, if one is given; throws when a newer one has committed. What it was checked
+   * against stands as long as the space is held.
+   */
+  async #fence(space: SpaceName, lease: LeaseToken | undefined): Promise<readonly KeyValue[]> {
+    if (lease === undefined) return [];
+    const key = this.#keys.fences(space);
+    const fences = new Map(decodeFences(await this.#source.keyspace.get(key)));
+    const newest = fences.get(lease.key);
+    if (newest === undefined && fences.size >= limits.leaseKeysPerSpaceMax) throw unknownLease();
+    if (newest !== undefined && lease.token < newest) throw leaseSuperseded(lease.key, newest, lease.token);
+    return [{ key, value: encodeFences(fences.set(lease.key, lease.token)) }];
+  }
+
+  async #write(space: SpaceName, proposal: Proposal, lease: LeaseToken | undefined): Promise<readonly ProducedChunk[]> {
+    const { database, clock, compressor, node } = this.#parts;
+    const changes = await database.holdSpace(this.id, space, async () => {
+      const fence = await this.#fence(space, lease);
+      const timestamp = Math.max(clock.now(), (await this.#lastTimestamp(space)) + 1);
+      const commit = { space, node, timestamp, proposal };
+      const planned = changesOf(commit);
+      const rows = await rowsOf(commit, planned, this.#keys, compressor, this.#known);
+      await this.#source.keyspace.write([...rows, ...fence]);
+      return planned;
+    });
+    this.#known.add(
+      space,
+      changes.map(({ view }) => view.segment),
+    );
+    database.committed(this.id, space);
+    return changes.map(({ view, head, transaction }) => ({
+      status: statusOf(space, view.segment, head),
+      transaction: { ...numbersOf(transaction), duplicate: false },
+    }));
+  }
+
+  async #status(space: SpaceName, segment: SegmentName): Promise<SegmentStatus> {
+    return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
+  }
+
+  /** 0 when the space has no records. */
+  async #lastTimestamp(space: SpaceName): Promise<number> {
+    const row = await this.#source.keyspace.last(this.#keys.records(space, 0));
+    return row === undefined ? 0 : timestampOfKey(row.key);
+  }
+
+  /** The transaction that a sequence was committed by. */
+  async #holder(space: SpaceName, segment: SegmentName, sequence: number): Promise<TransactionId | undefined> {
+    for await (const entry of readSegment(this.#source, space, segment, { from: sequence, to: sequence })) {
+      return entry.trx.id;
+    }
+    return undefined;
+  }
+}
+
+function statusOf(space: SpaceName, segment: SegmentName, head: HeadRow): SegmentStatus {
+  const { firstSequence, firstTimestamp, lastSequence, lastTimestamp } = head;
+  return { ...emptyStatus(space, segment), firstSequence, firstTimestamp, lastSequence, lastTimestamp };
+}
+
+/** The segment as it was after that transaction. */
+function firstAnswer(space: SpaceName, { view, earlier }: Repeat): ProducedChunk {
+  const { lastSequence, timestamp } = earlier;
+  return {
+    status: statusOf(space, view.segment, { ...view.head, lastSequence, lastTimestamp: timestamp }),
+    transaction: { ...numbersOf(earlier), duplicate: true },
+  };
+}
+
+function numbersOf({
+  id,
+  number,
+  firstSequence,
+  lastSequence,
+}: TransactionRow): Omit<TransactionRow, "timestamp" | "digest" | "segments"> {
+  return { id, number, firstSequence, lastSequence };
+}

@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { probePartition, probeRow } from "../../../../../src/store/azure/rows/keys.ts";
+import { createProbe } from "../../../../../src/store/azure/log/probe.ts";
+import { countingAccount } from "../../../../doubles/counting.ts";
+import { fates } from "../../../../doubles/fate.ts";
+import { SimulatedAccount, type FaultPlan } from "../../../../doubles/simulated-table.ts";
+import { systemClock } from "../../../../system.ts";
+
+function world(plan?: FaultPlan) {
+  const account = countingAccount(
+    new SimulatedAccount({ clock: systemClock, ...(plan === undefined ? {} : { plan }) }),
+  );
+  const registry = account.table("streamkitregistry");
+  return { account, registry, probe: createProbe(registry, systemClock) };
+}
+
+test("the first probe creates the table and the row, later ones replace the row under its ETag", async () => {
+  const { account, registry, probe } = world();
+  await probe();
+  const first = await registry.get(probePartition, probeRow);
+  expect(first.row?.properties["probedAt"]).toBeTypeOf("bigint");
+  account.reset();
+  await probe();
+  expect(account.counts).toMatchObject({ get: 1, submit: 1, requests: 2, refused: 0 });
+  expect((await registry.get(probePartition, probeRow)).row?.etag).not.toBe(first.row?.etag);
+});
+
+test("those who ask at the same time share one probe", async () => {
+  const { account, probe } = world();
+  await probe();
+  account.reset();
+  await Promise.all([probe(), probe(), probe()]);
+  expect(account.counts.requests).toBe(2);
+});
+
+test("two instances that probe at the same moment are both told that it is well", async () => {
+  const { registry, probe } = world();
+  await probe();
+  await Promise.all([createProbe(registry, systemClock)(), createProbe(registry, systemClock)()]);
+});
+
+test("storage that reads but does not write is not well, and the next probe asks again", async () => {
+  let denied = true;
+  const { probe } = world((request) =>
+    request.kind === "submit" && denied ? fates.failed({ kind: "denied" }, 1) : undefined,
+  );
+  await expect(probe()).rejects.toMatchObject({
+    code: "storage_unavailable",
+    message: "The storage account refuses this application. Check the connection and the roles of its identity.",
+  });
+  denied = false;
+  await probe();
+});
