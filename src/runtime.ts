@@ -115,6 +115,7 @@ const subscriptions = once(() =>
   createSubscriptions({
     table: storeTable,
     policy: targets(),
+    notifies: settings.notificationsQueue !== undefined,
     clock,
     random,
     newSecret: () => `whsec_${randomBytes(webhookSecretBytes).toString("base64")}`,

@@ -12,6 +12,8 @@ export type StoreId = Brand<string, "StoreId">;
 export type SpaceName = Brand<string, "SpaceName">;
 /** A segment of a space: 1 to 144 bytes of UTF-8; see `parseSegmentName`. */
 export type SegmentName = Brand<string, "SegmentName">;
+/** How names of segments begin: 1 to 144 bytes of UTF-8. */
+export type SegmentPrefix = Brand<string, "SegmentPrefix">;
 /** A transaction: a UUID in lower case with dashes. */
 export type TransactionId = Brand<string, "TransactionId">;
 /** An instance of the application that commits: a UUID in lower case with dashes. */
@@ -52,6 +54,16 @@ export function parseSpaceName(text: string): SpaceName {
 
 export function parseSegmentName(text: string): SegmentName {
   return parseName("segment", text, limits.segmentNameBytesMax) as SegmentName;
+}
+
+/** What some segment's name may begin with. */
+export function parseSegmentPrefix(text: string): SegmentPrefix {
+  const bytesMax = limits.segmentNameBytesMax;
+  const valid = text.isWellFormed() && !controlPattern.test(text) && !text.includes("%") && text !== "";
+  if (!valid || Buffer.byteLength(text) > bytesMax) {
+    throw invalidArgument("prefix", `1 to ${bytesMax} bytes of UTF-8 without control characters and without %`, text);
+  }
+  return text as SegmentPrefix;
 }
 
 export function parseLeaseKey(text: string): LeaseKey {

@@ -2,7 +2,9 @@
 
 import type { SegmentStatus } from "../core/entry.ts";
 import { corruptData } from "../core/errors.ts";
-import type { SegmentName, SpaceName, SubscriptionId } from "../core/ids.ts";
+import type { SegmentName, SegmentPrefix, SpaceName, SubscriptionId } from "../core/ids.ts";
+import { anyName, isWantedSegment } from "../core/segments-wanted.ts";
+import type { SegmentsWanted } from "../core/segments-wanted.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { Properties, Row } from "../table/port.ts";
 import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
@@ -10,10 +12,9 @@ import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-v
 /** A queue of the app's storage account, or an HTTPS URL. */
 export type Target = { readonly queue: string } | { readonly webhook: string };
 
-export interface Wanted {
+export interface Wanted extends SegmentsWanted {
   /** `*`: any. */
   readonly space: SpaceName;
-  readonly segment: SegmentName;
   readonly target: Target;
 }
 
@@ -41,18 +42,17 @@ export interface WebhookSecret {
   readonly former: { readonly secret: string; readonly until: number } | undefined;
 }
 
-export const anyName = "*";
-
 export const nothingDelivered: DeliveryReport = { delivered: 0, failed: 0, lastDeliveredAt: 0, lastError: undefined };
 
 /** The statuses of the notification that the subscription wants. */
-export function wantedStatuses({ space, segment }: Wanted, notification: StatusNotification): readonly SegmentStatus[] {
-  if (space !== anyName && space !== notification.space) return [];
-  return notification.statuses.filter((status) => segment === anyName || segment === status.segment);
+export function wantedStatuses(wanted: Wanted, notification: StatusNotification): readonly SegmentStatus[] {
+  if (wanted.space !== anyName && wanted.space !== notification.space) return [];
+  return notification.statuses.filter((status) => isWantedSegment(wanted, status.segment));
 }
 
 export function isSameWanted(a: Wanted, b: Wanted): boolean {
-  return a.space === b.space && a.segment === b.segment && isSameTarget(a.target, b.target);
+  const isSameFilter = a.space === b.space && a.segment === b.segment && a.prefix === b.prefix;
+  return isSameFilter && isSameTarget(a.target, b.target);
 }
 
 export function isSameTarget(a: Target, b: Target): boolean {
@@ -78,12 +78,13 @@ export function addReports(before: DeliveryReport, after: DeliveryReport): Deliv
 const formatVersion = 1n;
 
 export function encodeSubscription(subscription: Subscription): Properties {
-  const { id, space, segment, target, createdAt, secret, report } = subscription;
+  const { id, space, segment, prefix, target, createdAt, secret, report } = subscription;
   return {
     [formatProperty]: formatVersion,
     id,
     space,
-    segment,
+    // A version that knows no prefix takes this for a name, which no segment is likely to have: it delivers too little, not too much.
+    ...(prefix === undefined ? { segment } : { segment: `${prefix}*`, prefix }),
     ...target,
     created: BigInt(createdAt),
     ...(secret === undefined ? {} : { secret: secret.current }),
@@ -105,7 +106,8 @@ export function decodeSubscription(row: Row): Subscription {
   return {
     id: textIn(row, "id") as SubscriptionId,
     space: textIn(row, "space") as SpaceName,
-    segment: textIn(row, "segment") as SegmentName,
+    segment: (has(row, "prefix") ? anyName : textIn(row, "segment")) as SegmentName,
+    prefix: has(row, "prefix") ? (textIn(row, "prefix") as SegmentPrefix) : undefined,
     target: targetIn(row),
     createdAt: numberIn(row, "created"),
     secret: secretIn(row),

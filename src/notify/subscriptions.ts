@@ -3,7 +3,7 @@
 // Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made it.
 
 import type { Clock, Random } from "../core/clock.ts";
-import { invalidArgument } from "../core/errors.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { hexKey } from "../codec/lexkey.ts";
@@ -55,6 +55,8 @@ export interface SubscriptionsOptions {
   /** The table of a store. Does no request. */
   readonly table: (store: StoreId) => Table;
   readonly policy: TargetPolicy;
+  /** Whether there are notifications at all: without them no subscription is made or changed. */
+  readonly notifies: boolean;
   readonly clock: Clock;
   readonly random: Random;
   /** `whsec_` and the base64 of 24 to 64 bytes that nobody can guess. */
@@ -67,7 +69,7 @@ const formerSecretMs = 24 * 60 * 60_000;
 const partition = hexKey("SUB");
 
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
-  const { table, policy, clock, newSecret } = options;
+  const { table, policy, notifies, clock, newSecret } = options;
   const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
 
   const secretFor = (before: Subscription | undefined, request: PutRequest): WebhookSecret | undefined => {
@@ -92,6 +94,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
 
   return {
     async put(store, id, request) {
+      if (!notifies) throw notificationsAreOff();
       checkTarget(policy, request.target);
       if (request.rotateSecret && "queue" in request.target) {
         throw invalidArgument("rotateSecret", "it only with a webhook: a queue has no secret");
@@ -128,7 +131,7 @@ function putOver(
   secret: WebhookSecret | undefined,
   now: number,
 ): RowChange<PutOutcome> {
-  const { space, segment, target } = request;
+  const { space, segment, prefix, target } = request;
   const newSecret = secret === undefined || secret.current === before?.secret?.current ? undefined : secret.current;
   if (before !== undefined && newSecret === undefined && isSameWanted(before, request)) {
     return { outcome: { kind: "unchanged", subscription: before, newSecret }, change: undefined };
@@ -137,6 +140,7 @@ function putOver(
     id,
     space,
     segment,
+    prefix,
     target,
     createdAt: before?.createdAt ?? now,
     secret,
@@ -147,6 +151,14 @@ function putOver(
     outcome: { kind, subscription, newSecret },
     change: { kind: "put", properties: encodeSubscription(subscription) },
   };
+}
+
+function notificationsAreOff(): StoreError {
+  return new StoreError(
+    "invalid_argument",
+    "Nothing would be delivered: notifications are off in this deployment. Set STREAMKIT_NOTIFICATIONS_QUEUE to the name of a queue, or leave it out, to turn them on.",
+    { details: { field: "subscription", expected: "a deployment that sends notifications" } },
+  );
 }
 
 async function refuseBeyondLimit(table: Table): Promise<void> {

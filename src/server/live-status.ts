@@ -5,6 +5,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import type { SegmentStatus } from "../core/entry.ts";
+import { segmentsWanted } from "../core/segments-wanted.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Store } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
@@ -22,7 +23,7 @@ import type { StreamContext } from "./streams.ts";
 export const liveStatus = serve(liveStatusOperation, async (services, call) => {
   const { params, query, headers, accept } = call;
   const store = services.stores.open(params.store);
-  const wanted = { space: params.space, segment: query.segment };
+  const wanted = { space: params.space, ...segmentsWanted(query.segment, query.prefix) };
   const { wait = 0 } = query;
   const context = { ...call, services };
   const resumed = headers["Last-Event-ID"] ?? "";

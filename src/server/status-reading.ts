@@ -13,17 +13,16 @@ import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { parseSegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { anyName, isWantedSegment } from "../core/segments-wanted.ts";
+import type { SegmentsWanted } from "../core/segments-wanted.ts";
 import type { Store } from "../store/store.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
 
 /** Which segments of a space. */
-export interface StatusesWanted {
+export interface StatusesWanted extends SegmentsWanted {
   readonly space: SpaceName;
-  /** `*`: all. */
-  readonly segment: SegmentName;
 }
 
-const anySegment = "*";
 /** Statuses read at the same time. */
 const readsMax = 16;
 /** Entries taken together as one change: how much a reader that is behind reads before it tells anything. */
@@ -97,7 +96,7 @@ export class StatusReading {
   async changes(signal: AbortSignal): Promise<readonly SegmentStatus[]> {
     if (this.#place.kind !== "changes") throw new StoreError("internal", "The snapshot comes before the changes.");
     const { after } = this.#place;
-    const { space, segment: wanted } = this.#wanted;
+    const { space } = this.#wanted;
     const lasts = new Map<SegmentName, Entry>();
     let reached = after;
     let read = 0;
@@ -108,7 +107,7 @@ export class StatusReading {
       if (this.#isBehind) break;
       read += 1;
       reached = entry.timestamp;
-      if (wanted !== anySegment && entry.segment !== wanted) continue;
+      if (!isWantedSegment(this.#wanted, entry.segment)) continue;
       if (entry.sequence === 1 && this.#known.get(entry.segment) === undefined) {
         this.#known.set(entry.segment, { firstTimestamp: entry.timestamp, lastSequence: 0 });
       }
@@ -147,9 +146,40 @@ export class StatusReading {
   }
 
   async *#names(after: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {
-    const { space, segment } = this.#wanted;
-    if (segment === anySegment) yield* this.#store.getSegments(space, { after, limit, signal });
-    else if (after === "") yield segment;
+    const { segment, prefix } = this.#wanted;
+    if (segment !== anyName) {
+      if (after === "") yield segment;
+      return;
+    }
+    const isBefore = prefix !== undefined && compareUtf8(after, prefix) < 0;
+    yield* isBefore ? this.#namesFrom(prefix, limit, signal) : this.#namesAfter(after, limit, signal);
+  }
+
+  /** As UTF-8, the names that begin so are neighbours, and the first of them is the prefix itself. */
+  async *#namesFrom(prefix: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {
+    const { space } = this.#wanted;
+    const first = nameOf(prefix);
+    const exists = first !== undefined && (await readStatus(this.#store, space, first, signal)).lastSequence > 0;
+    if (exists) yield first;
+    const left = exists && limit > 0 ? limit - 1 : limit;
+    if (left > 0 || limit === 0) yield* this.#namesAfter(prefix, left, signal);
+  }
+
+  async *#namesAfter(after: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {
+    const { space } = this.#wanted;
+    for await (const name of this.#store.getSegments(space, { after, limit, signal })) {
+      if (!isWantedSegment(this.#wanted, name)) return;
+      yield name;
+    }
+  }
+}
+
+/** Undefined when no segment can be called so. */
+function nameOf(text: string): SegmentName | undefined {
+  try {
+    return parseSegmentName(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
+import { segmentsWanted } from "../core/segments-wanted.ts";
 import type { Subscription } from "../notify/subscription.ts";
 import { parseObject } from "../wire/json-object.ts";
 import {
@@ -16,7 +17,9 @@ import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
 
 export const subscriptionPut = serve(putOperation, async (services, call) => {
   const { params } = call;
-  const { rotateSecret = false, ...wanted } = parseObject(subscriptionBodySchema, await bodyText(putOperation, call));
+  const body = parseObject(subscriptionBodySchema, await bodyText(putOperation, call));
+  const { space, segment, prefix, target, rotateSecret = false } = body;
+  const wanted = { space, ...segmentsWanted(segment, prefix), target };
   const outcome = await services.subscriptions.put(params.store, params.id, { ...wanted, rotateSecret });
   const { kind, subscription, newSecret } = outcome;
   return jsonAnswer(subscriptionText(subscription, newSecret), kind === "created" ? 201 : 200);
@@ -42,12 +45,13 @@ export const subscriptions = serve(listOperation, async (services, call) => {
 
 /** `secret`: the one that was made now; no other is ever told. */
 function subscriptionText(subscription: Subscription, secret?: string): string {
-  const { id, space, segment, target, createdAt, report } = subscription;
+  const { id, space, segment, prefix, target, createdAt, report } = subscription;
   const { delivered, failed, lastDeliveredAt, lastError } = report;
   return JSON.stringify({
     id,
     space,
     segment,
+    prefix,
     target,
     createdAt,
     delivered,

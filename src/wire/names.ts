@@ -4,9 +4,17 @@ import * as z from "zod";
 
 import { parseCursor } from "../codec/cursor.ts";
 import { invalidArgument } from "../core/errors.ts";
-import { nameRule, parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../core/ids.ts";
+import {
+  nameRule,
+  parseSegmentName,
+  parseSegmentPrefix,
+  parseSpaceName,
+  parseStoreId,
+  parseTransactionId,
+} from "../core/ids.ts";
 import type { Cursor } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import { anyName } from "../core/segments-wanted.ts";
 import { textFor } from "./parse.ts";
 import { encodings } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
@@ -29,6 +37,31 @@ export const segmentNameSchema = textFor(parseSegmentName).meta({
   minLength: 1,
   description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path, \`/\` as %2F or %252F.`,
   examples: ["order-1"],
+});
+
+/** Where `*` stands for any name, one inside a name is a mistake: nothing is a pattern. */
+function wantedName<Name>(parse: (text: string) => Name, otherwise: string) {
+  return textFor((text) => {
+    if (text === anyName || !text.includes("*")) return parse(text);
+    throw invalidArgument("name", `* for any, or a name without *; ${otherwise}`, text);
+  });
+}
+
+const usePrefix = "names that begin alike are wanted with prefix";
+export const wantedSpaceSchema = wantedName(parseSpaceName, "spaces are not wanted by patterns").meta({
+  minLength: 1,
+  description: "The space whose statuses are wanted. `*`: any.",
+  examples: ["orders"],
+});
+export const wantedSegmentSchema = wantedName(parseSegmentName, usePrefix).meta({
+  minLength: 1,
+  description: "The segment whose statuses are wanted. `*`: any, or with `prefix` those whose names begin so.",
+  examples: ["*"],
+});
+export const segmentPrefixSchema = wantedName(parseSegmentPrefix, "a prefix ends where any text may follow").meta({
+  minLength: 1,
+  description: `Only segments whose names begin so: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8. Without a segment, or with \`*\`.`,
+  examples: ["order-"],
 });
 
 export const idempotencyKeySchema = textFor(parseTransactionId).meta({

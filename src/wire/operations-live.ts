@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import { statusSchema } from "./entries.ts";
-import { segmentNameSchema, waitSchema } from "./names.ts";
+import { segmentPrefixSchema, waitSchema, wantedSegmentSchema } from "./names.ts";
 import { operation } from "./operation.ts";
 import { inSpace, lastEventId, readErrors } from "./operation-parts.ts";
 
@@ -18,10 +18,11 @@ export const liveStatus = operation({
     "First the segments that there are, in the order of their names, then those that change. As they are committed: entries can be read in their space at once, in their segment a moment later. A status may come twice, and of several changes of a segment only the last; the entries are consumed with a cursor.",
   params: inSpace,
   query: z.strictObject({
-    segment: segmentNameSchema.default("*" as z.output<typeof segmentNameSchema>).meta({
-      description: "One segment; `*`: all of them.",
+    segment: wantedSegmentSchema.default("*" as z.output<typeof wantedSegmentSchema>).meta({
+      description: "One segment; `*`: all of them, or those that `prefix` says.",
       examples: ["*"],
     }),
+    prefix: segmentPrefixSchema.optional(),
     cursor: z.string().optional().meta({ description: "`next` of the answer before: what has come since." }),
     wait: waitSchema.optional(),
   }),

@@ -4,7 +4,7 @@ import * as z from "zod";
 
 import { parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import { segmentNameSchema, spaceNameSchema, storeIdSchema } from "./names.ts";
+import { segmentPrefixSchema, storeIdSchema, wantedSegmentSchema, wantedSpaceSchema } from "./names.ts";
 import { operation } from "./operation.ts";
 import { textFor } from "./parse.ts";
 import { bodyErrors, inStore, none, readErrors, silentErrors } from "./operation-parts.ts";
@@ -30,11 +30,11 @@ export const targetSchema = z
   )
   .meta({ id: "Target" });
 
-const anyOf = "`*`: any.";
 export const subscriptionBodySchema = z
   .strictObject({
-    space: spaceNameSchema.meta({ description: `The space whose statuses are wanted. ${anyOf}` }),
-    segment: segmentNameSchema.meta({ description: `The segment whose statuses are wanted. ${anyOf}` }),
+    space: wantedSpaceSchema,
+    segment: wantedSegmentSchema.optional(),
+    prefix: segmentPrefixSchema.optional(),
     target: targetSchema,
     rotateSecret: z.boolean().optional().meta({
       description: "Webhooks: makes a new secret; for a day messages are signed with the former one, too.",
@@ -47,6 +47,7 @@ export const subscriptionSchema = z
     id: z.string(),
     space: z.string(),
     segment: z.string(),
+    prefix: z.string().optional().meta({ description: "Absent: all segments, or the one that is named." }),
     target: targetSchema,
     createdAt: z.int().min(0).meta({ description: "Milliseconds since 1970." }),
     delivered: z.int().min(0).meta({ description: "Messages that the target took; soon, and about right." }),

@@ -166,6 +166,15 @@ describe("a subscription", () => {
       expect(answer.json.code, JSON.stringify(target)).toBe("invalid_argument");
       expect(answer.json.field).toMatch(/^(target|queue)/);
     }
+    for (const [field, wanted] of [
+      ["segment", { space: "orders", segment: "order-*" }],
+      ["space", { space: "order*", segment: "*" }],
+      ["prefix", { space: "orders", prefix: "order-*" }],
+      ["prefix", { space: "orders", segment: "order-1", prefix: "order-" }],
+    ] as const) {
+      const answer = await put(store, "a", { ...wanted, target: { queue: "sub-a" } });
+      expect([answer.status, answer.json.field], JSON.stringify(wanted)).toEqual([400, field]);
+    }
     expect((await put(store, "a b", { space: "s", segment: "*", target: { queue: "sub-a" } })).status).toBe(400);
     expect(await (await fetch(at(store))).json()).toEqual({ subscriptions: [] });
   });
@@ -253,7 +262,16 @@ test("without a queue nobody is told, and nothing else is different", async () =
       body: '{"records":[{"payload":"x"}]}',
     });
     expect(answer.status).toBe(200);
-    expect((await fetch(`${silent.url}/v1/stores/${store}/subscriptions`)).status).toBe(200);
+    const subscriptions = `${silent.url}/v1/stores/${store}/subscriptions`;
+    expect((await fetch(subscriptions)).status).toBe(200);
+    const refused = await fetch(`${subscriptions}/a`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"space":"s","target":{"queue":"sub-a"}}',
+    });
+    const { code, detail } = (await refused.json()) as Record<string, string>;
+    expect([refused.status, code]).toEqual([400, "invalid_argument"]);
+    expect(detail).toContain("Set STREAMKIT_NOTIFICATIONS_QUEUE");
     expect((await dispatchByHand(app)).status).toBe(202);
     expect((await dispatchByHand(silent)).status).toBe(404);
   } finally {

@@ -45,6 +45,7 @@ const parts: HttpParts = {
     leases: (store) => createLeases({ table: table(store), clock, random }),
     subscriptions: createSubscriptions({
       table,
+      notifies: true,
       policy: {
         addresses: createAddressPolicy({ loopback: false, networks: [] }),
         queuePrefix: "sub-",

@@ -15,7 +15,7 @@ import { fates } from "../../doubles/fate.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 import { recordedTelemetry } from "../telemetry/recorded.ts";
-import { id, notification, policy, store, wanted } from "./given.ts";
+import { id, notification, policy, store, wanted, wantedBy } from "./given.ts";
 
 const delivered: Delivery = { kind: "delivered" };
 const failed: Delivery = { kind: "failed", reason: "It answered 500." };
@@ -28,6 +28,7 @@ function world(changes: { readonly reserved?: readonly string[] } = {}) {
   const subscriptions = createSubscriptions({
     table: () => account.table("streamkit"),
     policy,
+    notifies: true,
     clock,
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -101,6 +102,14 @@ test("a notification goes to all who want it, each with the statuses that it wan
   });
   expect(queues.messages("sub-everywhere")).toEqual([deliveryText(notification("orders", "a"))]);
   expect(queues.messages("streamkit-status")).toEqual([]);
+});
+
+test("a subscription by prefix gets the segments whose names begin so, and no others", async () => {
+  const { dispatcher, queues, subscriptions } = world();
+  await subscriptions.put(store, id("a"), wantedBy("orders", "order-", { queue: "sub-a" }));
+  const [message] = messagesOf(notification("orders", "order", "order-", "order-1", "order.", "x-order-1"));
+  await dispatcher.dispatch(message);
+  expect(queues.messages("sub-a")).toEqual([deliveryText(notification("orders", "order-", "order-1"))]);
 });
 
 test("with whom it fails gets a message of its own, and nobody else is told again", async () => {

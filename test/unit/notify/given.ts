@@ -1,7 +1,14 @@
 // What the tests of notifications speak of.
 
 import type { SegmentStatus } from "../../../src/core/entry.ts";
-import { parseSegmentName, parseSpaceName, parseStoreId, parseSubscriptionId } from "../../../src/core/ids.ts";
+import {
+  parseSegmentName,
+  parseSegmentPrefix,
+  parseSpaceName,
+  parseStoreId,
+  parseSubscriptionId,
+} from "../../../src/core/ids.ts";
+import { segmentsWanted } from "../../../src/core/segments-wanted.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import type { PutRequest } from "../../../src/notify/subscriptions.ts";
 import type { Target } from "../../../src/notify/subscription.ts";
@@ -18,7 +25,12 @@ export const policy: TargetPolicy = {
 };
 
 export function wanted(space: string, segment: string, target: Target, rotateSecret = false): PutRequest {
-  return { space: parseSpaceName(space), segment: parseSegmentName(segment), target, rotateSecret };
+  return { space: parseSpaceName(space), ...segmentsWanted(parseSegmentName(segment)), target, rotateSecret };
+}
+
+export function wantedBy(space: string, prefix: string, target: Target): PutRequest {
+  const segments = segmentsWanted(undefined, parseSegmentPrefix(prefix));
+  return { space: parseSpaceName(space), ...segments, target, rotateSecret: false };
 }
 
 export function status(space: string, segment: string, lastSequence = 1): SegmentStatus {

@@ -10,15 +10,16 @@ import { fates } from "../../doubles/fate.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock } from "../../system.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
-import { id, policy, store, wanted } from "./given.ts";
+import { id, policy, store, wanted, wantedBy } from "./given.ts";
 
-function open(clock = new VirtualClock()) {
+function open(clock = new VirtualClock(), notifies = true) {
   const account = new SimulatedAccount({ clock });
   void account.table("streamkit").create();
   let secrets = 0;
   const subscriptions: Subscriptions = createSubscriptions({
     table: () => account.table("streamkit"),
     policy,
+    notifies,
     clock,
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => `whsec_${(secrets += 1)}`,
@@ -133,6 +134,7 @@ test("counts that are added while the subscription is changed lose neither the c
   const real = createSubscriptions({
     table: () => account.table("streamkit"),
     policy,
+    notifies: true,
     clock: systemClock,
     random: { uuid: () => "", fraction: () => Math.random() },
     newSecret: () => "whsec_x",
@@ -150,6 +152,37 @@ test("counts that are added while the subscription is changed lose neither the c
   });
   await real.report(store, id("gone"), report);
   expect(await subscriptions.get(store, id("gone"))).toBeUndefined();
+});
+
+test("a prefix is kept, is a change, and is no name to a version that knows none", async () => {
+  const { account, subscriptions } = open();
+  await subscriptions.put(store, id("a"), wanted("orders", "*", queue));
+  const { kind, subscription } = await subscriptions.put(store, id("a"), wantedBy("orders", "order-", queue));
+  expect([kind, subscription]).toEqual(["changed", expect.objectContaining({ segment: "*", prefix: "order-" })]);
+  expect(await subscriptions.get(store, id("a"))).toEqual(subscription);
+  expect(account.rows("streamkit")[0]?.properties["segment"]).toBe("order-*");
+  expect(await subscriptions.put(store, id("a"), wantedBy("orders", "order-", queue))).toMatchObject({
+    kind: "unchanged",
+  });
+});
+
+test("while notifications are off none is made or changed, and what to set is said; those that there are can be removed", async () => {
+  const { account, clock, subscriptions } = open();
+  await subscriptions.put(store, id("a"), wanted("orders", "*", queue));
+  const off = createSubscriptions({
+    ...{ table: () => account.table("streamkit"), policy, notifies: false, clock },
+    random: { uuid: () => "", fraction: () => 0 },
+    newSecret: () => "whsec_x",
+  });
+  for (const name of ["a", "b"]) {
+    const refused = off.put(store, id(name), wanted("payments", "*", queue));
+    await expect(refused).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("Set STREAMKIT_NOTIFICATIONS_QUEUE") as string,
+    });
+  }
+  expect((await off.list(store)).map((one) => [one.id, one.space])).toEqual([["a", "orders"]]);
+  expect(await off.remove(store, id("a"))).toBe("removed");
 });
 
 test("a list is complete however the service cuts its pages", async () => {

@@ -129,6 +129,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
         queuePrefix: "sub-",
         reservedQueues: ["streamkit-status"],
       },
+      notifies: true,
       clock,
       random,
       newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,

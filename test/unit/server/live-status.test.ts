@@ -8,7 +8,8 @@ import type { SegmentStatus } from "../../../src/core/entry.ts";
 import { noMetadata } from "../../../src/core/entry.ts";
 import { StoreError } from "../../../src/core/errors.ts";
 import type { SegmentName } from "../../../src/core/ids.ts";
-import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../src/core/ids.ts";
+import { parseSegmentName, parseSegmentPrefix, parseSpaceName, parseStoreId } from "../../../src/core/ids.ts";
+import { segmentsWanted } from "../../../src/core/segments-wanted.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
 import { StatusReading } from "../../../src/server/status-reading.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -80,12 +81,77 @@ async function readOn(reading: StatusReading): Promise<SegmentStatus[]> {
   return told;
 }
 
+describe("a reading by prefix", () => {
+  const wanted = { space, ...segmentsWanted(undefined, parseSegmentPrefix("order-")) };
+
+  test("tells the segments whose names begin so, the one that is named so among them, and then their changes alone", async () => {
+    const store = newStore();
+    for (const name of ["order", "order-2", "order-", "order-1", "order.", "a", "order-\u{1f600}"])
+      await produce(store, name);
+    const reading = new StatusReading(store, wanted, "");
+    const names = ["order-", "order-1", "order-2", "order-\u{1f600}"];
+    expect((await readOn(reading)).map(({ segment }) => segment)).toEqual(names);
+    for (const name of ["order-2", "order", "order-3"]) await produce(store, name);
+    expect((await reading.changes(never)).map(({ segment }) => segment)).toEqual(["order-2", "order-3"]);
+  });
+
+  test("asks the store for no names beyond those that begin so", async () => {
+    const store = newStore();
+    for (const name of ["order-1", "order-2", "x1", "x2", "x3"]) await produce(store, name);
+    let listed = 0;
+    const counting: Store = Object.assign(Object.create(store) as Store, {
+      appliedThrough: () => store.appliedThrough(space),
+      getSegmentStatus: (_: unknown, segment: SegmentName) => store.getSegmentStatus!(space, segment),
+      getSegments: async function* (...args: Parameters<Store["getSegments"]>) {
+        for await (const name of store.getSegments(...args)) {
+          listed += 1;
+          yield name;
+        }
+      },
+    });
+    const told: string[] = [];
+    for await (const { segment } of new StatusReading(counting, wanted, "").snapshot(0, never)) told.push(segment);
+    expect(told).toEqual(["order-1", "order-2"]);
+    expect(listed).toBe(3);
+  });
+
+  test("goes on page by page, from the cursor of a reading of all segments too", async () => {
+    const store = newStore();
+    for (const name of ["a", "order-", "order-1", "order-2", "z"]) await produce(store, name);
+    const told: string[] = [];
+    const first = new StatusReading(store, { space, ...segmentsWanted() }, "");
+    for await (const { segment } of first.snapshot(1, never)) expect(segment).toBe("a");
+    for (let cursor = first.cursor; cursor.startsWith("s");) {
+      const reading = new StatusReading(store, wanted, cursor);
+      let count = 0;
+      for await (const { segment } of reading.snapshot(1, never)) {
+        told.push(segment);
+        count += 1;
+      }
+      expect(count).toBeLessThanOrEqual(1);
+      cursor = reading.cursor;
+    }
+    expect(told).toEqual(["order-", "order-1", "order-2"]);
+  });
+
+  test.each([
+    ["segment=order-*", "segment"],
+    ["prefix=order-*", "prefix"],
+    ["segment=order-1&prefix=order-", "prefix"],
+    ["prefix=", "prefix"],
+  ])("is refused what can only be a mistake: %s", async (query, field) => {
+    const path = `/v1/stores/${randomUUID()}/spaces/orders/status?${query}`;
+    const { status, json } = await service.call("GET", path);
+    expect([status, json]).toEqual([400, expect.objectContaining({ code: "invalid_argument", field }) as unknown]);
+  });
+});
+
 describe("a reading", () => {
   test("begins with the segments there are, in the order of their names as UTF-8", async () => {
     const store = newStore();
     const names = ["b", "a", "\u{1f600}", "\uffff", "ä", "a0"];
     for (const name of names) await produce(store, name);
-    const told = await readOn(new StatusReading(store, { space, segment: all }, ""));
+    const told = await readOn(new StatusReading(store, { space, ...segmentsWanted(all) }, ""));
     expect(told.map(({ segment }) => segment)).toEqual(["a", "a0", "b", "ä", "\uffff", "\u{1f600}"]);
     expect(told).toEqual(
       told.map(({ segment }) => expect.objectContaining({ segment, lastSequence: 1 }) as SegmentStatus),
@@ -96,8 +162,10 @@ describe("a reading", () => {
     const store = newStore();
     const a = await produce(store, "a");
     await produce(store, "b");
-    expect(await readOn(new StatusReading(store, { space, segment: parseSegmentName("a") }, ""))).toEqual([a]);
-    const later = new StatusReading(store, { space, segment: parseSegmentName("c") }, "");
+    expect(await readOn(new StatusReading(store, { space, ...segmentsWanted(parseSegmentName("a")) }, ""))).toEqual([
+      a,
+    ]);
+    const later = new StatusReading(store, { space, ...segmentsWanted(parseSegmentName("c")) }, "");
     expect(await readOn(later)).toEqual([]);
     await produce(store, "b");
     const c = await produce(store, "c", 3);
@@ -111,7 +179,7 @@ describe("a reading", () => {
     await apply();
     const a = await produce(store, "a", 2);
     const b = await produce(store, "b");
-    const reading = new StatusReading(lagged, { space, segment: all }, "");
+    const reading = new StatusReading(lagged, { space, ...segmentsWanted(all) }, "");
     expect(new Map((await readOn(reading)).map((status) => [status.segment, status]))).toEqual(
       new Map([
         ["a", a],
@@ -121,7 +189,7 @@ describe("a reading", () => {
     // A later reader goes on from there, and knows of the first record of b from the log alone.
     const again = await produce(store, "b");
     expect(again.firstTimestamp).toBe(b.firstTimestamp);
-    expect(await readOn(new StatusReading(lagged, { space, segment: all }, reading.cursor))).toEqual([again]);
+    expect(await readOn(new StatusReading(lagged, { space, ...segmentsWanted(all) }, reading.cursor))).toEqual([again]);
   });
 
   test("that is cut off goes on from its cursor, within the snapshot as well", async () => {
@@ -131,7 +199,7 @@ describe("a reading", () => {
     const told: string[] = [];
     let cursor = "";
     for (let part = 0; part < 20; part += 1) {
-      const reading = new StatusReading(store, { space, segment: all }, cursor);
+      const reading = new StatusReading(store, { space, ...segmentsWanted(all) }, cursor);
       let left = 3;
       for await (const { segment } of reading.snapshot(0, never)) {
         told.push(segment);
@@ -162,7 +230,7 @@ describe("a reading", () => {
         if (what <= 1) await produce(store, `s${pick(6)}`, 1 + pick(3));
         else if (what === 2) await apply();
         else {
-          const reading = new StatusReading(lagged, { space, segment: all }, cursor);
+          const reading = new StatusReading(lagged, { space, ...segmentsWanted(all) }, cursor);
           let left = pick(8);
           for await (const status of reading.snapshot(pick(4), never)) {
             hear(status);
@@ -175,7 +243,7 @@ describe("a reading", () => {
           cursor = reading.cursor;
         }
       }
-      const reading = new StatusReading(lagged, { space, segment: all }, cursor);
+      const reading = new StatusReading(lagged, { space, ...segmentsWanted(all) }, cursor);
       for (const status of await readOn(reading)) hear(status);
       expect(known, `seed ${seed}`).toEqual(await truth(store));
     },
@@ -183,7 +251,7 @@ describe("a reading", () => {
 
   test("that is far behind takes it in parts, and each part is the last of its segments", async () => {
     const store = newStore();
-    const start = new StatusReading(store, { space, segment: all }, "");
+    const start = new StatusReading(store, { space, ...segmentsWanted(all) }, "");
     await readOn(start);
     for (let round = 0; round < 3; round += 1) {
       await produce(store, "a", 4_000);
