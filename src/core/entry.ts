@@ -37,6 +37,8 @@ export interface Entry {
   readonly metadata: Metadata;
   readonly space: SpaceName;
   readonly segment: SegmentName;
+  /** Its payload and metadata were removed for good; both are empty. */
+  readonly redacted?: boolean;
 }
 
 /** Where a segment begins and ends; all numbers are 0 when it has no entries. */
