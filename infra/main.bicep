@@ -3,18 +3,14 @@
 
 targetScope = 'subscription'
 
-@description('Name of the deployment, such as dev or prod: part of every name, and the azd environment.')
-@minLength(2)
-@maxLength(16)
+@description('Name of the deployment, such as dev or prod: part of every name, and the azd environment. 2 to 16 letters, digits and dashes.')
 param environmentName string
 
-@description('Region of all resources.')
+@description('Region of all resources: one that has Flex Consumption.')
 @metadata({ azd: { type: 'location' } })
 param location string
 
-@description('Leads every name, beside the abbreviation of the kind of resource.')
-@minLength(2)
-@maxLength(12)
+@description('Leads every name, beside the abbreviation of the kind of resource. 2 to 12 letters, digits and dashes.')
 param applicationName string = 'streamkit'
 
 @description('Further tags of all resources.')
@@ -49,7 +45,7 @@ param httpConcurrency int = 200
 @maxValue(100)
 param alwaysReadyInstances int = 0
 
-@description('Whether instances spread over zones, where the region has them. Needs at least two always-ready instances.')
+@description('Whether instances spread over zones, in a region that has them. Azure then keeps at least two instances always ready for HTTP, and two for each timer and queue, all of them billed: see the costs in docs/operations.md. Needs storage that is in several zones.')
 param zoneRedundant bool = false
 
 @description('Who may call: with a key of the function app, or with a bearer token.')
@@ -86,7 +82,7 @@ param walGraceMs int = 30000
 @allowed(['debug', 'info', 'warn', 'error', 'off'])
 param logLevel string = 'info'
 
-@description('Further settings of the app, by name, as docs/settings.md lists them. None of them is a secret.')
+@description('Further settings of the app, by name, as docs/settings.md lists them; an empty one is left out. None of them is a secret.')
 param furtherSettings object = {}
 
 @description('Days that logs are kept.')
@@ -102,6 +98,9 @@ param logDailyQuotaGb int = 5
 @minValue(1)
 @maxValue(100)
 param samplingPercentage int = 100
+
+@description('Whether the rules that raise alerts are made. They cost by the month, used or not.')
+param alertsEnabled bool = true
 
 @description('Who is written to when an alert fires. None: alerts show in the portal alone.')
 param alertEmails string[] = []
@@ -125,16 +124,79 @@ param operatorPrincipalId string = ''
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string = 'Group'
 
-// azd finds the resource group and the app by these two tags.
-var allTags = union(tags, { application: applicationName, 'azd-env-name': environmentName })
+var name = '${applicationName}-${environmentName}'
 var token = toLower(uniqueString(subscription().id, applicationName, environmentName, location))
-// Without these the app would not start. It is asked where every name comes from, so that nothing is made before it fails.
-var lacksTokenSettings = authentication == 'jwt' && (empty(jwtIssuer) || empty(jwtAudience) || !startsWith(jwtJwksUrl, 'https://'))
-var suffix = lacksTokenSettings ? fail('With authentication jwt, jwtIssuer, jwtAudience and jwtJwksUrl (https) are needed.') : '${applicationName}-${environmentName}'
+
+// What could only fail half way, after a storage account was made and locked, or would do nothing: refused before anything is made.
+var nameCharacters = 'abcdefghijklmnopqrstuvwxyz0123456789-'
+func wrongName(text string, characters string, lengthMax int) bool =>
+  length(text) < 2 || length(text) > lengthMax || length(filter(
+    range(0, length(text)),
+    at => !contains(characters, toLower(substring(text, at, 1)))
+  )) > 0
+var refusals = filter(
+  [
+    wrongName(environmentName, nameCharacters, 16)
+      ? 'environmentName must be 2 to 16 letters, digits and dashes, because it is part of every name: \'${environmentName}\' is not'
+      : ''
+    wrongName(applicationName, nameCharacters, 12)
+      ? 'applicationName must be 2 to 12 letters, digits and dashes, because it is part of every name: \'${applicationName}\' is not'
+      : ''
+    authentication == 'jwt' && (empty(jwtIssuer) || empty(jwtAudience) || !startsWith(jwtJwksUrl, 'https://'))
+      ? 'With authentication jwt, jwtIssuer, jwtAudience and jwtJwksUrl (https) are needed'
+      : ''
+    natGateway && !privateNetwork ? 'natGateway is the way out of a network of its own: set privateNetwork as well' : ''
+    alwaysReadyInstances > maximumInstanceCount
+      ? 'alwaysReadyInstances (${alwaysReadyInstances}) is more than maximumInstanceCount (${maximumInstanceCount})'
+      : ''
+    zoneRedundant && alwaysReadyInstances == 1
+      ? 'With zoneRedundant, alwaysReadyInstances is 0 (Azure keeps two by itself) or at least 2: one instance is in one zone'
+      : ''
+    zoneRedundant && maximumInstanceCount < 2
+      ? 'With zoneRedundant, maximumInstanceCount is at least 2: one instance is in one zone'
+      : ''
+    zoneRedundant && !endsWith(storageRedundancy, 'ZRS')
+      ? 'With zoneRedundant, storageRedundancy must be in several zones (Standard_ZRS, Standard_GZRS, Standard_RAGZRS): ${storageRedundancy} is not'
+      : ''
+  ],
+  sentence => !empty(sentence)
+)
+// Every name comes from here.
+var suffix = empty(refusals) ? name : fail(join(refusals, '; '))
+
+// azd finds the resource group and the app by two of these tags.
+var allTags = union(tags, { application: applicationName, 'azd-env-name': environmentName })
+
+// Names are known before anything is made, so that what-if can look inside the modules. Abbreviations: Cloud Adoption Framework.
+var identityName = 'id-${suffix}'
 // 3 to 24 lower-case letters and digits, the same name nowhere else in Azure.
 var storageAccountName = take('st${toLower(replace(applicationName, '-', ''))}${token}', 24)
+var packageContainerName = 'app-package'
+var workspaceName = 'log-${suffix}'
+var applicationInsightsName = 'appi-${suffix}'
+var functionAppName = 'func-${suffix}-${take(token, 6)}'
 
-// Abbreviations: Cloud Adoption Framework.
+// What the app is told. A setting that is not here has the default of src/settings.ts; docs/settings.md lists them all.
+var appSettings = union(
+  {
+    STREAMKIT_AUTH: authentication
+    STREAMKIT_TABLE_PREFIX: tablePrefix
+    // An app setting without a value can get lost on its way to the app, which would then take its default: a dash says none.
+    STREAMKIT_NOTIFICATIONS_QUEUE: empty(notificationsQueue) ? '-' : notificationsQueue
+    STREAMKIT_MONITOR_SCHEDULE: monitorSchedule
+    STREAMKIT_WAL_GRACE_MS: string(walGraceMs)
+    STREAMKIT_LOG_LEVEL: logLevel
+  },
+  authentication == 'jwt'
+    ? {
+        STREAMKIT_JWT_ISSUER: jwtIssuer
+        STREAMKIT_JWT_AUDIENCE: jwtAudience
+        STREAMKIT_JWT_JWKS_URL: jwtJwksUrl
+      }
+    : {},
+  toObject(filter(items(furtherSettings), given => !empty(given.value)), given => given.key, given => given.value)
+)
+
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${suffix}'
   location: location
@@ -142,17 +204,17 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
+  name: '${suffix}-identity'
   scope: group
   params: {
-    name: 'id-${suffix}'
+    name: identityName
     location: location
     tags: allTags
   }
 }
 
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
+  name: '${suffix}-storage'
   scope: group
   params: {
     name: storageAccountName
@@ -162,16 +224,17 @@ module storage 'modules/storage.bicep' = {
     keysAllowed: storageKeysAllowed
     locked: storageLocked
     privateOnly: privateNetwork
+    packageContainerName: packageContainerName
     notificationsQueue: notificationsQueue
   }
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'monitoring'
+  name: '${suffix}-monitoring'
   scope: group
   params: {
-    workspaceName: 'log-${suffix}'
-    applicationInsightsName: 'appi-${suffix}'
+    workspaceName: workspaceName
+    applicationInsightsName: applicationInsightsName
     location: location
     tags: allTags
     retentionDays: logRetentionDays
@@ -181,11 +244,14 @@ module monitoring 'modules/monitoring.bicep' = {
 }
 
 module roles 'modules/roles.bicep' = {
-  name: 'roles'
+  name: '${suffix}-roles'
   scope: group
+  dependsOn: [storage, monitoring]
   params: {
-    storageAccountName: storage.outputs.name
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    storageAccountName: storageAccountName
+    applicationInsightsName: applicationInsightsName
+    // Azure chooses the identity's object id: what-if cannot know it before the identity is there.
+    #disable-next-line what-if-short-circuiting
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
@@ -193,79 +259,79 @@ module roles 'modules/roles.bicep' = {
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'network'
+  name: '${suffix}-network'
   scope: group
+  dependsOn: [storage]
   params: {
     suffix: suffix
     location: location
     tags: allTags
     addressPrefix: networkAddressPrefix
     natGateway: natGateway
-    storageAccountName: storage.outputs.name
+    storageAccountName: storageAccountName
   }
 }
 
 module functionApp 'modules/function-app.bicep' = {
-  name: 'function-app'
+  name: '${suffix}-function-app'
   scope: group
   // A host that starts before it may read its storage account stays down until it is restarted.
-  dependsOn: [roles]
+  dependsOn: [identity, storage, monitoring, roles]
   params: {
-    name: 'func-${suffix}-${take(token, 6)}'
+    name: functionAppName
     planName: 'asp-${suffix}'
     location: location
     tags: allTags
-    identityName: identity.outputs.name
-    storageAccountName: storage.outputs.name
-    packageContainerName: storage.outputs.packageContainerName
-    applicationInsightsName: monitoring.outputs.applicationInsightsName
+    identityName: identityName
+    storageAccountName: storageAccountName
+    packageContainerName: packageContainerName
+    applicationInsightsName: applicationInsightsName
     subnetId: network.?outputs.functionSubnetId ?? ''
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     httpConcurrency: httpConcurrency
     alwaysReadyInstances: alwaysReadyInstances
     zoneRedundant: zoneRedundant
-    authentication: authentication
-    jwtIssuer: jwtIssuer
-    jwtAudience: jwtAudience
-    jwtJwksUrl: jwtJwksUrl
-    tablePrefix: tablePrefix
-    notificationsQueue: notificationsQueue
-    monitorSchedule: monitorSchedule
-    walGraceMs: walGraceMs
-    logLevel: logLevel
-    furtherSettings: furtherSettings
+    appSettings: appSettings
   }
 }
 
-module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
+module alerts 'modules/alerts.bicep' = if (alertsEnabled) {
+  name: '${suffix}-alerts'
   scope: group
+  dependsOn: [storage, monitoring]
   params: {
     suffix: suffix
     location: location
     tags: allTags
-    workspaceName: monitoring.outputs.workspaceName
-    storageAccountName: storage.outputs.name
+    workspaceName: workspaceName
+    storageAccountName: storageAccountName
     emails: alertEmails
   }
 }
 
 module diagnostics 'modules/diagnostics.bicep' = if (diagnosticsEnabled) {
-  name: 'diagnostics'
+  name: '${suffix}-diagnostics'
   scope: group
+  dependsOn: [storage, monitoring, functionApp]
   params: {
-    workspaceName: monitoring.outputs.workspaceName
-    storageAccountName: storage.outputs.name
-    functionAppName: functionApp.outputs.name
+    workspaceName: workspaceName
+    storageAccountName: storageAccountName
+    functionAppName: functionAppName
   }
 }
+
+@description('The tenant of the subscription.')
+output AZURE_TENANT_ID string = tenant().tenantId
+
+@description('The region of the deployment.')
+output AZURE_LOCATION string = location
 
 @description('The resource group of the deployment.')
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('The function app: where packages are deployed to.')
-output FUNCTION_APP_NAME string = functionApp.outputs.name
+output FUNCTION_APP_NAME string = functionAppName
 
 @description('Where callers find it.')
 output STREAMKIT_URL string = functionApp.outputs.url
@@ -274,4 +340,4 @@ output STREAMKIT_URL string = functionApp.outputs.url
 output STREAMKIT_OUTBOUND_ADDRESS string = network.?outputs.outboundAddress ?? ''
 
 @description('The storage account: what fsck connects to.')
-output STREAMKIT_STORAGE__accountName string = storage.outputs.name
+output STREAMKIT_STORAGE__accountName string = storageAccountName

@@ -9,18 +9,33 @@ param storageRedundancy = readEnvironmentVariable('STREAMKIT_STORAGE_REDUNDANCY'
 param storageLocked = bool(readEnvironmentVariable('STREAMKIT_STORAGE_LOCKED', 'true'))
 param alwaysReadyInstances = int(readEnvironmentVariable('STREAMKIT_ALWAYS_READY', '1'))
 param maximumInstanceCount = int(readEnvironmentVariable('STREAMKIT_MAXIMUM_INSTANCES', '100'))
+param zoneRedundant = bool(readEnvironmentVariable('STREAMKIT_ZONE_REDUNDANT', 'false'))
 param authentication = readEnvironmentVariable('STREAMKIT_AUTH', 'key')
 param jwtIssuer = readEnvironmentVariable('STREAMKIT_JWT_ISSUER', '')
 param jwtAudience = readEnvironmentVariable('STREAMKIT_JWT_AUDIENCE', '')
 param jwtJwksUrl = readEnvironmentVariable('STREAMKIT_JWT_JWKS_URL', '')
+param alertsEnabled = bool(readEnvironmentVariable('STREAMKIT_ALERTS', 'true'))
 // Several addresses with commas between them.
-param alertEmails = filter(map(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => trim(email)), email => !empty(email))
+param alertEmails = filter(
+  map(split(readEnvironmentVariable('STREAMKIT_ALERT_EMAILS', ''), ','), email => trim(email)),
+  email => !empty(email)
+)
 param logRetentionDays = 90
 param logDailyQuotaGb = 10
 param diagnosticsEnabled = true
 param privateNetwork = bool(readEnvironmentVariable('STREAMKIT_PRIVATE_NETWORK', 'false'))
 param natGateway = bool(readEnvironmentVariable('STREAMKIT_NAT_GATEWAY', 'false'))
-param operatorPrincipalId = readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')
-param operatorPrincipalType = readEnvironmentVariable('STREAMKIT_OPERATOR_TYPE', 'Group')
-// Two lines for each call of a function, which nobody reads, would cost more than all else. Errors and the app's own lines stay.
-param furtherSettings = { AzureFunctionsJobHost__logging__logLevel__Function: 'Warning' }
+// Who may read and repair the data: the operators, or whoever deploys, of whom azd tells the id.
+param operatorPrincipalId = readEnvironmentVariable(
+  'STREAMKIT_OPERATOR_ID',
+  readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+)
+param operatorPrincipalType = readEnvironmentVariable(
+  'STREAMKIT_OPERATOR_TYPE',
+  empty(readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')) ? 'User' : 'Group'
+)
+// Further settings of the app: a line each, empty for the app's own default.
+param furtherSettings = {
+  // Two lines for each call of a function, which nobody reads, would cost more than all else. Errors and the app's own lines stay.
+  AzureFunctionsJobHost__logging__logLevel__Function: 'Warning'
+}

@@ -45,6 +45,9 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
 // Each row of a histogram has Sum, Min, Max and ItemCount. The exporter sends a counter or gauge as Sum alone: its Min and Max say nothing.
 var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json(Message)'
 
+// An app with a wrong setting may have no metrics: its log is what the host writes of it.
+var misconfigured = '${lines} | where tostring(line.code) == "misconfigured" | summarize Value = sum(ItemCount)'
+// The app's own count, by the status that it answered: the host counts a caller who left a stream as a failure, which it is not (499).
 var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
 var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
 var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Sum)'
@@ -55,7 +58,19 @@ var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | sum
 // What lies in the queue, not what arrives there: nobody has looked as long as it fires.
 var poisoned = 'AppMetrics | where Name == "streamkit.notifications.poisoned" | summarize Value = max(Sum)'
 
+// How often each is asked is what it costs: a third of the price every fifteen minutes, for what can wait so long.
 var queries = [
+  {
+    name: 'misconfigured'
+    title: 'The app has a wrong setting'
+    description: 'The app answers every call with 503, because one of its settings is wrong. Its log says which, and what is right.'
+    query: misconfigured
+    operator: 'GreaterThan'
+    threshold: 0
+    severity: 1
+    window: 'PT15M'
+    frequency: 'PT5M'
+  }
   {
     name: 'server-errors'
     title: 'Many answers with 5xx'
@@ -65,6 +80,7 @@ var queries = [
     threshold: serverErrorPercentMax
     severity: 1
     window: 'PT5M'
+    frequency: 'PT5M'
   }
   {
     name: 'pending-age'
@@ -75,6 +91,7 @@ var queries = [
     threshold: pendingAgeMsMax
     severity: 1
     window: 'PT15M'
+    frequency: 'PT15M'
   }
   {
     name: 'monitor-failures'
@@ -85,6 +102,7 @@ var queries = [
     threshold: 2
     severity: 1
     window: 'PT15M'
+    frequency: 'PT15M'
   }
   {
     name: 'monitor-records-failed'
@@ -95,6 +113,7 @@ var queries = [
     threshold: 2
     severity: 2
     window: 'PT15M'
+    frequency: 'PT15M'
   }
   {
     name: 'monitor-absent'
@@ -105,6 +124,7 @@ var queries = [
     threshold: 1
     severity: 2
     window: 'PT1H'
+    frequency: 'PT15M'
   }
   {
     name: 'poison'
@@ -115,6 +135,7 @@ var queries = [
     threshold: 0
     severity: 2
     window: 'PT15M'
+    frequency: 'PT15M'
   }
 ]
 
@@ -145,7 +166,7 @@ resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = {
   }
 }
 
-resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for rule in queries: {
     name: 'alert-${rule.name}-${suffix}'
     location: location
@@ -157,7 +178,7 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: true
       scopes: [workspace.id]
-      evaluationFrequency: 'PT5M'
+      evaluationFrequency: rule.frequency
       windowSize: rule.window
       autoMitigate: true
       // The tables of a new workspace appear with their first rows; the rule must not wait for them.
@@ -184,7 +205,7 @@ resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+resource throttled 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   name: 'alert-throttled-${suffix}'
   location: 'global'
   tags: tags
@@ -227,7 +248,7 @@ resource throttled 'Microsoft.Insights/metricAlerts@2018-03-01' = {
 }
 
 // Counted by the service once an hour, all queues together: the dispatcher does not keep up, or a consumer is away.
-resource queued 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+resource queued 'Microsoft.Insights/metricAlerts@2026-01-01' = {
   name: 'alert-queued-${suffix}'
   location: 'global'
   tags: tags

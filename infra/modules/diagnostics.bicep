@@ -32,6 +32,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
 
+// Of diagnostic settings there is no later version than this preview. The one that is none, 2016-09-01, has no categories of metrics.
 resource ofTables 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: tables
   name: 'to-workspace'

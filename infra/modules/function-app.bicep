@@ -1,5 +1,5 @@
 // The function app on the Flex Consumption plan, and every setting it is given.
-// Settings that are not here have the defaults of src/settings.ts; docs/settings.md lists them all.
+// A deployment replaces all settings: one that was added by hand is gone after the next.
 
 @description('Name of the function app: the first part of its host name.')
 @minLength(2)
@@ -45,35 +45,8 @@ param alwaysReadyInstances int
 @description('Whether instances spread over zones.')
 param zoneRedundant bool
 
-@description('Who may call: key or jwt.')
-param authentication string
-
-@description('With jwt: the `iss` of tokens.')
-param jwtIssuer string
-
-@description('With jwt: the `aud` of tokens.')
-param jwtAudience string
-
-@description('With jwt: where the issuer publishes its keys.')
-param jwtJwksUrl string
-
-@description('Leads the names of all tables.')
-param tablePrefix string
-
-@description('The queue for notifications; empty: none.')
-param notificationsQueue string
-
-@description('When the monitor runs: NCRONTAB, six fields.')
-param monitorSchedule string
-
-@description('Age of a pending record that the monitor takes over, ms.')
-param walGraceMs int
-
-@description('The least level that is logged.')
-param logLevel string
-
-@description('Further settings, by name. They win over those below.')
-param furtherSettings object
+@description('What the app is told, by name. It wins over what is set here.')
+param appSettings object
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: identityName
@@ -99,20 +72,10 @@ var connectionSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.properties.clientId};Authorization=AAD'
 }
 
-var storeSettings = {
-  STREAMKIT_AUTH: authentication
-  STREAMKIT_TABLE_PREFIX: tablePrefix
-  // An app setting without a value can get lost on its way to the app, which would then take its default: a dash says none.
-  STREAMKIT_NOTIFICATIONS_QUEUE: empty(notificationsQueue) ? '-' : notificationsQueue
-  STREAMKIT_MONITOR_SCHEDULE: monitorSchedule
-  STREAMKIT_WAL_GRACE_MS: string(walGraceMs)
-  STREAMKIT_LOG_LEVEL: logLevel
-}
-
-var tokenSettings = {
-  STREAMKIT_JWT_ISSUER: jwtIssuer
-  STREAMKIT_JWT_AUDIENCE: jwtAudience
-  STREAMKIT_JWT_JWKS_URL: jwtJwksUrl
+// The library's own HTTP server refuses headers above 16 KiB, and the invocation then waits for nothing. The app ends such an
+// invocation by itself; with this the server takes what the host lets through in the first place.
+var workerSettings = {
+  languageWorkers__node__arguments: '--max-http-header-size=49152'
 }
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -169,12 +132,14 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstanceCount
-        alwaysReady: alwaysReadyInstances == 0 ? [] : [
-          {
-            name: 'http'
-            instanceCount: alwaysReadyInstances
-          }
-        ]
+        alwaysReady: alwaysReadyInstances == 0
+          ? []
+          : [
+              {
+                name: 'http'
+                instanceCount: alwaysReadyInstances
+              }
+            ]
         triggers: {
           http: {
             perInstanceConcurrency: httpConcurrency
@@ -188,7 +153,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(connectionSettings, storeSettings, authentication == 'jwt' ? tokenSettings : {}, furtherSettings)
+  properties: union(connectionSettings, workerSettings, appSettings)
 }
 
 // Deployments come with an Entra ID token; user names and passwords open nothing.
@@ -207,9 +172,6 @@ resource noScmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@
     allow: false
   }
 }
-
-@description('Name of the function app.')
-output name string = app.name
 
 @description('Where callers find it.')
 output url string = 'https://${app.properties.defaultHostName}'

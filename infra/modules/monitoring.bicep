@@ -52,9 +52,3 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
     DisableLocalAuth: true
   }
 }
-
-@description('Name of the workspace.')
-output workspaceName string = workspace.name
-
-@description('Name of the Application Insights component.')
-output applicationInsightsName string = applicationInsights.name

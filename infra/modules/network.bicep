@@ -122,6 +122,8 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   }
 ]
 
+// One after the other: the account refuses an endpoint while another is being made (StorageAccountOperationInProgress).
+@batchSize(1)
 resource endpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [
   for service in services: {
     name: 'pep-${service}-${suffix}'

@@ -24,12 +24,14 @@ param locked bool
 @description('Whether the account is reached by private endpoints alone.')
 param privateOnly bool
 
+@description('The container of the app\'s package.')
+param packageContainerName string
+
 @description('The queue for notifications; empty: none.')
 param notificationsQueue string
 
 // The host moves a message that failed five times to the second.
 var queueNames = empty(notificationsQueue) ? [] : [notificationsQueue, '${notificationsQueue}-poison']
-var packageContainer = 'app-package'
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -62,7 +64,7 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
 
 resource packages 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = {
   parent: blobs
-  name: packageContainer
+  name: packageContainerName
   properties: {
     publicAccess: 'None'
   }
@@ -88,9 +90,3 @@ resource lock 'Microsoft.Authorization/locks@2020-05-01' = if (locked) {
     notes: 'The tables of this account are the events of the deployment. There is no other copy.'
   }
 }
-
-@description('Name of the account.')
-output name string = account.name
-
-@description('The container of the app\'s package.')
-output packageContainerName string = packages.name

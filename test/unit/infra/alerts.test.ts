@@ -4,82 +4,104 @@ import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { metrics } from "../../../src/core/metrics.ts";
 import type { Metric } from "../../../src/core/metrics.ts";
-import { items, literal, projectFile, projectRoot, properties, readTemplate } from "./bicep.ts";
+import {
+  deployed,
+  development,
+  everyDeployment,
+  ofType,
+  only,
+  production,
+  projectFile,
+  projectRoot,
+} from "./deployed.ts";
 
-const alerts = await readTemplate("infra/modules/alerts.bicep");
+interface QueryRule {
+  readonly evaluationFrequency: string;
+  readonly windowSize: string;
+  readonly criteria: { readonly allOf: readonly [{ readonly query: string; readonly operator: string }] };
+}
+
 const known: Readonly<Record<string, Metric>> = metrics;
 const sources = globSync("src/**/*.ts", { cwd: projectRoot }).map(projectFile);
-const written = (name: string): string => alerts.variables.find((one) => one.name === name)?.value?.text ?? "";
-/** With the queries that it begins with. */
-const query = (name: string): string =>
-  written(name).replaceAll(/\$\{(\w+)\}/g, (all, inner: string) => written(inner).replaceAll("'", "") || all);
+const shortName = (name: string): string => /^alert-(.*)-streamkit-prod$/.exec(name)?.[1] ?? name;
+const rules = new Map(
+  ofType(production, "Microsoft.Insights/scheduledQueryRules").map(({ name, properties }) => [
+    shortName(name),
+    properties as unknown as QueryRule,
+  ]),
+);
+const ofMetrics = ofType(production, "Microsoft.Insights/metricAlerts").map(({ name }) => shortName(name));
+const names = [...rules.keys(), ...ofMetrics];
+const query = (name: string): string => rules.get(name)?.criteria.allOf[0].query ?? "";
+const queries = [...rules.keys()].map(query);
 const metricsIn = (text: string): readonly string[] =>
   [...text.matchAll(/Name == "([^"]+)"/g)].map(([, metric = ""]) => metric);
 
-const rules = items(alerts.variables.find(({ name }) => name === "queries")?.value).map((rule) => properties(rule));
-const names = [
-  ...rules.map((rule) => String(literal(rule.get("name")))),
-  ...alerts.resources
-    .filter(({ what }) => what.startsWith("Microsoft.Insights/metricAlerts@"))
-    .map(({ symbol }) => symbol),
-];
-
 test("each metric that a query looks for is one that the app has", () => {
-  const wanted = metricsIn(alerts.text);
+  const wanted = queries.flatMap(metricsIn);
   expect(wanted.length).toBeGreaterThan(0);
   expect(wanted.filter((name) => !(name in known))).toEqual([]);
 });
 
 test("least and greatest values are asked of histograms alone: of counters and gauges the exporter sends the value", () => {
-  const asked = alerts.variables.map(({ name }) => query(name)).filter((text) => /\b(Min|Max)\b/.test(text));
+  const asked = queries.filter((text) => /\b(Min|Max)\b/.test(text));
   expect(asked.filter((text) => metricsIn(text).some((name) => known[name]?.kind !== "histogram"))).toEqual([]);
 });
 
 test("each rule has a query of its own", () => {
-  const used = rules.map((rule) => rule.get("query")?.text ?? "");
-  expect(used.filter((name) => query(name) === "")).toEqual([]);
-  expect(new Set(used).size).toBe(rules.length);
+  expect(queries).not.toContain("");
+  expect(new Set(queries).size).toBe(queries.length);
+});
+
+test("a client that leaves is no failure: queries look at what the app says, not at what the host counts", () => {
+  const tables = queries.flatMap((text) => text.match(/\b(App[A-Z]\w+|requests|exceptions)\b/g) ?? []);
+  expect(new Set(tables)).toEqual(new Set(["AppTraces", "AppMetrics"]));
+  expect(ofMetrics).toEqual(["throttled", "queued"]);
+  expect(sources.some((text) => /\b499\b/.test(text))).toBe(true);
 });
 
 test("the share of server errors is that of the answers by their status", () => {
-  expect(written("serverErrors")).toMatch(/^'\$\{requests\} \| summarize failed = sumif\(ItemCount, status >= 500\)/);
-  expect(metricsIn(query("requests"))).toEqual(["http.server.request.duration"]);
-  const attribute = /Properties\["([^"]+)"\]/.exec(query("requests"))?.[1];
+  expect(query("server-errors")).toContain("summarize failed = sumif(ItemCount, status >= 500)");
+  expect(metricsIn(query("server-errors"))).toEqual(["http.server.request.duration"]);
+  const attribute = /Properties\["([^"]+)"\]/.exec(query("server-errors"))?.[1];
   expect(attribute).toBe("http.response.status_code");
   expect(sources.some((text) => text.includes(`"${attribute ?? ""}": `))).toBe(true);
 });
 
 test("the age of what is pending is the monitor's own figure, in milliseconds", () => {
-  expect(metricsIn(query("pendingAge"))).toEqual(["streamkit.monitor.oldest_pending"]);
+  expect(metricsIn(query("pending-age"))).toEqual(["streamkit.monitor.oldest_pending"]);
   expect(metrics["streamkit.monitor.oldest_pending"].unit).toBe("s");
-  expect(query("pendingAge")).toContain("1000 * max(Sum)");
+  expect(query("pending-age")).toContain("1000 * max(Sum)");
 });
 
 test("a monitor that does not run is missed by its runs", () => {
-  expect(metricsIn(query("monitorRuns"))).toEqual(["streamkit.monitor.duration"]);
+  expect(metricsIn(query("monitor-absent"))).toEqual(["streamkit.monitor.duration"]);
+  expect(rules.get("monitor-absent")?.criteria.allOf[0].operator).toBe("LessThan");
 });
 
 test("a monitor that fails is found by its line", () => {
-  expect(query("monitorFailures")).toContain('tostring(line.message) == "the monitor failed"');
+  expect(query("monitor-failures")).toContain('tostring(line.message) == "the monitor failed"');
   expect(projectFile("src/runtime.ts")).toContain('log.error("the monitor failed", { error })');
 });
 
 test("records that the monitor cannot finish are counted by its runs, by what became of them", () => {
-  expect(metricsIn(query("recordsFailed"))).toEqual(["streamkit.monitor.records"]);
-  const [, attribute = "", outcome = ""] = /Properties\["([^"]+)"\]\) == "(\w+)"/.exec(query("recordsFailed")) ?? [];
+  expect(metricsIn(query("monitor-records-failed"))).toEqual(["streamkit.monitor.records"]);
+  const [, attribute = "", outcome = ""] =
+    /Properties\["([^"]+)"\]\) == "(\w+)"/.exec(query("monitor-records-failed")) ?? [];
   expect(outcome).toBe("failed");
   const recorded = sources.filter((text) => text.includes("streamkit.monitor.records") && text.includes(attribute));
   expect(recorded.some((text) => text.includes(`"${outcome}"`))).toBe(true);
-  expect(query("recordsFailed")).toContain("Sum > 0 | summarize Value = count()");
+  expect(query("monitor-records-failed")).toContain("Sum > 0 | summarize Value = count()");
 });
 
 test("a poison queue is told of for as long as something lies in it", () => {
-  expect(metricsIn(query("poisoned"))).toEqual(["streamkit.notifications.poisoned"]);
-  expect(query("poisoned")).toContain("summarize Value = max(Sum)");
+  expect(metricsIn(query("poison"))).toEqual(["streamkit.notifications.poisoned"]);
+  expect(query("poison")).toContain("summarize Value = max(Sum)");
 });
 
-test("there is an alert for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
+test("there is an alert for wrong settings, for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
   expect(names).toEqual([
+    "misconfigured",
     "server-errors",
     "pending-age",
     "monitor-failures",
@@ -94,4 +116,26 @@ test("there is an alert for errors, for age, for the monitor, for poison, for th
 test("the runbook has a paragraph for each alert, and for no other", () => {
   const told = [...projectFile("docs/operations.md").matchAll(/^- `alert-([\w-]+)-\*`:/gm)].map(([, name]) => name);
   expect(told).toEqual(names);
+});
+
+test("what callers feel at once is asked every five minutes, all else every fifteen: each looks at no less than it skips", () => {
+  const minutes = (period: string): number => (period === "PT1H" ? 60 : Number(/^PT(\d+)M$/.exec(period)?.[1]));
+  for (const [name, { evaluationFrequency, windowSize }] of rules) {
+    expect(minutes(evaluationFrequency), name).toBe(["misconfigured", "server-errors"].includes(name) ? 5 : 15);
+    expect(minutes(windowSize), name).toBeGreaterThanOrEqual(minutes(evaluationFrequency));
+  }
+});
+
+test("alerts are written to those who are named, and cost nothing where they are off, as for development", () => {
+  const alert = /^Microsoft\.Insights\/(scheduledQueryRules|metricAlerts|actionGroups)$/;
+  for (const deployment of everyDeployment) {
+    const off = deployment === development || deployment.name === "longest-names";
+    expect(deployment.resources.filter(({ type }) => alert.test(type)).length, deployment.name).toBe(
+      off ? 0 : names.length + 1,
+    );
+  }
+  const receivers = (from: typeof production) =>
+    only(from, "Microsoft.Insights/actionGroups").properties?.["emailReceivers"];
+  expect(receivers(production)).toEqual([]);
+  expect(receivers(deployed("zone-redundant"))).toMatchObject([{ emailAddress: "operators@example.org" }]);
 });

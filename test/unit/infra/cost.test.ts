@@ -1,7 +1,7 @@
 // The runbook's sums follow from its own prices and requests.
 
 import { expect, test } from "vitest";
-import { projectFile } from "./bicep.ts";
+import { projectFile } from "./deployed.ts";
 
 const runbook = projectFile("docs/operations.md");
 

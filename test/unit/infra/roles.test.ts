@@ -1,58 +1,67 @@
-import { expect, test } from "vitest";
-import { items, literal, properties, readTemplate } from "./bicep.ts";
+import { describe, expect, test } from "vitest";
+import { deployed, everyDeployment, ofType, production, projectFile } from "./deployed.ts";
 
 /** Built-in roles and their ids, as Azure documents them: the same in every tenant. */
 const builtIn: Readonly<Record<string, string>> = {
-  "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-  "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-  "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
-  "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+  "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+  "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+  "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
+  "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
 };
+const appRoles = Object.values(builtIn);
+const operatorRoles = ["Storage Queue Data Contributor", "Storage Table Data Contributor"];
 
-const roles = await readTemplate("infra/modules/roles.bicep");
-const variable = (name: string) => roles.variables.find((one) => one.name === name)?.value;
-const ids = literal(variable("roleIds")) as Readonly<Record<string, string>>;
+interface Assignment {
+  readonly roleDefinitionId: string;
+  readonly principalId: string;
+  readonly principalType: string;
+}
 
-const wordsOf = (symbol: string): string =>
-  symbol.replaceAll(/[A-Z]/g, " $&").replace(/^./, (first) => first.toUpperCase());
+const assignments = (from: typeof production) =>
+  ofType(from, "Microsoft.Authorization/roleAssignments").map(({ id, properties }) => {
+    const { roleDefinitionId, principalId, principalType } = properties as unknown as Assignment;
+    const role = builtIn[roleDefinitionId.split("/").at(-1) ?? ""] ?? roleDefinitionId;
+    return { id, role, principalId, principalType };
+  });
+const ofApp = (from: typeof production) =>
+  assignments(from).filter(({ principalId }) => principalId.includes("userAssignedIdentities/id-"));
+const ofOthers = (from: typeof production) =>
+  assignments(from).filter(({ principalId }) => !principalId.includes("userAssignedIdentities/id-"));
 
-test("each role has the id of the built-in role that it is called after, in its name and in its comment", () => {
-  expect(Object.keys(ids).length).toBe(4);
-  for (const [symbol, id] of Object.entries(ids)) {
-    expect(builtIn[wordsOf(symbol)], symbol).toBe(id);
-    expect(roles.text).toContain(`${symbol}: '${id}' // ${wordsOf(symbol)}`);
-  }
+describe.each(everyDeployment)("in $name", (deployment) => {
+  test("the app has the data of its account and its telemetry, and nothing else", () => {
+    expect(ofApp(deployment).map(({ role }) => role)).toEqual(appRoles);
+    expect(ofApp(deployment).every(({ principalType }) => principalType === "ServicePrincipal")).toBe(true);
+  });
+
+  test("roles hold for one resource, never for the resource group or more", () => {
+    const scope = /\/providers\/(Microsoft\.Storage\/storageAccounts|Microsoft\.Insights\/components)\/[\w-]+['/]/;
+    expect(assignments(deployment).filter(({ id }) => !scope.test(id))).toEqual([]);
+  });
 });
 
-test("no role is given by a literal id", () => {
-  const literals = roles.text.match(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g) ?? [];
-  expect(literals.sort()).toEqual(Object.values(ids).sort());
+test("the operators have tables and queues, no blobs; where nobody is named, nobody has anything", () => {
+  const operators = ofOthers(deployed("longest-names"));
+  expect(operators.map(({ role, principalType }) => ({ role, principalType }))).toEqual(
+    operatorRoles.map((role) => ({ role, principalType: "Group" })),
+  );
+  expect(ofOthers(production)).toEqual([]);
 });
 
-test("the app has the data of its account and nothing else of it; the operator has no blobs", () => {
-  const symbols = (name: string): string[] => items(variable(name)).map((node) => node.text.replace("roleIds.", ""));
-  expect(symbols("appStorageRoles")).toEqual([
-    "storageBlobDataOwner",
-    "storageQueueDataContributor",
-    "storageTableDataContributor",
-  ]);
-  expect(symbols("operatorStorageRoles")).toEqual(["storageQueueDataContributor", "storageTableDataContributor"]);
-});
-
-test("assignments hold for one resource, never for the resource group or more, and are named after what they give", () => {
-  const assignments = roles.resources.filter(({ what }) => what.startsWith("Microsoft.Authorization/roleAssignments@"));
-  expect(assignments.map(({ symbol }) => symbol)).toEqual(["appStorage", "appTelemetry", "operatorStorage"]);
-  for (const { body } of assignments) {
-    const scope = properties(body).get("scope")?.text ?? "none";
-    expect(["account", "applicationInsights"]).toContain(scope);
-    expect(properties(body).get("name")?.text).toMatch(
-      new RegExp(`^guid\\(${scope}\\.id, \\w+PrincipalId, (roleId|roleIds\\.\\w+)\\)$`),
+test.each(["infra/main.bicepparam", "infra/main.dev.bicepparam"])(
+  "by %s whoever deploys with azd may read and repair the data, unless operators are named",
+  (file) => {
+    const words = projectFile(file).replaceAll(/\s+/g, " ");
+    expect(words).toContain(
+      "param operatorPrincipalId = readEnvironmentVariable( 'STREAMKIT_OPERATOR_ID', readEnvironmentVariable('AZURE_PRINCIPAL_ID', '') )",
     );
-  }
-});
+    expect(words).toContain("empty(readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')) ? 'User' : 'Group'");
+  },
+);
 
-test("the app starts after it was given its roles", async () => {
-  const main = await readTemplate("infra/main.bicep");
-  const app = main.modules.find(({ symbol }) => symbol === "functionApp")!;
-  expect(items(properties(app.body).get("dependsOn")).map((node) => node.text)).toContain("roles");
+test("the app starts after it was given its roles", () => {
+  // Order is nothing that a snapshot has.
+  expect(projectFile("infra/main.bicep")).toMatch(
+    /^module functionApp '[^']+' = \{\n(?: {2}.*\n)*? {2}dependsOn: \[identity, storage, monitoring, roles\]$/m,
+  );
 });

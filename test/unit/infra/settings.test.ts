@@ -1,155 +1,109 @@
-// What the template sets is what the app reads: the settings it would give are built from it and parsed as the app parses them.
+// What the template sets is what the app reads: the settings that it would give are parsed as the app parses them.
 
 import { globSync } from "node:fs";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseSettings, settingsSchema } from "../../../src/settings.ts";
-import {
-  literal,
-  projectFile,
-  projectRoot,
-  properties,
-  readTemplate,
-  type Declaration,
-  type Node,
-  type Template,
-} from "./bicep.ts";
+import { appSettings, deployed, everyDeployment, ofType, production, projectFile, projectRoot } from "./deployed.ts";
+import type { Deployed } from "./deployed.ts";
 
-const main = await readTemplate("infra/main.bicep");
-const app = await readTemplate("infra/modules/function-app.bicep");
-const storage = await readTemplate("infra/modules/storage.bicep");
-
-/** Stand-ins for what is known in Azure only. */
-const azure: Readonly<Record<string, string>> = {
-  "identity.properties.clientId": "11111111-2222-4333-8444-555555555555",
-  "account.properties.primaryEndpoints.blob": "https://st.blob.core.windows.net/",
-  "account.properties.primaryEndpoints.queue": "https://st.queue.core.windows.net/",
-  "account.properties.primaryEndpoints.table": "https://st.table.core.windows.net/",
-  "applicationInsights.properties.ConnectionString":
+/** Stand-ins for what only Azure knows, by how the expression ends that asks it. */
+const azure: readonly (readonly [RegExp, string])[] = [
+  [/^\[reference\('.*\/userAssignedIdentities\/.*\)\.clientId\]$/, "11111111-2222-4333-8444-555555555555"],
+  [/^\[reference\('.*\/storageAccounts\/.*\)\.primaryEndpoints\.blob\]$/, "https://st.blob.core.windows.net/"],
+  [/^\[reference\('.*\/storageAccounts\/.*\)\.primaryEndpoints\.queue\]$/, "https://st.queue.core.windows.net/"],
+  [/^\[reference\('.*\/storageAccounts\/.*\)\.primaryEndpoints\.table\]$/, "https://st.table.core.windows.net/"],
+  [
+    /^\[reference\('.*\/components\/.*\)\.ConnectionString\]$/,
     "InstrumentationKey=11111111-2222-4333-8444-555555555555;IngestionEndpoint=https://in.example/",
-};
+  ],
+  [
+    /^\[format\('ClientId=\{0\};Authorization=AAD', reference\('.*\)\.clientId\)\]$/,
+    "ClientId=11111111-2222-4333-8444-555555555555;Authorization=AAD",
+  ],
+];
 
-function variable(template: Template, name: string): Node {
-  const { value } = template.variables.find((one) => one.name === name)!;
-  return value!;
-}
-
-/** The default of a parameter of the main template; `toLower` of another parameter's is all it may compute. */
-function standard(name: string): string | undefined {
-  const { value }: Partial<Declaration> = main.parameters.find((one) => one.name === name) ?? {};
-  if (value?.type !== "string") return textOf(value);
-  const lower = (_all: string, other: string): string => standard(other)?.toLowerCase() ?? "";
-  return textOf(value) ?? value.text.slice(1, -1).replaceAll(/\$\{toLower\((\w+)\)\}/g, lower);
-}
-
-function textOf(node: Node | undefined): string | undefined {
-  const value = literal(node);
-  return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
-}
-
-/** The settings object `name` of the template, evaluated with `given` or the main template's defaults. */
-function evaluate(name: string, given: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const valueOf = (node: Node): string => {
-    const known = textOf(node) ?? given[node.text] ?? azure[node.text] ?? standard(node.text);
-    if (known !== undefined) return known;
-    const inner = /^string\((\w+)\)$/.exec(node.text)?.[1];
-    if (inner !== undefined) return standard(inner)!;
-    const [, name, none] = /^empty\((\w+)\) \? '([^']*)' : \1$/.exec(node.text) ?? [];
-    if (name !== undefined) return (given[name] ?? standard(name)!) || none!;
-    if (node.type === "string") {
-      return node.text.slice(1, -1).replaceAll(/\$\{([^}]+)\}/g, (_all, path: string) => azure[path]!);
-    }
-    throw new Error(`${node.text} cannot be evaluated here.`);
-  };
-  return Object.fromEntries([...properties(variable(app, name))].map(([key, value]) => [key, valueOf(value)]));
-}
-
-const required = { ...evaluate("connectionSettings"), ...evaluate("storeSettings") };
-
-test("the settings of the template are complete: the app starts with them", () => {
-  const settings = parseSettings(required);
-  expect(settings.connection).toMatchObject({
-    setting: "AzureWebJobsStorage",
-    tableEndpoint: "https://st.table.core.windows.net",
-    queueEndpoint: "https://st.queue.core.windows.net",
-    credential: { kind: "identity", managed: true, clientId: azure["identity.properties.clientId"] },
+function given(from: Deployed): Readonly<Record<string, string>> {
+  const known = Object.entries(appSettings(from)).map(([name, value]) => {
+    if (!value.startsWith("[")) return [name, value];
+    const [, standIn] = azure.find(([expression]) => expression.test(value)) ?? [];
+    if (standIn === undefined) throw new Error(`${name}: only Azure knows ${value}`);
+    return [name, standIn];
   });
-  expect(settings.authentication).toEqual({ kind: "key" });
+  return Object.fromEntries(known) as Readonly<Record<string, string>>;
+}
+
+const connection = (from: Deployed) =>
+  Object.fromEntries(Object.entries(given(from)).filter(([name]) => !name.startsWith("STREAMKIT_")));
+const tokens = deployed("tokens");
+
+describe.each(everyDeployment)("$name", (deployment) => {
+  test("has the settings that the app starts with", () => {
+    const settings = parseSettings(given(deployment));
+    expect(settings.connection).toMatchObject({
+      setting: "AzureWebJobsStorage",
+      tableEndpoint: "https://st.table.core.windows.net",
+      queueEndpoint: "https://st.queue.core.windows.net",
+      credential: { kind: "identity", managed: true, clientId: "11111111-2222-4333-8444-555555555555" },
+    });
+  });
+
+  test("sets nothing that neither the app nor the host reads, and nothing empty", () => {
+    const hosts =
+      /^(AzureWebJobsStorage__(credential|clientId|blobServiceUri|queueServiceUri|tableServiceUri)|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AzureFunctionsJobHost__\w+|languageWorkers__node__arguments)$/;
+    const names = Object.keys(given(deployment));
+    expect(names.filter((name) => !(name in settingsSchema.shape) && !hosts.test(name))).toEqual([]);
+    expect(names).not.toContain("FUNCTIONS_WORKER_RUNTIME"); // Refused by Flex Consumption.
+    expect(Object.entries(given(deployment)).filter(([, value]) => value === "")).toEqual([]);
+  });
+
+  test("makes the queue that the app sends to, and its poison queue", () => {
+    const queues = ofType(deployment, "Microsoft.Storage/storageAccounts/queueServices/queues");
+    const queue = parseSettings(given(deployment)).notificationsQueue;
+    const wanted = queue === undefined ? [] : [queue, `${queue}-poison`];
+    expect(queues.map(({ name }) => name.split("/").at(-1))).toEqual(wanted);
+  });
 });
 
 test("left alone, the template sets nothing but the app's own defaults", () => {
-  expect(parseSettings(required)).toEqual(parseSettings(evaluate("connectionSettings")));
+  expect(parseSettings(given(production))).toEqual(parseSettings(connection(production)));
 });
 
 test("with tokens, the template gives what the app needs to check them", () => {
-  const given = {
-    jwtIssuer: "https://login.example",
-    jwtAudience: "api://streamkit",
-    jwtJwksUrl: "https://login.example/keys",
-  };
-  const settings = parseSettings({ ...required, STREAMKIT_AUTH: "jwt", ...evaluate("tokenSettings", given) });
-  expect(settings.authentication).toMatchObject({ kind: "jwt", issuer: given.jwtIssuer, audience: given.jwtAudience });
+  expect(parseSettings(given(tokens)).authentication).toMatchObject({
+    kind: "jwt",
+    issuer: "https://login.example/",
+    audience: "api://streamkit",
+  });
+  expect(Object.keys(given(production)).filter((name) => name.startsWith("STREAMKIT_JWT_"))).toEqual([]);
 });
 
-test("tokens without what it takes to check them are refused before anything is made", () => {
-  const lacking = variable(main, "lacksTokenSettings").text;
-  const needed = ["jwtIssuer", "jwtAudience", "jwtJwksUrl"];
-  expect(lacking).toMatch(/^authentication == 'jwt' && /);
-  for (const name of needed) expect(lacking).toMatch(new RegExp(`(empty|!startsWith)\\(${name}[,)]`));
-  expect(properties(variable(app, "tokenSettings")).size).toBe(needed.length);
-  expect(variable(main, "suffix").text).toMatch(/^lacksTokenSettings \? fail\(/);
-  const group = main.resources.find(({ symbol }) => symbol === "group");
-  expect(properties(group?.body).get("name")?.text).toBe("'rg-${suffix}'");
+test("a setting without a parameter of its own is passed on by its name; an empty one is left to the app's default", () => {
+  expect(parseSettings(given(tokens)).streamsMax).toBe(2000);
+  expect(given(tokens)).not.toHaveProperty("STREAMKIT_WEBHOOK_NETWORKS");
 });
 
 test("every setting of the app is in the template, or has a default, or is the storage account that is fallen back from", () => {
-  const set = new Set([...Object.keys(required), ...properties(variable(app, "tokenSettings")).keys()]);
   const withoutDefault = Object.entries(settingsSchema.shape)
     .filter(([, schema]) => schema.safeParse(undefined).data === undefined)
     .map(([name]) => name);
-  expect(withoutDefault.filter((name) => !set.has(name))).toEqual(["STREAMKIT_STORAGE"]);
-});
-
-test("the template sets nothing that neither the app nor the host reads", () => {
-  const hosts =
-    /^(AzureWebJobsStorage__(credential|clientId|blobServiceUri|queueServiceUri|tableServiceUri)|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING)$/;
-  const set = [...Object.keys(required), ...properties(variable(app, "tokenSettings")).keys()];
-  expect(set.filter((name) => !(name in settingsSchema.shape) && !hosts.test(name))).toEqual([]);
-  expect(app.text).not.toContain("FUNCTIONS_WORKER_RUNTIME"); // Refused by Flex Consumption.
-});
-
-test("all groups of settings reach the app", () => {
-  const settings = app.resources.find(({ symbol }) => symbol === "settings")!;
-  expect(literal(properties(settings.body).get("name"))).toBe("appsettings");
-  const given = properties(settings.body).get("properties")!.text;
-  expect(given).toBe(
-    "union(connectionSettings, storeSettings, authentication == 'jwt' ? tokenSettings : {}, furtherSettings)",
-  );
-});
-
-test("the queue for notifications is called after the tables: two deployments in one account share neither", () => {
-  expect(main.text).toContain("param notificationsQueue string = '${toLower(tablePrefix)}-status'");
+  expect(withoutDefault.filter((name) => !(name in given(tokens)))).toEqual(["STREAMKIT_STORAGE"]);
 });
 
 test("no queue is said by a dash: an empty setting could get lost, and the app would take its default", () => {
-  expect(evaluate("storeSettings", { notificationsQueue: "" })).toMatchObject({ STREAMKIT_NOTIFICATIONS_QUEUE: "-" });
-  expect(Object.entries(required).filter(([, value]) => value === "")).toEqual([]);
-});
-
-test("the template makes the queue that the app sends to, and its poison queue", () => {
-  expect(standard("notificationsQueue")).toBe(parseSettings(required).notificationsQueue);
-  expect(variable(storage, "queueNames").text).toBe(
-    "empty(notificationsQueue) ? [] : [notificationsQueue, '${notificationsQueue}-poison']",
-  );
+  expect(given(deployed("longest-names"))).toMatchObject({ STREAMKIT_NOTIFICATIONS_QUEUE: "-" });
 });
 
 test("the monitor's schedule is the setting that its function registers", () => {
-  expect(standard("monitorSchedule")).toBe(parseSettings(required).monitorSchedule);
   const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile);
   expect(functions.filter((text) => text.includes("schedule: settings.monitorSchedule")).length).toBe(1);
 });
 
+test("the app's own server takes headers as long as the host lets through", () => {
+  expect(given(production)).toMatchObject({ languageWorkers__node__arguments: "--max-http-header-size=49152" });
+});
+
 test("the allowed ways of access are those that the app takes outside of the emulator", () => {
-  const ways = /@allowed\(\[(.*)\]\)\nparam authentication /.exec(main.text)?.[1]?.replaceAll(/['\s]/g, "").split(",");
-  expect(ways).toEqual(["key", "jwt"]);
-  expect(() => parseSettings({ ...required, STREAMKIT_AUTH: "none" })).toThrow(/emulator only/);
+  const ways = /@allowed\(\[([^\]]*)\]\)\nparam authentication /.exec(projectFile("infra/main.bicep"))?.[1];
+  expect(ways?.match(/\w+/g)).toEqual(["key", "jwt"]);
+  expect(() => parseSettings({ ...given(production), STREAMKIT_AUTH: "none" })).toThrow(/emulator only/);
 });
