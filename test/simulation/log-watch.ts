@@ -22,12 +22,15 @@ export class LogWatch {
   readonly #space: SpaceTruth;
   readonly #verdict: Verdict;
   readonly #register: Register;
+  /** Virtual time. */
+  readonly #now: () => number;
   #head: LogHead | undefined;
 
-  constructor(space: SpaceTruth, verdict: Verdict, register: Register) {
+  constructor(space: SpaceTruth, verdict: Verdict, register: Register, now: () => number) {
     this.#space = space;
     this.#verdict = verdict;
     this.#register = register;
+    this.#now = now;
   }
 
   get head(): LogHead | undefined {
@@ -100,7 +103,7 @@ export class LogWatch {
     };
     const transactions = summary.transactions.flatMap((transaction, index) => {
       const batch = batches[index];
-      return batch === undefined ? [] : (this.#transaction(transaction, batch, timestamp, node) ?? []);
+      return batch === undefined ? [] : (this.#transaction(transaction, batch, timestamp, node, recordId) ?? []);
     });
     this.#isSpaceOrder(summary.transactions);
     this.#together(transactions);
@@ -117,6 +120,7 @@ export class LogWatch {
     batch: EntryBatch,
     timestamp: number,
     node: string,
+    recordId: string,
   ): LogTransaction | undefined {
     const { check } = bound(this.#verdict);
     const truth = this.#space.segment(summary.segment);
@@ -199,6 +203,20 @@ export class LogWatch {
       "I4",
       () => `#${operation.number} was committed as ${at} by ${instance} after it was told that nothing happened`,
     );
+    const sentAt = this.#register.sent.get(recordId.replaceAll("-", "")) ?? Infinity;
+    const denied = operation.calls.find(
+      (call) =>
+        call.instance === instance &&
+        call.state === "none" &&
+        call.acknowledged === chunk &&
+        operation.id !== undefined &&
+        (call.answeredAt ?? Infinity) > sentAt,
+    );
+    check(
+      denied === undefined,
+      "I4",
+      () => `call ${denied?.number} of #${operation.number} was told that nothing happened while ${at} was on its way`,
+    );
     const { segment, id, number, firstSequence, lastSequence, keyed } = summary;
     const transaction: LogTransaction = {
       operation,
@@ -211,6 +229,7 @@ export class LogWatch {
       lastSequence,
       timestamp,
       keyed,
+      landedAt: this.#now(),
       claimed: false,
     };
     truth.transactions.push(transaction);

@@ -47,6 +47,9 @@ export interface Call {
   readonly instance: string;
   readonly ack: Ack;
   state: CallState;
+  /** When it, or its present chunk, began, and when it was answered (virtual time). */
+  beganAt: number;
+  answeredAt: number | undefined;
   /** Chunks acknowledged. */
   acknowledged: number;
   /** How long each segment's log was when the call, or its present chunk, began. */

@@ -66,6 +66,8 @@ export class Producers {
       instance: instance.name,
       ack: options.ack,
       state: "open",
+      beganAt: timeline.now,
+      answeredAt: undefined,
       acknowledged: 0,
       lengths: space.lengths(),
     };
@@ -87,6 +89,7 @@ export class Producers {
       history.note(instance.name, () => `${who}: never answered`);
       return { kind: "failed", effect: "unknown" };
     }
+    call.answeredAt = timeline.now;
     const answer = this.#judge(call, outcome, controller.signal);
     history.note(instance.name, () => `${who}: ${describeAnswer(answer, outcome?.error)}`);
     return answer;
@@ -121,6 +124,7 @@ export class Producers {
       judgeChunk(call, 0, call.acknowledged, chunk, space, verdict);
       call.acknowledged += 1;
       call.lengths = space.lengths();
+      call.beganAt = this.#world.timeline.now;
     }
   }
 
@@ -149,7 +153,10 @@ export class Producers {
     return { kind: "failed", effect };
   }
 
-  /** Told that nothing (further) happened: then it is not in the log by its own doing, and a repeat was not refused. */
+  /**
+   * Told that nothing (further) happened: then it is not in the log by this instance's doing, unless that was so before it was asked
+   * for, and a repeat was not refused. What lands later is judged when it does.
+   */
   #judgeNone(call: Call, error: StoreError | undefined): void {
     const { register, verdict } = this.#world;
     const { operation } = call;
@@ -160,9 +167,10 @@ export class Producers {
       if (landed === undefined) return;
       const node = truth.entries[landed.firstSequence - 1]!.node;
       const instance = register.nodes.get(node);
-      const byAnother = operation.calls.some(
-        (other) => other.instance === instance && (other.state !== "none" || other.acknowledged > call.acknowledged),
-      );
+      const byAnother =
+        instance !== call.instance ||
+        (landed.landedAt < call.beganAt &&
+          operation.calls.some((other) => other !== call && other.instance === instance && other.state !== "none"));
       verdict.check(
         byAnother,
         "I4",

@@ -27,6 +27,8 @@ export interface LogTransaction {
   readonly lastSequence: number;
   readonly timestamp: number;
   readonly keyed: boolean;
+  /** Virtual time. */
+  readonly landedAt: number;
   /** Somebody was told that it was committed for the first time. */
   claimed: boolean;
 }
@@ -154,6 +156,8 @@ export class Register {
   readonly operations: Operation[] = [];
   /** Which instance a node id is. */
   readonly nodes = new Map<string, string>();
+  /** When each record was first sent (virtual time), by its id's digits. */
+  readonly sent = new Map<string, number>();
 
   operation(number: number): Operation | undefined {
     return this.operations[number - 1];

@@ -22,6 +22,7 @@ import {
 } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { EffectiveWrite } from "../doubles/simulated-service.ts";
+import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import type { Chance } from "./chance.ts";
 import { isWatched, messageSent, nameWritten, segmentWritten } from "./derived-watch.ts";
@@ -80,7 +81,10 @@ export class World {
     });
     this.account = new SimulatedAccount({
       clock: this.serviceClock,
-      plan: (request) => this.weather.fateOf(request),
+      plan: (request) => {
+        this.#noteRecord(request);
+        return this.weather.fateOf(request);
+      },
     });
     this.#queues = new SimulatedQueues({
       clock: this.serviceClock,
@@ -166,6 +170,16 @@ export class World {
     return undefined;
   }
 
+  /** When a record's commit is first sent. */
+  #noteRecord(request: SimulatedRequest): void {
+    if (request.kind !== "submit" || request.writes.length !== 2) return;
+    for (const write of request.writes) {
+      const id = write.kind === "insert" ? write.properties["id"] : undefined;
+      const digits = id instanceof Uint8Array ? Buffer.from(id).toString("hex") : undefined;
+      if (digits !== undefined && !this.register.sent.has(digits)) this.register.sent.set(digits, this.timeline.now);
+    }
+  }
+
   #crashByFault(client: string): boolean {
     const instance = this.live.find(({ name }) => name === client);
     if (instance === undefined || this.#crashes >= this.scenario.crashesMax) return false;
@@ -199,7 +213,7 @@ export class World {
     const table = storeTableName(prefix, storeId);
     const space = new SpaceTruth(name);
     this.spaces.set(name, space);
-    const log = new LogWatch(space, verdict, this.register);
+    const log = new LogWatch(space, verdict, this.register, () => this.timeline.now);
     const headRow = logHeadRow(name);
     this.#watchers.set(`${table} ${logPartition(name)}`, ({ changes }) => {
       const what = log.written(changes, headRow, Math.max(this.serviceClock.now(), this.timeline.now + epoch));

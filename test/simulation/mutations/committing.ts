@@ -38,6 +38,7 @@ export const committing: readonly Mutation[] = [
       `  refuted(attempt: Attempt): void {
     this.#attempts = this.#attempts.filter((other) => other !== attempt);
     for (const intent of attempt.members.keys()) intent.mayBeInLog = false;
+    this.#open.clear();
   }
 
   sent(attempt: Attempt): void {`,
@@ -63,7 +64,28 @@ export const committing: readonly Mutation[] = [
     "unknown-as-none",
     300,
     "unknown answered as none",
-    azure("append/queue", `const effect = mayBeInLog ? "unknown" : "none";`, `const effect = "none";`),
+    azure(
+      "append/queue",
+      `return intent.mayBeInLog || this.#hooks.mayBeInLog(intent) ? "unknown" : "none";`,
+      `return "none";`,
+    ),
+  ),
+  mutation(
+    "none-beside-another-call",
+    300,
+    "a repeat is told none while the commit of another call with its id may still land",
+    azure("append/queue", `intent.mayBeInLog || this.#hooks.mayBeInLog(intent)`, `intent.mayBeInLog`),
+    azure(
+      "append/queue",
+      "waiting.mayBeInLog ||= landed !== undefined &&",
+      "waiting.mayBeInLog &&= landed !== undefined &&",
+    ),
+  ),
+  mutation(
+    "refused-beside-open-attempt",
+    2000,
+    "a conflict is told while an attempt that holds the produce may still land",
+    azure("append/appender", "if (open !== undefined) return this.#transmit(version, open, noVerdicts);", ""),
   ),
   mutation(
     "sent-after-expiry",

@@ -1,7 +1,6 @@
 // What the produces that wait are told of the verdicts on them; when each may be told is the appender's to know.
 
 import { corruptData, unknownLease } from "../../../core/errors.ts";
-import { asStoreError } from "../instance/failure.ts";
 import type { Verdict } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
 import type { SpaceParts } from "./space-parts.ts";
@@ -60,7 +59,7 @@ export function answerAhead(
     }
     if (found === "none") found = "damaged";
     const error = corruptData(`segment ${segment} has a record of ${timestamp}, which its log does not have`);
-    queue.settle(intent, { kind: "failed", error: asStoreError(error, intent.mayBeInLog ? "unknown" : "none") });
+    queue.fail(intent, error);
     const view = state.view(segment);
     if (view !== undefined) state.dropView(segment, view);
   }

@@ -10,7 +10,7 @@ import { limits } from "../../../core/limits.ts";
 import type { SubmitResult } from "../../../table/port.ts";
 import { TableFailure } from "../../../table/port.ts";
 import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
-import { asStoreError, isTransient } from "../instance/failure.ts";
+import { isTransient } from "../instance/failure.ts";
 import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
 import { Help } from "./help.ts";
 import { recordRow } from "../rows/keys.ts";
@@ -29,6 +29,8 @@ import { Signal } from "../instance/signal.ts";
 const openAttemptsMax = 8;
 /** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
 const retryAfterMaxMs = 5_000;
+/** What was sent and not answered has landed by then or never will: nothing on the way keeps a request for longer. */
+const landsWithinMs = 5 * 60_000;
 
 const planBounds = {
   // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
@@ -54,6 +56,7 @@ export class Appender {
   #settleWanted = false;
   #settleWaiters: ((outcome: SettleOutcome) => void)[] = [];
   #settleTimer: (() => void) | undefined;
+  #sentAt = -Infinity;
   readonly #help: Help;
   readonly #onCommit: () => void;
 
@@ -66,6 +69,12 @@ export class Appender {
   /** Whether something is waiting, running or to be settled. */
   get isBusy(): boolean {
     return this.#running || this.#parts.queue.size > 0 || this.#settleTimer !== undefined;
+  }
+
+  /** Something that was sent may still land: who forgot that would say of its repeat that nothing happened. */
+  get mayLand(): boolean {
+    const { clock, state } = this.#parts;
+    return state.attempts.length > 0 && clock.elapsed() - this.#sentAt < landsWithinMs;
   }
 
   /** Queues the intent; its outcome is what the log says. Throws `overloaded` when too much waits. */
@@ -140,7 +149,7 @@ export class Appender {
           queue.troubled(error);
         } else {
           log.error("a space's log cannot be written for now", { space, error });
-          queue.failAll((intent) => asStoreError(error, intent.mayBeInLog ? "unknown" : "none"));
+          queue.failAll(error);
         }
         const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;
         await sleep(
@@ -214,7 +223,11 @@ export class Appender {
       return this.#send(version, timestamp, accepted, verdicts);
     }
     for (const [intent, verdict] of verdicts) if (verdict.kind === "wait") this.#help.waiting(intent);
-    if ([...verdicts.values()].some((verdict) => verdict.kind === "conflict")) {
+    const refused = [...verdicts].flatMap(([intent, { kind }]) => (kind === "conflict" ? [intent] : []));
+    if (refused.length > 0) {
+      // An attempt that was accepted with a mate that waits no more may still land: sent again, it does or is refused.
+      const open = state.attempts.find(({ members }) => refused.some((intent) => members.has(intent)));
+      if (open !== undefined) return this.#transmit(version, open, noVerdicts);
       await this.#prove(version, verdicts);
       return true;
     }
@@ -248,6 +261,7 @@ export class Appender {
     for (const { segment } of attempt.record.transactions) applier.prepare(segment);
     const properties = encodeLogHead(head);
     const startedAt = clock.elapsed();
+    this.#sentAt = startedAt;
     const result = await this.#submit([
       version.etag === undefined
         ? { kind: "insert", row: reader.headRow, properties }
@@ -307,6 +321,7 @@ export class Appender {
         const parts = intent.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
         queue.settle(intent, { kind: "committed", duplicate: false, parts });
       }
+      queue.landed(members.keys());
     }
     if (records.length > 0) this.#onCommit();
   }

@@ -8,6 +8,7 @@ import type { RecordContent } from "../apply/lane.ts";
 import type { LogVersion, StoredRecord } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
+import type { Intent } from "./intent.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
 import type { CachedSegments } from "../instance/segment-cache.ts";
@@ -30,6 +31,8 @@ export class LogState {
   readonly #views: CachedSegments<SegmentView>;
   #version: LogVersion | undefined;
   #attempts: Attempt[] = [];
+  /** What the attempts hold: ids, each with a segment. */
+  readonly #open = new Set<string>();
 
   constructor(applier: Applier, views: CachedSegments<SegmentView>) {
     this.#applier = applier;
@@ -67,6 +70,14 @@ export class LogState {
   sent(attempt: Attempt): void {
     this.#attempts.push(attempt);
     for (const intent of attempt.members.keys()) intent.mayBeInLog = true;
+    for (const { id, segment } of attempt.record.transactions) this.#open.add(`${id} ${segment}`);
+  }
+
+  /** What was sent under the intent's id, for whomever, may still land, or is known to be in the log. */
+  mayHold({ id, parts }: Pick<Intent, "id" | "parts">): boolean {
+    return parts.some(({ segment }) => {
+      return this.#open.has(`${id} ${segment}`) || this.#views.peek(segment)?.has(id) === true;
+    });
   }
 
   /**
@@ -113,6 +124,7 @@ export class LogState {
   #takeAttempts(): Attempt[] {
     const attempts = this.#attempts;
     this.#attempts = [];
+    this.#open.clear();
     for (const attempt of attempts) for (const intent of attempt.members.keys()) intent.mayBeInLog = false;
     return attempts;
   }

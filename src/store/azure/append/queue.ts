@@ -1,8 +1,9 @@
 // The produces that wait for their commit in one space of one instance: in order, bounded, each with a deadline.
 
 import type { Clock } from "../../../core/clock.ts";
+import type { Effect } from "../../../core/errors.ts";
 import { StoreError } from "../../../core/errors.ts";
-import type { SegmentName } from "../../../core/ids.ts";
+import type { SegmentName, TransactionId } from "../../../core/ids.ts";
 import { asStoreError } from "../instance/failure.ts";
 import type { Intent, IntentOutcome } from "./intent.ts";
 
@@ -14,7 +15,7 @@ export class WaitingIntent implements Intent {
   readonly parts: Intent["parts"];
   readonly bytes: number;
   readonly outcome: Promise<IntentOutcome>;
-  /** It is part of an attempt whose outcome is open: nobody may say that it did not happen. */
+  /** It is part of an attempt whose outcome is open, or another call's with its id has landed: nobody may say that it did not happen. */
   mayBeInLog = false;
   /** What its segment has and the log, as far as it was known, had not; and how often the log had been caught up with by then. */
   ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
@@ -51,21 +52,27 @@ interface Load {
   readonly bytes: number;
 }
 
+export interface QueueHooks {
+  /** Whether what another call sent under the intent's id is in the log, or may get there. */
+  readonly mayBeInLog: (intent: Intent) => boolean;
+  /** An intent was answered and is in the queue no more. */
+  readonly onLeft: () => void;
+}
+
 const noLoad: Load = { produces: 0, bytes: 0 };
 
 export class IntentQueue {
   readonly #waiting = new Map<WaitingIntent, () => void>();
   readonly #clock: Clock;
   readonly #bounds: QueueBounds;
-  readonly #onLeft: () => void;
+  readonly #hooks: QueueHooks;
   readonly #bySegment = new Map<SegmentName, Load>();
   #bytes = 0;
 
-  /** `onLeft`: called when an intent was answered and is in the queue no more. */
-  constructor(clock: Clock, bounds: QueueBounds, onLeft: () => void) {
+  constructor(clock: Clock, bounds: QueueBounds, hooks: QueueHooks) {
     this.#clock = clock;
     this.#bounds = bounds;
-    this.#onLeft = onLeft;
+    this.#hooks = hooks;
   }
 
   get size(): number {
@@ -83,16 +90,19 @@ export class IntentQueue {
   /** `overloaded` when the space, or one of the segments, has too much waiting already. */
   add(intent: WaitingIntent, timeoutMs: number): void {
     if (this.#exceeds({ produces: this.#waiting.size, bytes: this.#bytes }, intent.bytes, 1)) {
-      throw tooMuch("Too many produces wait in this space on this instance. Try again a little later.");
+      throw this.#tooMuch(intent, "Too many produces wait in this space on this instance. Try again a little later.");
     }
     for (const { segment, plainBytes } of intent.parts) {
       if (!this.#exceeds(this.#bySegment.get(segment) ?? noLoad, plainBytes, segmentShare)) continue;
-      throw tooMuch("Too many produces wait for this segment on this instance. Try again a little later.");
+      throw this.#tooMuch(
+        intent,
+        "Too many produces wait for this segment on this instance. Try again a little later.",
+      );
     }
     this.#count(intent, 1);
     this.#waiting.set(
       intent,
-      this.#clock.after(timeoutMs, () => this.settle(intent, { kind: "failed", error: expired(intent, timeoutMs) })),
+      this.#clock.after(timeoutMs, () => this.fail(intent, intent.trouble ?? expired(timeoutMs))),
     );
   }
 
@@ -104,7 +114,7 @@ export class IntentQueue {
     this.#waiting.delete(intent);
     this.#count(intent, -1);
     intent.settle(outcome);
-    this.#onLeft();
+    this.#hooks.onLeft();
   }
 
   /** The storage failed those who wait, or those who wait for the segment; it is tried again. */
@@ -114,8 +124,34 @@ export class IntentQueue {
     }
   }
 
-  failAll(error: (intent: WaitingIntent) => StoreError): void {
-    for (const intent of [...this.#waiting.keys()]) this.settle(intent, { kind: "failed", error: error(intent) });
+  /** Ends it with the error, which then says what may have become of it. */
+  fail(intent: WaitingIntent, error: unknown): void {
+    this.settle(intent, { kind: "failed", error: asStoreError(error, this.effectOf(intent)) });
+  }
+
+  failAll(error: unknown): void {
+    for (const intent of [...this.#waiting.keys()]) this.fail(intent, error);
+  }
+
+  /** What may be told of it when it fails: this instance has sent nothing under its id that is in the log or may get there, or it has. */
+  effectOf(intent: WaitingIntent): Effect {
+    return intent.mayBeInLog || this.#hooks.mayBeInLog(intent) ? "unknown" : "none";
+  }
+
+  /** These have landed: whoever waits with the id of one of them waits for what is in the log. */
+  landed(intents: Iterable<Intent>): void {
+    const segmentOf = new Map<TransactionId, SegmentName>();
+    for (const { id, keyed, parts } of intents)
+      if (keyed && parts[0] !== undefined) segmentOf.set(id, parts[0].segment);
+    if (segmentOf.size === 0) return;
+    for (const waiting of this.#waiting.keys()) {
+      const landed = segmentOf.get(waiting.id);
+      waiting.mayBeInLog ||= landed !== undefined && waiting.parts.some(({ segment }) => segment === landed);
+    }
+  }
+
+  #tooMuch(intent: WaitingIntent, message: string): StoreError {
+    return new StoreError("overloaded", message, { effect: this.effectOf(intent), retryAfterMs: 1_000 });
   }
 
   /** Alone, anything may wait. */
@@ -136,16 +172,10 @@ export class IntentQueue {
   }
 }
 
-function tooMuch(message: string): StoreError {
-  return new StoreError("overloaded", message, { retryAfterMs: 1_000 });
-}
-
-function expired({ mayBeInLog, trouble }: WaitingIntent, timeoutMs: number): StoreError {
-  const effect = mayBeInLog ? "unknown" : "none";
-  if (trouble !== undefined) return asStoreError(trouble, effect);
+function expired(timeoutMs: number): StoreError {
   return new StoreError(
     "overloaded",
     `The produce was not committed within ${timeoutMs} ms. Try again a little later.`,
-    { effect, retryAfterMs: 1_000 },
+    { retryAfterMs: 1_000 },
   );
 }

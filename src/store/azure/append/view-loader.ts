@@ -6,7 +6,7 @@ import type { Clock, Random } from "../../../core/clock.ts";
 import { sleep } from "../../../core/clock.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
-import { asStoreError, isTransient } from "../instance/failure.ts";
+import { isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { Intent } from "./intent.ts";
 import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
@@ -136,7 +136,7 @@ export class ViewLoader {
     const { queue } = this.#deps;
     for (const intent of [...queue.waiting]) {
       if (!intent.parts.some((part) => part.segment === segment)) continue;
-      queue.settle(intent, { kind: "failed", error: asStoreError(error, intent.mayBeInLog ? "unknown" : "none") });
+      queue.fail(intent, error);
     }
   }
 

@@ -63,7 +63,7 @@ export class SpaceWriter {
     });
     const state = new LogState(applier, instance.views.forSpace());
     const wake = (): void => this.appender.wake();
-    const queue = new IntentQueue(clock, options, wake);
+    const queue = new IntentQueue(clock, options, { mayBeInLog: (intent) => state.mayHold(intent), onLeft: wake });
     this.parts = {
       ...instance,
       store,
@@ -85,9 +85,9 @@ export class SpaceWriter {
     });
   }
 
-  /** Nothing is under way, and nobody listens: it may be dropped and made again. */
+  /** Nothing is under way or may land, and nobody listens: it may be dropped and made again. */
   get isIdle(): boolean {
-    return this.#active === 0 && this.#listeners.size === 0 && !this.appender.isBusy;
+    return this.#active === 0 && this.#listeners.size === 0 && !this.appender.isBusy && !this.appender.mayLand;
   }
 
   /** Calls back after each commit to the space that this instance makes or learns of. */
@@ -124,10 +124,10 @@ export class SpaceWriter {
     // What was sent is not called back; what was not is taken out.
     const onAbort = (): void => {
       if (waiting.mayBeInLog) return;
-      const error = new StoreError("overloaded", "The caller went away before the produce was sent.", {
-        cause: signal?.reason,
-      });
-      queue.settle(waiting, { kind: "failed", error });
+      queue.fail(
+        waiting,
+        new StoreError("overloaded", "The caller went away before the produce was sent.", { cause: signal?.reason }),
+      );
     };
     this.appender.append(waiting);
     if (signal?.aborted === true) onAbort();
