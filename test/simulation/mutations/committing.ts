@@ -55,7 +55,7 @@ export const committing: readonly Mutation[] = [
     500,
     "own attempts forgotten by who starts from a head alone",
     azure(
-      "append/appender",
+      "append/catch-up",
       "reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp))",
       "[] as never[]",
     ),
@@ -80,12 +80,6 @@ export const committing: readonly Mutation[] = [
       "waiting.mayBeInLog ||= landed !== undefined &&",
       "waiting.mayBeInLog &&= landed !== undefined &&",
     ),
-  ),
-  mutation(
-    "refused-beside-open-attempt",
-    2000,
-    "a conflict is told while an attempt that holds the produce may still land",
-    azure("append/appender", "if (open !== undefined) return this.#transmit(version, open, noVerdicts);", ""),
   ),
   mutation(
     "sent-after-expiry",

@@ -45,8 +45,8 @@ export const knowing: readonly Mutation[] = [
     600,
     "cache dropped before the version moves",
     azure(
-      "append/appender",
-      "serviceClock.learn(to.serviceTime);\n    const pending",
+      "append/catch-up",
+      "serviceClock.learn(to.serviceTime);\n  const pending",
       "serviceClock.learn(to.serviceTime);\n    state.dropViews();\n    const pending",
     ),
     azure("append/log-state", "this.#views.clear();", ""),

@@ -11,14 +11,14 @@ import type { SubmitResult } from "../../../table/port.ts";
 import { TableFailure } from "../../../table/port.ts";
 import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
 import { isTransient } from "../instance/failure.ts";
+import { catchUp } from "./catch-up.ts";
 import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
 import { Help } from "./help.ts";
 import { recordRow } from "../rows/keys.ts";
 import type { LogVersion } from "../log/log-reader.ts";
 import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
-import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import type { RecordSummary } from "../rows/log-rows.ts";
 import type { Attempt } from "./log-state.ts";
-import { isPending } from "../rows/pending.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
 import { planCommit } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
@@ -327,23 +327,11 @@ export class Appender {
   }
 
   async #catchUp(): Promise<void> {
-    const { reader, state, options, serviceClock } = this.#parts;
     const asked = this.#refreshing;
     this.#refreshing = [];
     try {
-      const version = state.version;
-      if (version === undefined) {
-        await this.#restart(await reader.readHead());
-      } else {
-        const since = await reader.readSince(version, options.catchUpRecordsMax);
-        serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
-        if (since.kind === "unmoved") this.#parts.turns.unmoved();
-        if (since.kind === "far") await this.#restart(since.to);
-        if (since.kind === "moved") {
-          this.#landed(state.advance(since.to, since.records), since.records);
-          this.#prune(since.to.head);
-        }
-      }
+      const { landed, records } = await catchUp(this.#parts);
+      this.#landed(landed, records);
       this.#stale = false;
       this.#catchUps += 1;
       for (const { resolve } of asked) resolve();
@@ -351,27 +339,6 @@ export class Appender {
       for (const { reject } of asked) reject(error);
       throw error;
     }
-  }
-
-  /** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
-  async #restart(to: LogVersion & { readonly serviceTime: number }): Promise<void> {
-    const { reader, serviceClock, state } = this.#parts;
-    serviceClock.learn(to.serviceTime);
-    const pending = await reader.readRecordsAt(to.head.unapplied.listed);
-    // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
-    const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
-    const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
-    this.#landed(landed, []);
-    this.#prune(to.head);
-  }
-
-  /** Forgets pending records that somebody else has confirmed and settled. */
-  #prune(head: LogHead): void {
-    const { applier, done } = this.#parts;
-    for (const record of [...applier.pendingRecords]) {
-      if (!isPending(head.unapplied, record.summary.timestamp)) applier.forget(record);
-    }
-    done.keep(head);
   }
 
   async #settleIfWanted(): Promise<boolean> {

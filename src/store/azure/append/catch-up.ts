@@ -1,0 +1,50 @@
+// Brings what a writer holds of its space's log up to the log as it is: by the records since, or from the head alone.
+
+import type { LogVersion } from "../log/log-reader.ts";
+import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import { isPending } from "../rows/pending.ts";
+import type { Attempt } from "./log-state.ts";
+import type { SpaceParts } from "./space-parts.ts";
+
+/** What has become known: own attempts that are in the log, and the records since the last look, as far as they were read. */
+export interface CaughtUp {
+  readonly landed: readonly Attempt[];
+  readonly records: readonly { readonly summary: RecordSummary }[];
+}
+
+/** Dying in here leaves nothing behind: it only reads. */
+export async function catchUp(parts: SpaceParts): Promise<CaughtUp> {
+  const { options, reader, serviceClock, state, turns } = parts;
+  const { version } = state;
+  if (version === undefined) return restart(parts, await reader.readHead());
+  const since = await reader.readSince(version, options.catchUpRecordsMax);
+  if (since.kind === "far") return restart(parts, since.to);
+  serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
+  if (since.kind === "unmoved") {
+    turns.unmoved();
+    return { landed: [], records: [] };
+  }
+  const landed = state.advance(since.to, since.records);
+  prune(parts, since.to.head);
+  return { landed, records: since.records };
+}
+
+/** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
+async function restart(parts: SpaceParts, to: LogVersion & { readonly serviceTime: number }): Promise<CaughtUp> {
+  const { reader, serviceClock, state } = parts;
+  serviceClock.learn(to.serviceTime);
+  const pending = await reader.readRecordsAt(to.head.unapplied.listed);
+  // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
+  const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
+  const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
+  prune(parts, to.head);
+  return { landed, records: [] };
+}
+
+/** Forgets pending records that somebody else has confirmed and settled. */
+function prune({ applier, done }: SpaceParts, head: LogHead): void {
+  for (const record of [...applier.pendingRecords]) {
+    if (!isPending(head.unapplied, record.summary.timestamp)) applier.forget(record);
+  }
+  done.keep(head);
+}
