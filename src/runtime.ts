@@ -138,6 +138,10 @@ const dispatcher = once((): Dispatcher => {
   });
 });
 
+const shares = { callerPercent: settings.callerPercent, storePercent: settings.storePercent };
+/** Five hundred calls with small bodies find room beside all the large ones that there may be. */
+const keptForSmall = { percent: 12.5, bytes: 64 * 1024 };
+
 /** What the HTTP functions work with. */
 export const httpParts = once((): HttpParts => ({
   guard,
@@ -147,8 +151,9 @@ export const httpParts = once((): HttpParts => ({
     subscriptions: subscriptions(),
     access: accessOf(),
     watches: new SpaceWatches(clock, random, log),
-    bodies: new Budget("bodies", settings.bodyBytesMax),
-    streams: new Budget("streams", settings.streamsMax),
+    bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
+    bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },
+    streams: new Budget("streams", settings.streamsMax, shares),
     clock,
     random,
     log,

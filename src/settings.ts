@@ -128,6 +128,20 @@ export const settingsSchema = z.object({
     4_096 * MiB,
     "Request bodies, and large answers on their way, held at the same time, per instance, bytes.",
   ),
+  STREAMKIT_CALLER_PERCENT: integer(
+    50,
+    1,
+    100,
+    "What one caller (a token's subject, a key, or else an address) may have of what an instance holds: bodies, streams; percent.",
+  ),
+  STREAMKIT_STORE_PERCENT: integer(75, 1, 100, "What the callers of one store may have of it together, percent."),
+  STREAMKIT_BODY_STALL_SECONDS: integer(
+    10,
+    1,
+    200,
+    "A request body that brings less than 64 KiB in so long, and does not end, is given up, seconds.",
+  ),
+  STREAMKIT_BODY_SECONDS: integer(120, 1, 1_500, "A request body that is not whole by then is given up, seconds."),
   STREAMKIT_APPLY_WORKERS: integer(32, 1, 256, "Segments that one instance applies at the same time."),
   STREAMKIT_BATCH_OPERATIONS: integer(90, 4, 100, "Operations in one entity-group transaction."),
   STREAMKIT_BATCH_BYTES: integer(3.75 * MiB, 2 * MiB, 4 * MiB, "Bytes of one entity-group transaction."),
@@ -183,6 +197,10 @@ export interface Settings {
   readonly stallMs: number;
   readonly streamsMax: number;
   readonly bodyBytesMax: number;
+  readonly bodyStallMs: number;
+  readonly bodyMs: number;
+  readonly callerPercent: number;
+  readonly storePercent: number;
   readonly store: AzureStoreSettings;
 }
 
@@ -229,6 +247,10 @@ export function parseSettings(env: Environment): Settings {
     stallMs: values.STREAMKIT_STALL_SECONDS * 1_000,
     streamsMax: values.STREAMKIT_STREAMS_MAX,
     bodyBytesMax: values.STREAMKIT_BODY_BYTES_MAX,
+    bodyStallMs: values.STREAMKIT_BODY_STALL_SECONDS * 1_000,
+    bodyMs: values.STREAMKIT_BODY_SECONDS * 1_000,
+    callerPercent: values.STREAMKIT_CALLER_PERCENT,
+    storePercent: values.STREAMKIT_STORE_PERCENT,
     store,
   };
 }

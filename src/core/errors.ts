@@ -13,6 +13,7 @@ export type ErrorCode =
   | "transaction_id_mismatch"
   | "lease_held"
   | "record_too_large"
+  | "request_timeout"
   | "request_too_large"
   | "unsupported_media_type"
   | "not_acceptable"

@@ -1,24 +1,45 @@
-// Who may do what. With keys the Functions host has decided before a request comes here; with tokens it is decided here.
+// Who calls, and who may do what. With keys the Functions host has decided before a request comes here; with tokens it is decided here.
+
+import { createHash } from "node:crypto";
 
 import { StoreError } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
+import type { HttpRequest } from "./http.ts";
 
 export type Permission = "read" | "write";
 
 /** A caller whose claims were checked. */
 export interface Identity {
+  /** Who it is, as far as can be told: shares are counted by it. Never a key or a token. */
+  readonly caller: string;
   allows(store: StoreId, permission: Permission): boolean;
 }
 
 export interface Access {
   /** `unauthenticated` unless the request says who it is from. */
-  authenticate(headers: { get(name: string): string | null }): Promise<Identity>;
+  authenticate(request: Pick<HttpRequest, "headers" | "url">): Promise<Identity>;
 }
 
-/** Everyone may do everything: the host has checked a key, or the storage is an emulator. */
+/** Everyone may do everything: the host has checked a key, or the storage is an emulator. A caller is a key, or else an address. */
 export const openAccess: Access = {
-  authenticate: () => Promise.resolve({ allows: () => true }),
+  authenticate: (request) =>
+    Promise.resolve({ caller: keyCaller(request) ?? addressCaller(request), allows: () => true }),
 };
+
+/** The key that the host has checked: the header's, or else the query's. */
+function keyCaller({ headers, url }: Pick<HttpRequest, "headers" | "url">): string | undefined {
+  let key = headers.get("x-functions-key") ?? "";
+  if (key === "") {
+    for (const [name, value] of new URL(url).searchParams) if (name.toLowerCase() === "code") key = value;
+  }
+  return key === "" ? undefined : `key ${createHash("sha256").update(key).digest("base64url").slice(0, 22)}`;
+}
+
+/** What stands before the app adds the address that it sees at the end. */
+function addressCaller({ headers }: Pick<HttpRequest, "headers">): string {
+  const last = headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
+  return `address ${last.replace(/(?<=[\d\]]):\d+$/, "").slice(0, 64)}`;
+}
 
 /** The same answer for a store that exists and one that does not. */
 export function authorise(identity: Identity, store: StoreId, permission: Permission): void {
@@ -33,7 +54,7 @@ export function authorise(identity: Identity, store: StoreId, permission: Permis
  * Reads scopes `streamkit::*`, `streamkit::{store}`, each optionally followed by `::read` or `::write`; ignores others.
  * Without an ending a scope is for both.
  */
-export function identityOf(scopes: Iterable<string>): Identity {
+export function identityOf(caller: string, scopes: Iterable<string>): Identity {
   const granted = new Map<string, Set<Permission>>();
   for (const scope of scopes) {
     const match = /^streamkit::(\*|[0-9a-fA-F-]{36})(?:::(read|write))?$/.exec(scope);
@@ -45,6 +66,7 @@ export function identityOf(scopes: Iterable<string>): Identity {
     for (const permission of only === undefined ? (["read", "write"] as const) : [only]) permissions.add(permission);
   }
   return {
+    caller,
     allows: (store, permission) =>
       (granted.get("*")?.has(permission) ?? false) || (granted.get(store)?.has(permission) ?? false),
   };

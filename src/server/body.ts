@@ -1,36 +1,48 @@
 // The body of a request: read once, counted while it is read, never cancelled.
 //
-// Promise: no more than the limit is ever held; what a handler leaves is read to its end and dropped, because a body that is given
-// up would close the connection before the answer has left.
+// Promise: what is held of it is held against a budget, and no more than the limit; one that does not come is waited for only so long.
+// What a handler leaves is read and dropped, because a body that is given up would close the connection before the answer has left.
 
 import { invalidArgument, StoreError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
 import { limits } from "../core/limits.ts";
 import { bodyType } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
 import type { Contents } from "../wire/operation.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
+import { BodyPace } from "./body-pace.ts";
+import type { BodyTimes } from "./body-pace.ts";
 import type { BodyReader, HttpRequest } from "./http.ts";
-import type { Budget } from "./overload.ts";
+import type { Holding } from "./overload.ts";
+
+/** Pieces are kept in blocks that double up to this, bytes: a caller may send single bytes, and each would cost a hundred. */
+const blockBytesMin = 4 * 1024;
+const blockBytesMax = 256 * 1024;
 
 export class RequestBody {
   readonly #reader: BodyReader | undefined;
-  readonly #budget: Budget;
+  readonly #clock: Clock;
+  readonly #times: BodyTimes;
   readonly #bytesMax: number;
   readonly #encoding: string;
   readonly #announced: number;
+  #pace: BodyPace;
+  /** A read that was begun and not waited for to its end. */
+  #reading: ReturnType<BodyReader["read"]> | undefined;
   #read = 0;
-  #held = 0;
   #done = false;
 
-  constructor(request: HttpRequest, budget: Budget, bytesMax: number = limits.requestBytesMax) {
-    this.#budget = budget;
+  constructor(request: HttpRequest, clock: Clock, times: BodyTimes, bytesMax: number = limits.requestBytesMax) {
+    this.#clock = clock;
+    this.#times = times;
+    this.#pace = new BodyPace(clock, times);
     this.#bytesMax = bytesMax;
     this.#encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
     this.#announced = Number(request.headers.get("content-length") ?? 0);
     this.#reader = request.body?.getReader();
   }
 
-  /** The pieces as they arrive. Leaving the loop leaves the rest to `drop`. */
+  /** The pieces as they arrive; what is kept of them the reader holds. Leaving the loop leaves the rest to `drop`. */
   async *pieces(): AsyncGenerator<Uint8Array, void, undefined> {
     if (this.#encoding !== "identity") {
       throw new StoreError("unsupported_media_type", "Content-Encoding: expected none.");
@@ -43,54 +55,58 @@ export class RequestBody {
     }
   }
 
-  /** All of it, `bytesMax` at most, held against the budget until `release`. */
-  async text(bytesMax: number = limits.requestBytesMax): Promise<string> {
+  /** All of it, `bytesMax` at most, in blocks, held by `holding` until that is closed. */
+  async blocks(holding: Holding, bytesMax: number = limits.requestBytesMax): Promise<readonly Uint8Array[]> {
     // What is more than may be held at all would be `overloaded` however often it came.
-    const most = Math.min(bytesMax, this.#budget.max);
+    const most = Math.min(bytesMax, holding.largest);
     if (this.#announced > most) throw tooLarge(this.#announced, most);
+    const blocks = new Blocks();
+    let bytes = 0;
+    for await (const piece of this.pieces()) {
+      bytes += piece.byteLength;
+      if (bytes > most) throw tooLarge(bytes, most);
+      holding.take(piece.byteLength);
+      blocks.add(piece);
+    }
+    return blocks.all();
+  }
+
+  async text(holding: Holding, bytesMax: number): Promise<string> {
     const decoder = new TextDecoder("utf-8", { fatal: true });
-    const parts: string[] = [];
     try {
-      for await (const piece of this.pieces()) {
-        if (this.#read > most) throw tooLarge(this.#read, most);
-        this.#budget.take(piece.byteLength);
-        this.#held += piece.byteLength;
-        parts.push(decoder.decode(piece, { stream: true }));
-      }
-      parts.push(decoder.decode());
+      const parts = (await this.blocks(holding, bytesMax)).map((block) => decoder.decode(block, { stream: true }));
+      return parts.join("") + decoder.decode();
     } catch (error) {
       if (error instanceof TypeError) throw invalidArgument("body", "UTF-8");
       throw error;
     }
-    return parts.join("");
   }
 
-  /** The text is no longer used. */
-  release(): void {
-    this.#budget.give(this.#held);
-    this.#held = 0;
-  }
-
-  /** Reads what is left, as far as the limit goes, and forgets it. Never rejects. */
-  async drop(): Promise<void> {
+  /** Reads what is left, as far as the limit and the time go, and forgets it. Whether that was all of it. Never rejects. */
+  async drop(): Promise<boolean> {
+    this.#pace = new BodyPace(this.#clock, this.#times);
     try {
       while ((await this.#next()) !== undefined);
+      return this.#read <= this.#bytesMax;
     } catch {
-      // Whatever it is: nobody needs the rest.
+      return false;
     }
   }
 
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#done || this.#reader === undefined) return undefined;
-    const { done, value } = await this.#reader.read().catch(() => {
+    this.#reading ??= this.#reader.read().catch(() => {
       this.#done = true;
       throw invalidArgument("body", "all of the body: it broke off");
     });
+    const { done, value } = await this.#pace.wait(this.#reading);
+    this.#reading = undefined;
     if (done) {
       this.#done = true;
       return undefined;
     }
     const piece = value as Uint8Array;
+    this.#pace.count(piece.byteLength);
     this.#read += piece.byteLength;
     if (this.#read > this.#bytesMax) {
       this.#done = true;
@@ -100,14 +116,38 @@ export class RequestBody {
   }
 }
 
+class Blocks {
+  readonly #full: Uint8Array[] = [];
+  #last = new Uint8Array(blockBytesMin);
+  #length = 0;
+
+  add(piece: Uint8Array): void {
+    for (let at = 0; at < piece.byteLength;) {
+      if (this.#length === this.#last.byteLength) {
+        this.#full.push(this.#last);
+        this.#last = new Uint8Array(Math.min(blockBytesMax, 2 * this.#last.byteLength));
+        this.#length = 0;
+      }
+      const end = Math.min(piece.byteLength, at + this.#last.byteLength - this.#length);
+      this.#last.set(piece.subarray(at, end), this.#length);
+      this.#length += end - at;
+      at = end;
+    }
+  }
+
+  all(): readonly Uint8Array[] {
+    return [...this.#full, this.#last.subarray(0, this.#length)];
+  }
+}
+
 /** The text of a body that is of a type the operation takes: one that asks for something, unless it may be larger. */
 export async function bodyText(
   operation: { readonly body: Contents },
-  call: { readonly contentType: string | null; readonly body: RequestBody },
+  call: { readonly contentType: string | null; readonly body: RequestBody; readonly memory: Holding },
   bytesMax: number = wireLimits.controlBodyBytesMax,
 ): Promise<string> {
   bodyType(call.contentType, mediaTypesOf(operation.body));
-  return call.body.text(bytesMax);
+  return call.body.text(call.memory, bytesMax);
 }
 
 function tooLarge(size: number, limit: number): StoreError {

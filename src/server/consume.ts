@@ -119,7 +119,8 @@ async function awaitPage(
 ): Promise<readonly string[]> {
   const { services, connection } = context;
   const endsAt = services.clock.elapsed() + wanted.wait * 1_000;
-  services.streams.take(1);
+  const place = services.streams.open(context.holder);
+  place.take(1);
   let waiting: Waiting | undefined;
   try {
     waiting = await Waiting.open(services, store, reading);
@@ -131,7 +132,7 @@ async function awaitPage(
     }
   } finally {
     waiting?.close();
-    services.streams.give(1);
+    place.close();
   }
 }
 

@@ -54,7 +54,8 @@ async function answerPage(
   if (statuses.size > 0 || waitSeconds === 0 || !isFollowing) return pageAnswer([...statuses.values()], reading);
 
   const endsAt = services.clock.elapsed() + waitSeconds * 1_000;
-  services.streams.take(1);
+  const place = services.streams.open(context.holder);
+  place.take(1);
   let watch: SpaceWatch | undefined;
   try {
     watch = await services.watches.open(store, space);
@@ -67,7 +68,7 @@ async function answerPage(
     }
   } finally {
     watch?.close();
-    services.streams.give(1);
+    place.close();
   }
 }
 

@@ -3,16 +3,15 @@
 
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { HttpAnswer } from "./http.ts";
-import type { Budget } from "./overload.ts";
+import type { Holding } from "./overload.ts";
 
-/** The answer, in pieces if it is large; then its bytes are held against the budget until it has left. */
-export function inPieces(answer: HttpAnswer, budget: Budget): HttpAnswer {
+/** The answer, in pieces if it is large; then its bytes are held until the holding is closed, when it has left. */
+export function inPieces(answer: HttpAnswer, memory: Holding): HttpAnswer {
   const { body } = answer;
   if (typeof body !== "string" || body.length <= wireLimits.pieceCharacters) return answer;
   // A budget smaller than a page still lets one page through at a time.
-  const bytes = Math.min(Buffer.byteLength(body), budget.max);
-  budget.take(bytes);
-  return { ...answer, body: heldPieces(body, () => budget.give(bytes)) };
+  memory.take(Math.min(Buffer.byteLength(body), memory.largest));
+  return { ...answer, body: piecesOf(body) };
 }
 
 /** No character is cut in two: pieces are encoded one by one. */
@@ -22,14 +21,6 @@ export function* piecesOf(text: string): Generator<string, void, undefined> {
     if (isLowSurrogate(text.charCodeAt(end))) end += 1;
     yield text.slice(at, end);
     at = end;
-  }
-}
-
-function* heldPieces(text: string, release: () => void): Generator<string, void, undefined> {
-  try {
-    yield* piecesOf(text);
-  } finally {
-    release();
   }
 }
 

@@ -1,11 +1,9 @@
 // Appending records: to one segment in chunks, or to several all or nothing.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
-
 import type * as z from "zod";
 
-import type { Clock } from "../core/clock.ts";
 import type { AppendRecord, SegmentStatus } from "../core/entry.ts";
+import { contentBytes } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { statusText } from "../wire/entries.ts";
@@ -21,22 +19,24 @@ import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecord
 import { bodyText } from "./body.ts";
 import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
+import { inTurns, Uncommitted } from "./records.ts";
 import { jsonAnswer, serve } from "./serve.ts";
 import { lineAnswer } from "./streams.ts";
 import type { Line } from "./streams.ts";
 
-/** How long reading a body may keep the process from everything else. */
-const turnMs = 10;
-
 export const produce = serve(produceOperation, async (services, call) => {
-  const { params, query, headers, body, connection } = call;
+  const { params, query, headers, body, memory, connection } = call;
   const type = bodyType(call.contentType, mediaTypesOf(produceOperation.body));
+  const uncommitted = new Uncommitted(memory);
   const records =
     type === mediaTypes.ndjson
-      ? recordLines(body, query.encoding)
-      : await checkedRecords(await body.text(), query.encoding, services.clock);
+      ? recordLines(body, query.encoding, uncommitted)
+      : await checkedRecords(await body.blocks(memory), query.encoding);
   const store = services.stores.open(params.store);
-  const chunks = untilGone(store.produce(params.space, params.segment, records, optionsOf(headers, query)), connection);
+  const produced = uncommitted.released(
+    store.produce(params.space, params.segment, records, optionsOf(headers, query)),
+  );
+  const chunks = untilGone(produced, connection);
   if (call.accept === mediaTypes.ndjson) return lineAnswer({ ...call, services }, chunkLines(chunks));
   return jsonAnswer(await producedText(chunks));
 });
@@ -48,7 +48,7 @@ export const produceAll = serve(produceAllOperation, async (services, call) => {
   // One more than are committed at once: the store then says how many there may be.
   let left = limits.chunkRecordsMax + 1;
   for (const { segment, field, records } of parseProduceAllBody(text, query.encoding)) {
-    const taken = await collect(chunkRecords(inTurns(first(left, records()), services.clock), field));
+    const taken = await collect(chunkRecords(inTurns(first(left, records())), field));
     left -= taken.length;
     segments.push({ segment, records: taken });
   }
@@ -73,39 +73,39 @@ function optionsOf(
   };
 }
 
-async function* recordLines(body: RequestBody, encoding: Encoding): AsyncGenerator<AppendRecord, void, undefined> {
-  for await (const line of readLines(body.pieces())) yield parseRecord(line.text, encoding, `line ${line.number}`);
+async function* recordLines(
+  body: RequestBody,
+  encoding: Encoding,
+  uncommitted: Uncommitted,
+): AsyncGenerator<AppendRecord, void, undefined> {
+  for await (const line of readLines(body.pieces(), (bytes) => uncommitted.begin(bytes))) {
+    const record = parseRecord(line.text, encoding, `line ${line.number}`);
+    uncommitted.add(contentBytes(record));
+    yield record;
+  }
 }
 
 /**
  * The records of a body that was looked at to its end: nothing is written of one that is wrong anywhere. Those of more than one chunk
  * are not kept but read again as they are committed: as objects they would take many times the memory of their text.
  */
-async function checkedRecords(text: string, encoding: Encoding, clock: Clock): Promise<Iterable<AppendRecord>> {
+async function checkedRecords(
+  blocks: readonly Uint8Array[],
+  encoding: Encoding,
+): Promise<Iterable<AppendRecord> | AsyncIterable<AppendRecord>> {
   let chunks = 0;
   let last: readonly AppendRecord[] = [];
-  for await (const chunk of chunkRecords(inTurns(parseProduceBody(text, encoding), clock))) {
+  for await (const chunk of chunkRecords(inTurns(parseProduceBody(blocks, encoding)))) {
     chunks += 1;
     last = chunk;
   }
-  return chunks <= 1 ? last : parseProduceBody(text, encoding);
+  return chunks <= 1 ? last : inTurns(parseProduceBody(blocks, encoding));
 }
 
 async function collect(chunks: AsyncIterable<readonly AppendRecord[]>): Promise<readonly AppendRecord[]> {
   const collected: AppendRecord[] = [];
   for await (const chunk of chunks) collected.push(...chunk);
   return collected;
-}
-
-/** With pauses, so that others get their turns. */
-async function* inTurns<T>(items: Iterable<T>, clock: Clock): AsyncGenerator<T, void, undefined> {
-  let turnEndsAt = clock.elapsed() + turnMs;
-  for (const item of items) {
-    yield item;
-    if (clock.elapsed() < turnEndsAt) continue;
-    await nextTurn();
-    turnEndsAt = clock.elapsed() + turnMs;
-  }
 }
 
 function* first<T>(count: number, items: Iterable<T>): Generator<T, void, undefined> {

@@ -16,6 +16,7 @@ import { parseWith } from "../wire/parse.ts";
 import { matchPath, queryPairs } from "../wire/path.ts";
 import { authorise } from "./access.ts";
 import { RequestBody } from "./body.ts";
+import type { Holder, Holding } from "./overload.ts";
 import { correlate, traceParentOf } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./http.ts";
@@ -36,6 +37,10 @@ export interface Call<Op extends Operation> {
   readonly accept: MediaTypesOf<Op["answer"]>;
   readonly contentType: string | null;
   readonly body: RequestBody;
+  /** Whose it is: shares are counted by it. */
+  readonly holder: Holder;
+  /** What the request holds of the instance's memory; given back when it is over. */
+  readonly memory: Holding;
   readonly connection: Connection;
   readonly requestId: string;
   readonly log: Logger;
@@ -57,20 +62,31 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
       const { requestId } = correlation;
       recordServed(telemetry, { operation, requestId, parent, status, error, ms, endedAt: clock.now() });
     };
-    let body: RequestBody | undefined;
+    const body = new RequestBody(request, clock, services.bodyTimes);
+    let memory: Holding | undefined;
+    const finish = (): void => {
+      memory?.close();
+      // Who does not send what is left in time is let go, with the answer or without.
+      void body.drop().then((isOver) => isOver || connection.destroy());
+    };
     try {
-      const call = await parseCall(operation, services, request, (read) => (body = read));
+      const call = await parseCall(operation, services, request, body);
+      memory = call.memory;
       const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
-      const answer = inPieces(answered, services.bodies);
+      const answer = inPieces(answered, call.memory);
       const headers = { ...commonHeaders(correlation), ...answer.headers };
       if (answer.body === undefined || typeof answer.body === "string") {
-        finish(body);
+        finish();
         done(answer.status, answer.body?.length ?? 0);
         return { ...answer, headers };
       }
-      return { ...answer, headers, body: untilDone(answer.body, body, done.bind(undefined, answer.status)) };
+      const ended = (characters: number, error?: unknown): void => {
+        finish();
+        done(answer.status, characters, error);
+      };
+      return { ...answer, headers, body: untilDone(answer.body, ended) };
     } catch (error) {
-      finish(body);
+      finish();
       if (connection.gone.aborted && error === connection.gone.reason) {
         // Nobody hears the answer, and nothing is wrong: no error of the log, no 5xx of the metrics.
         done(goneStatus, 0);
@@ -126,12 +142,10 @@ async function parseCall<Op extends Operation>(
   operation: Op,
   services: Services,
   request: HttpRequest,
-  opened: (body: RequestBody) => void,
+  body: RequestBody,
 ): Promise<Omit<Call<Op>, "connection" | "requestId" | "log">> {
-  const body = new RequestBody(request, services.bodies);
-  opened(body);
   const url = new URL(request.url);
-  const identity = operation.access === "public" ? undefined : await services.access.authenticate(request.headers);
+  const identity = operation.access === "public" ? undefined : await services.access.authenticate(request);
   const path = matchPath(operation.path, url.pathname);
   if (path === undefined) throw new StoreError("not_found", "There is nothing at this path.");
   const params = parseWith(operation.params, Object.fromEntries(path)) as z.output<Op["params"]>;
@@ -139,6 +153,7 @@ async function parseCall<Op extends Operation>(
   if (identity !== undefined && store !== undefined && operation.access !== "public") {
     authorise(identity, store, operation.access);
   }
+  const holder: Holder = { caller: identity?.caller ?? "anyone", store };
   const headers: Record<string, string> = {};
   for (const name of Object.keys(operation.headers.shape)) {
     const value = request.headers.get(name);
@@ -151,6 +166,8 @@ async function parseCall<Op extends Operation>(
     accept: acceptedForm(operation, request) as MediaTypesOf<Op["answer"]>,
     contentType: request.headers.get("content-type"),
     body,
+    holder,
+    memory: services.bodies.open(holder),
   };
 }
 
@@ -172,7 +189,6 @@ function queryOf(url: URL): Record<string, string> {
 
 async function* untilDone(
   pieces: AsyncIterable<string> | Iterable<string>,
-  body: RequestBody | undefined,
   done: (characters: number, error?: unknown) => void,
 ): AsyncGenerator<string, void, undefined> {
   let failure: unknown;
@@ -186,14 +202,8 @@ async function* untilDone(
     failure = error;
     throw error;
   } finally {
-    finish(body);
     done(characters, failure);
   }
-}
-
-function finish(body: RequestBody | undefined): void {
-  body?.release();
-  void body?.drop();
 }
 
 function commonHeaders(correlation: Correlation): Record<string, string> {

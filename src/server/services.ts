@@ -9,6 +9,7 @@ import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { SpaceWatches } from "./space-watch.ts";
+import type { BodyTimes } from "./body-pace.ts";
 import type { Budget } from "./overload.ts";
 
 export interface ServerOptions {
@@ -25,8 +26,10 @@ export interface Services {
   readonly subscriptions: Subscriptions;
   readonly access: Access;
   readonly watches: SpaceWatches;
-  /** Bytes of bodies that are held in memory: of requests, and of large answers until they have left. */
+  /** Bytes that requests hold in memory: of their bodies, and of large answers until they have left. */
   readonly bodies: Budget;
+  /** How long a caller may take to send a body. */
+  readonly bodyTimes: BodyTimes;
   /** Streamed and waiting answers. */
   readonly streams: Budget;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import type { Connection, HttpAnswer } from "./http.ts";
 import type { Logger } from "../core/log.ts";
 import type { Store } from "../store/store.ts";
 import { logFailure } from "./serve.ts";
+import type { Holder } from "./overload.ts";
 import type { Reading } from "./reading.ts";
 import type { Services } from "./services.ts";
 import { watchAny } from "./space-watch.ts";
@@ -28,6 +29,7 @@ export const heartbeat = ": still here\n\n";
 export interface StreamContext {
   readonly services: Services;
   readonly connection: Connection;
+  readonly holder: Holder;
   readonly requestId: string;
   readonly log: Logger;
 }
@@ -165,7 +167,8 @@ async function* livePieces(
   context: StreamContext,
   events: AsyncIterable<string>,
 ): AsyncGenerator<string, void, undefined> {
-  context.services.streams.take(1);
+  const place = context.services.streams.open(context.holder);
+  place.take(1);
   try {
     yield `: live\nretry: ${reconnectMs}\n\n`;
     yield* events;
@@ -174,7 +177,7 @@ async function* livePieces(
     logFailure(context.log, "a live stream failed", error);
     yield `event: error\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
   } finally {
-    context.services.streams.give(1);
+    place.close();
   }
 }
 
@@ -185,7 +188,8 @@ async function* linePieces(
   const { gone } = context.connection;
   let piece = "";
   let started = false;
-  context.services.streams.take(1);
+  const place = context.services.streams.open(context.holder);
+  place.take(1);
   try {
     for await (const line of lines) {
       if (gone.aborted) return;
@@ -202,7 +206,7 @@ async function* linePieces(
     logFailure(context.log, "a stream failed on its way", error);
     yield `${piece}${JSON.stringify(problemOf(error, context.requestId))}\n`;
   } finally {
-    context.services.streams.give(1);
+    place.close();
   }
 }
 

@@ -30,13 +30,14 @@ const tokenCharactersMax = 16_384;
 export function tokenAccess(options: TokenOptions): Access {
   let loaded: Promise<Verifier> | undefined;
   return {
-    authenticate: async (headers) => {
+    authenticate: async ({ headers }) => {
       const token = /^bearer +([^ ]+)$/i.exec(headers.get("authorization")?.trim() ?? "")?.[1];
       if (token === undefined) throw unauthenticated("expected `Authorization: Bearer <token>`");
       if (token.length > tokenCharactersMax) throw unauthenticated("the token is too long");
       loaded ??= loadVerifier(options);
       const verify = await loaded;
-      return identityOf(scopesOf(await verify(token)));
+      const payload = await verify(token);
+      return identityOf(callerOf(payload), scopesOf(payload));
     },
   };
 }
@@ -75,6 +76,13 @@ async function loadVerifier(options: TokenOptions): Promise<Verifier> {
       throw unauthenticated("the token is not valid", error);
     }
   };
+}
+
+/** Whom the token speaks of: a new token of the same subject is the same caller. */
+function callerOf(payload: JWTPayload): string {
+  const names: readonly unknown[] = [payload.sub, payload["client_id"], payload["azp"], payload["appid"]];
+  const name = names.find((value): value is string => typeof value === "string" && value !== "") ?? "";
+  return `subject ${name.slice(0, 256)}`;
 }
 
 /** `scope` as OAuth 2 has it, `scp` and `roles` as Microsoft Entra ID does: text with spaces, or a list. */

@@ -18,6 +18,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   permission_denied: { status: 403, title: "Permission denied", retryable: false },
   not_found: { status: 404, title: "Not found", retryable: false },
   not_acceptable: { status: 406, title: "Not acceptable", retryable: false },
+  request_timeout: { status: 408, title: "Request timeout", retryable: true },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
   lease_held: { status: 409, title: "Lease held", retryable: true },

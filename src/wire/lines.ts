@@ -12,9 +12,15 @@ export interface Line {
   readonly text: string;
 }
 
-/** The lines that are not blank. A line longer than a record can be is `record_too_large`, before the rest of it is read. */
-export async function* readLines(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Line, void, undefined> {
-  const begun = new BegunLine();
+/**
+ * The lines that are not blank. A line longer than a record can be is `record_too_large`, before the rest of it is read. `hold` is told
+ * how many bytes the line that has begun takes, before it takes them.
+ */
+export async function* readLines(
+  bytes: AsyncIterable<Uint8Array>,
+  hold: (bytes: number) => void,
+): AsyncGenerator<Line, void, undefined> {
+  const begun = new BegunLine(hold);
   let number = 1;
   let blank = 0;
   for await (const chunk of bytes) {
@@ -36,16 +42,26 @@ function tooManyBlank(number: number): StoreError {
   return invalidArgument(`line ${number}`, `at most ${wireLimits.blankLinesMax} blank lines`);
 }
 
+/** Kept for the next line to begin. */
+const smallBytes = 4_096;
+
 /** The start of a line whose end has not come. One buffer that doubles: a caller may send single bytes. */
 class BegunLine {
-  #buffer: Uint8Array = new Uint8Array(4_096);
+  readonly #hold: (bytes: number) => void;
+  #buffer: Uint8Array = new Uint8Array(smallBytes);
   #length = 0;
+
+  constructor(hold: (bytes: number) => void) {
+    this.#hold = hold;
+  }
 
   add(bytes: Uint8Array, number: number): void {
     const length = this.#length + bytes.byteLength;
     if (length > wireLimits.recordCharactersMax) throw recordTooLarge(`line ${number}`);
     if (length > this.#buffer.byteLength) {
-      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.byteLength));
+      const bytes = Math.max(length, 2 * this.#buffer.byteLength);
+      this.#hold(bytes);
+      const larger = new Uint8Array(bytes);
       larger.set(this.#buffer.subarray(0, this.#length));
       this.#buffer = larger;
     }
@@ -60,6 +76,10 @@ class BegunLine {
     line.set(this.#buffer.subarray(0, this.#length));
     line.set(rest, this.#length);
     this.#length = 0;
+    if (this.#buffer.byteLength > smallBytes) {
+      this.#buffer = new Uint8Array(smallBytes);
+      this.#hold(0);
+    }
     return line;
   }
 }

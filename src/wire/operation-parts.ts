@@ -29,7 +29,7 @@ export const silentErrors = [
   "corrupt_data",
 ] as const satisfies readonly ErrorCode[];
 export const readErrors = [...silentErrors, "not_acceptable"] as const;
-export const bodyErrors = ["unsupported_media_type", "request_too_large"] as const;
+export const bodyErrors = ["unsupported_media_type", "request_too_large", "request_timeout"] as const;
 export const writeErrors = [
   ...readErrors,
   ...bodyErrors,

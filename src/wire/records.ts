@@ -8,11 +8,17 @@ import { invalidArgument, recordTooLarge } from "../core/errors.ts";
 import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { parseObject } from "./json-object.ts";
+import { JsonPieces } from "./json-pieces.ts";
 import { JsonSlice, parseSlice, splitArray, splitObject } from "./json-text.ts";
 import { segmentNameSchema } from "./names.ts";
 import { decodePayload } from "./payload.ts";
+import { unknownMember } from "./parse.ts";
 import type { Encoding } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
+
+const quote = 0x22;
+/** No key of ours is a tenth of it. */
+const keyBytesMax = 1_024;
 
 const slice = (expected: string) => z.instanceof(JsonSlice, { error: expected });
 
@@ -69,17 +75,71 @@ export const produceAllBodySchema = z
   })
   .meta({ examples: [{ segments: [{ segment: "order-1", records: [{ payload: { item: "book" } }] }] }] });
 
-/** The records of a produce body; nothing is read of a record before it is asked for. */
-export function* parseProduceBody(text: string, encoding: Encoding): Generator<AppendRecord, void, undefined> {
-  const { records } = parseObject(produceBodySchema, text, "", ["records"]);
-  yield* parseRecords(records, encoding, "records");
+/** What one step of reading a body came to: at most a record, and how many bytes were looked at for it. */
+export interface RecordStep {
+  readonly record: AppendRecord | undefined;
+  readonly bytes: number;
+}
+
+/** The records of a produce body, step by step; nothing is read of a record before it is asked for. */
+export function* parseProduceBody(
+  pieces: readonly Uint8Array[],
+  encoding: Encoding,
+): Generator<RecordStep, void, undefined> {
+  const json = new JsonPieces(pieces, "body");
+  const keys = new Set<string>();
+  yield* space(json);
+  if (!json.skip("{")) throw json.unexpected("a JSON object");
+  yield* space(json);
+  for (let isFirst = true; !json.skip("}"); isFirst = false) {
+    if (!isFirst) {
+      if (!json.skip(",")) throw json.unexpected("a comma or the end of the object");
+      yield* space(json);
+    }
+    const text = json.next === quote ? json.take(keyBytesMax) : "";
+    if (text === "") throw json.unexpected("a key in quotes");
+    const key = text === undefined ? "?" : (parseSlice(new JsonSlice(text), "body") as string);
+    if (!Object.hasOwn(produceBodySchema.shape, key)) throw unknownMember(key.slice(0, 100));
+    if (keys.has(key)) throw invalidArgument("body", `every key once: ${JSON.stringify(key)} is there twice`);
+    keys.add(key);
+    yield* space(json);
+    if (!json.skip(":")) throw json.unexpected("a colon");
+    yield* space(json);
+    yield* recordsOf(json, encoding, key);
+    yield* space(json);
+  }
+  yield* space(json);
+  if (json.next >= 0) throw json.unexpected("nothing after the end of the value");
+  if (!keys.has("records")) throw invalidArgument("records", "an array of records, but it is missing");
+}
+
+function* recordsOf(json: JsonPieces, encoding: Encoding, field: string): Generator<RecordStep, void, undefined> {
+  if (!json.skip("[")) throw json.unexpected("a JSON array", field);
+  yield* space(json);
+  for (let index = 0; !json.skip("]"); index += 1) {
+    if (index > 0) {
+      if (!json.skip(",")) throw json.unexpected("a comma or the end of the array", field);
+      yield* space(json);
+    }
+    const name = `${field}[${index}]`;
+    const from = json.position;
+    const text = json.take(wireLimits.recordCharactersMax);
+    if (text === undefined) throw recordTooLarge(name);
+    yield { record: parseRecord(text, encoding, name), bytes: json.position - from };
+    yield* space(json);
+  }
+}
+
+/** Past white space: much of it is a step of its own. */
+function* space(json: JsonPieces): Generator<RecordStep, void, undefined> {
+  while (!json.skipSpace(wireLimits.turnBytesMax)) yield { record: undefined, bytes: wireLimits.turnBytesMax };
 }
 
 export interface SegmentRecordsText {
   readonly segment: SegmentName;
   /** What errors call its records. */
   readonly field: string;
-  readonly records: () => Generator<AppendRecord, void, undefined>;
+  readonly records: () => Generator<RecordStep, void, undefined>;
 }
 
 export function parseProduceAllBody(text: string, encoding: Encoding): readonly SegmentRecordsText[] {
@@ -112,14 +172,10 @@ export function parseRecord(text: string, encoding: Encoding, field: string): Ap
   return record;
 }
 
-function* parseRecords(
-  records: JsonSlice,
-  encoding: Encoding,
-  field: string,
-): Generator<AppendRecord, void, undefined> {
+function* parseRecords(records: JsonSlice, encoding: Encoding, field: string): Generator<RecordStep, void, undefined> {
   let index = 0;
   for (const element of splitArray(records.text, field)) {
-    yield parseRecord(element.text, encoding, `${field}[${index}]`);
+    yield { record: parseRecord(element.text, encoding, `${field}[${index}]`), bytes: element.text.length };
     index += 1;
   }
 }

@@ -21,6 +21,8 @@ export const wireLimits = {
   recordCharactersMax: 6 * limits.recordBytesMax + 4_096,
   /** A body that asks for something, bytes: a hundred spaces with their cursors are a tenth of it. */
   controlBodyBytesMax: 1024 * 1024,
+  /** Bytes of a body that are parsed before others get their turn, but for one record: about two milliseconds. */
+  turnBytesMax: 256 * 1024,
   /** A body of several segments, bytes: what one commit takes, each byte of it written as six, and the keys of its records. */
   transactionBodyBytesMax: 6 * limits.chunkBytesMax + 3 * 1024 * 1024,
   /** Blank lines of one NDJSON body: they cost time and say nothing. */

@@ -58,6 +58,7 @@ const parts: HttpParts = {
     access: openAccess,
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
+    bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
     streams: new Budget("streams", 1_000),
     clock,
     random,

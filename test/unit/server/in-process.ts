@@ -21,6 +21,7 @@ import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
 import { Budget } from "../../../src/server/overload.ts";
+import type { Holder } from "../../../src/server/overload.ts";
 import { produce, produceAll } from "../../../src/server/produce.ts";
 import type { Endpoint } from "../../../src/server/serve.ts";
 import { health, notFound, openapi } from "../../../src/server/service.ts";
@@ -49,6 +50,9 @@ export const clock: Clock = {
   },
 };
 export const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
+
+/** Holds what others find taken. */
+export const someone: Holder = { caller: "someone", store: undefined };
 
 const endpoints: Readonly<Record<string, Endpoint>> = {
   produce,
@@ -137,6 +141,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     access: openAccess,
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
+    bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
     streams: new Budget("streams", 1_000),
     clock,
     random,

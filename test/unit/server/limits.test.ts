@@ -9,6 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import { emptyStatus } from "../../../src/core/entry.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { Budget } from "../../../src/server/overload.ts";
+import type { Holder } from "../../../src/server/overload.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { wireLimits } from "../../../src/wire/wire-limits.ts";
 import { openService, segmentPath } from "./in-process.ts";
@@ -115,8 +116,8 @@ test.each([
   expect(announced.json).toMatchObject({ status: 413, code: "request_too_large", limit, size: limit + 1 });
   let held = 0;
   class Seen extends Budget {
-    override take(amount: number): void {
-      super.take(amount);
+    override count(holder: Holder, amount: number): void {
+      super.count(holder, amount);
       held = Math.max(held, this.used);
     }
   }
@@ -174,7 +175,7 @@ test.each([
   ["a payload that is none", '{"payload":1}', "records[2500].payload"],
   ["a sequence where the others have none", '{"payload":"","sequence":2501}', "records[2500].sequence"],
   ["metadata that are no Unicode", '{"payload":"","metadata":{"k":"\\ud800"}}', "records[2500].metadata"],
-  ["no end", '{"payload":', "body"],
+  ["no end", '{"payload":', "records[2500]"],
 ])("nothing is written of a JSON body that is wrong after its first chunks: %s", async (_, wrong, field) => {
   const service = await start();
   const store = randomUUID();

@@ -14,7 +14,7 @@ import { silentLogger } from "../../../src/core/log.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Store } from "../../../src/store/store.ts";
-import { clock, json, openService, random, segmentPath } from "./in-process.ts";
+import { clock, json, openService, random, segmentPath, someone } from "./in-process.ts";
 import type { Reply, Service } from "./in-process.ts";
 
 const open: Service[] = [];
@@ -291,12 +291,13 @@ describe("server-sent events", () => {
   test("beyond the instance's fill are refused with Retry-After, before they begin", async () => {
     const service = await start();
     const { services } = service;
-    services.streams.take(1_000);
+    const others = services.streams.open(someone);
+    others.take(1_000);
     const init = { headers: { accept: "text/event-stream" } };
     const answer = await service.call("GET", `/v1/stores/${randomUUID()}/spaces/s/entries`, init);
     expect(answer).toMatchObject({ status: 503, headers: { "retry-after": "1" } });
     expect(answer.json).toMatchObject({ code: "overloaded", effect: "none" });
-    services.streams.give(1_000);
+    others.close();
   });
 });
 

@@ -197,7 +197,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
     case "unauthenticated":
       return withService({ access: { authenticate: () => Promise.reject(new StoreError(code, "Who?")) } }, operation);
     case "permission_denied": {
-      const access: Access = { authenticate: () => Promise.resolve({ allows: () => false }) };
+      const access: Access = { authenticate: () => Promise.resolve({ caller: "c", allows: () => false }) };
       return withService({ access }, operation);
     }
     default: {

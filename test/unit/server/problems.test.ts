@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StoreError } from "../../../src/core/errors.ts";
 import { docsFile } from "../../../src/server/docs.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
-import { json, openService, segmentPath } from "./in-process.ts";
+import { json, openService, segmentPath, someone } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
 let service: Service;
@@ -161,9 +161,10 @@ test("a file of the documentation that cannot be read is an error of the log, an
 
 test("the description is sent to all from one text, whatever the instance holds for others", async () => {
   const { bodies } = service.services;
-  bodies.take(bodies.max);
+  const others = bodies.open(someone);
+  others.take(bodies.max);
   expect((await service.call("GET", "/openapi.json")).json).toMatchObject({ openapi: "3.1.0" });
-  bodies.give(bodies.max);
+  others.close();
 });
 
 test("a segment without records in a transaction is answered without a transaction", async () => {

@@ -15,7 +15,7 @@ import type { Endpoint } from "../../../src/server/serve.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StreamGuard } from "../../../src/server/stream-guard.ts";
 import { health } from "../../../src/wire/operations.ts";
-import { clock, openService } from "./in-process.ts";
+import { clock, openService, someone } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
 let service: Service;
@@ -200,7 +200,7 @@ describe("a large answer that is there as a whole", () => {
   });
 
   test("is refused, to be asked for again, when the instance holds too many of them", async () => {
-    service.services.bodies.take(service.services.bodies.max - 1_000);
+    service.services.bodies.open(someone).take(service.services.bodies.max - 1_000);
     endpoint = served(() => jsonAnswer("x".repeat(100_000)));
     let text = "";
     for await (const chunk of await ask()) text += String(chunk);

@@ -230,10 +230,10 @@ describe("the issuer's keys", () => {
 });
 
 test("scopes say read, write, or both", () => {
-  expect(identityOf([`streamkit::${store}`]).allows(store, "write")).toBe(true);
-  expect(identityOf([`streamkit::${store}::read`]).allows(store, "write")).toBe(false);
-  expect(identityOf([`streamkit::${store}::read`, "streamkit::*::write"]).allows(store, "write")).toBe(true);
-  expect(identityOf([]).allows(store, "read")).toBe(false);
+  expect(identityOf("c", [`streamkit::${store}`]).allows(store, "write")).toBe(true);
+  expect(identityOf("c", [`streamkit::${store}::read`]).allows(store, "write")).toBe(false);
+  expect(identityOf("c", [`streamkit::${store}::read`, "streamkit::*::write"]).allows(store, "write")).toBe(true);
+  expect(identityOf("c", []).allows(store, "read")).toBe(false);
 });
 
 function part(value: unknown): string {

@@ -15,7 +15,7 @@ import { decodePayload, encodings, payloadMembers } from "../../../src/wire/payl
 describe("lines", () => {
   const read = async (pieces: readonly Uint8Array[]): Promise<string[]> => {
     const lines: string[] = [];
-    for await (const line of readLines(arriving(pieces))) lines.push(`${line.number}:${line.text}`);
+    for await (const line of readLines(arriving(pieces), () => undefined)) lines.push(`${line.number}:${line.text}`);
     return lines;
   };
 
@@ -52,7 +52,7 @@ describe("lines", () => {
       }
     })();
     const reading = async (): Promise<void> => {
-      for await (const line of readLines(endless)) expect(line).toBeUndefined();
+      for await (const line of readLines(endless, () => undefined)) expect(line).toBeUndefined();
     };
     await expect(reading()).rejects.toMatchObject({ code: "record_too_large" });
     expect(taken).toBeLessThan(100);

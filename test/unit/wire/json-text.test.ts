@@ -102,7 +102,10 @@ describe("what is not JSON", () => {
     );
     fc.assert(
       fc.property(hostile, (text) => {
-        for (const read of [() => [...parseProduceBody(text, "json")], () => parseRecord(text, "text", "line 1")]) {
+        for (const read of [
+          () => [...parseProduceBody([Buffer.from(text)], "json")],
+          () => parseRecord(text, "text", "line 1"),
+        ]) {
           try {
             read();
           } catch (error) {
@@ -119,7 +122,7 @@ describe("what is not JSON", () => {
 describe("a member that has no place in its object", () => {
   test("is refused before anything of it, or after it, is parsed", () => {
     const unparsable = `{"x":{nonsense},"records":[]`;
-    expect(() => [...parseProduceBody(unparsable, "json")]).toThrow("x: expected nothing of that name.");
+    expect(() => [...parseProduceBody([Buffer.from(unparsable)], "json")]).toThrow("x: expected nothing of that name.");
     expect(() => parseRecord(`{"payload":1,"__proto__":{nonsense}}`, "json", "line 2")).toThrow(
       "line 2.__proto__: expected nothing of that name.",
     );
@@ -150,7 +153,7 @@ describe("size and depth", () => {
 
   test.each([
     ["a line", (record: string) => [parseRecord(record, "json", "line 1")]],
-    ["a body of records", (record: string) => [...parseProduceBody(`{"records":[${record}]}`, "json")]],
+    ["a body of records", (record: string) => [...parseProduceBody([Buffer.from(`{"records":[${record}]}`)], "json")]],
     [
       "a body of several segments",
       (record: string) =>
