@@ -18,10 +18,10 @@ param storageAccountName string
 @description('Who is written to; none: nobody.')
 param emails string[]
 
-@description('Percent of requests answered with 5xx in five minutes, above which it is an alert.')
+@description('Percent of requests answered with 5xx or 424 in five minutes, above which it is an alert.')
 param serverErrorPercentMax int = 5
 
-@description('Answers with 5xx in five minutes that are no alert whatever their share: one of three at night is not an outage.')
+@description('Answers with 5xx or 424 in five minutes that are no alert whatever their share: one of three at night is not an outage.')
 param serverErrorsMin int = 10
 
 @description('Age of an unfinished record above which it is an alert, ms. The monitor takes records over after seconds.')
@@ -49,7 +49,7 @@ var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json
 var misconfigured = '${lines} | where tostring(line.code) == "misconfigured" | summarize Value = sum(ItemCount)'
 // The app's own count, by the status that it answered: the host counts a caller who left a stream as a failure, which it is not (499).
 var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
-var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
+var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500 or status == 424), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
 var pendingAge = 'AppMetrics | where Name == "streamkit.monitor.oldest_pending" | summarize Value = 1000 * max(Sum)'
 var monitorFailures = '${lines} | where tostring(line.message) == "the monitor failed" | summarize Value = sum(ItemCount)'
 // One row for each minute with a run of the monitor: a run that finished everything says 0.
@@ -73,8 +73,8 @@ var queries = [
   }
   {
     name: 'server-errors'
-    title: 'Many answers with 5xx'
-    description: 'More than ${serverErrorPercentMax} % of the requests of five minutes were answered with a status of 5xx.'
+    title: 'Many answers with 5xx or 424'
+    description: 'More than ${serverErrorPercentMax} % of the requests of five minutes were answered with 5xx, or with 424: a write that was not confirmed.'
     query: serverErrors
     operator: 'GreaterThan'
     threshold: serverErrorPercentMax

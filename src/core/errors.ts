@@ -20,6 +20,7 @@ export type ErrorCode =
   | "throttled"
   | "overloaded"
   | "storage_unavailable"
+  | "not_confirmed"
   | "corrupt_data"
   | "internal";
 
@@ -27,8 +28,9 @@ export type ErrorCode =
  * What became of a write that was answered with an error.
  * `none`: it did not happen and never will. `unknown`: it may have happened or may still happen.
  * `committed`: it is durable, but not yet visible everywhere; a repeat with the same transaction id completes it.
+ * `partial`: some of its chunks are committed; nothing else of it is, or will be.
  */
-export type Effect = "none" | "unknown" | "committed";
+export type Effect = "none" | "unknown" | "committed" | "partial";
 
 export interface StoreErrorOptions {
   /** Default `none`. */
@@ -117,6 +119,25 @@ export function leaseSuperseded(key: string, token: number, received: number): S
     `Lease ${shorten(key)} has passed on: token ${token} has written to this space, received token ${received}. Acquire the lease again.`,
     { details: { key, token, received } },
   );
+}
+
+/**
+ * Something of it happened, or may have, and a repeat would do it once more: in the place of an error that callers repeat by themselves.
+ */
+export function notConfirmed(cause: StoreError): StoreError {
+  const { code, effect } = cause;
+  return new StoreError("not_confirmed", sentenceOf(cause), { effect, cause, details: { reason: code } });
+}
+
+function sentenceOf({ code, effect }: StoreError): string {
+  switch (effect) {
+    case "committed":
+      return `What was sent is durable, and readers will see it; it could not be waited for (${code}). Do not send it again.`;
+    case "partial":
+      return `Some of what was sent is committed, the rest is not and will not be (${code}). Send only the rest again. With an Idempotency-Key the whole request may be repeated.`;
+    default:
+      return `It is not known whether this was done, and it may still be (${code}). Look before you send it again. With an Idempotency-Key the same request may be repeated.`;
+  }
 }
 
 /** Another has the lease, and may have it for so long. */

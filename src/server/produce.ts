@@ -20,6 +20,7 @@ import { bodyText } from "./body.ts";
 import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
 import { inTurns, Uncommitted } from "./records.ts";
+import { Repeats } from "./repeats.ts";
 import { jsonAnswer, serve } from "./serve.ts";
 import { lineAnswer } from "./streams.ts";
 import type { Line } from "./streams.ts";
@@ -28,15 +29,16 @@ export const produce = serve(produceOperation, async (services, call) => {
   const { params, query, headers, body, memory, connection } = call;
   const type = bodyType(call.contentType, mediaTypesOf(produceOperation.body));
   const uncommitted = new Uncommitted(memory);
+  const repeats = new Repeats(headers["Idempotency-Key"]);
   const records =
     type === mediaTypes.ndjson
-      ? recordLines(body, query.encoding, uncommitted)
-      : await checkedRecords(await body.blocks(memory), query.encoding);
+      ? recordLines(body, query.encoding, uncommitted, repeats)
+      : await checkedRecords(await body.blocks(memory), query.encoding, repeats);
   const store = services.stores.open(params.store);
   const produced = uncommitted.released(
     store.produce(params.space, params.segment, records, optionsOf(headers, query)),
   );
-  const chunks = untilGone(produced, connection);
+  const chunks = untilGone(repeats.tell(produced), connection);
   if (call.accept === mediaTypes.ndjson) return lineAnswer({ ...call, services }, chunkLines(chunks));
   return jsonAnswer(await producedText(chunks));
 });
@@ -44,17 +46,24 @@ export const produce = serve(produceOperation, async (services, call) => {
 export const produceAll = serve(produceAllOperation, async (services, call) => {
   const { params, query, headers } = call;
   const text = await bodyText(produceAllOperation, call, wireLimits.transactionBodyBytesMax);
+  const repeats = new Repeats(headers["Idempotency-Key"]);
   const segments: SegmentRecords[] = [];
   // One more than are committed at once: the store then says how many there may be.
   let left = limits.chunkRecordsMax + 1;
   for (const { segment, field, records } of parseProduceAllBody(text, query.encoding)) {
     const taken = await collect(chunkRecords(inTurns(first(left, records())), field));
     left -= taken.length;
+    // All or nothing: one segment whose records have their places is enough.
+    if (taken[0] !== undefined) repeats.see(taken[0]);
     segments.push({ segment, records: taken });
   }
   const store = services.stores.open(params.store);
-  const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
-  return jsonAnswer(`{"segments":[${chunks.map(chunkText).join(",")}]}`);
+  try {
+    const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
+    return jsonAnswer(`{"segments":[${chunks.map(chunkText).join(",")}]}`);
+  } catch (error) {
+    throw repeats.told(error);
+  }
 });
 
 function optionsOf(
@@ -77,10 +86,12 @@ async function* recordLines(
   body: RequestBody,
   encoding: Encoding,
   uncommitted: Uncommitted,
+  repeats: Repeats,
 ): AsyncGenerator<AppendRecord, void, undefined> {
   for await (const line of readLines(body.pieces(), (bytes) => uncommitted.begin(bytes))) {
     const record = parseRecord(line.text, encoding, `line ${line.number}`);
     uncommitted.add(contentBytes(record));
+    repeats.see(record);
     yield record;
   }
 }
@@ -92,6 +103,7 @@ async function* recordLines(
 async function checkedRecords(
   blocks: readonly Uint8Array[],
   encoding: Encoding,
+  repeats: Repeats,
 ): Promise<Iterable<AppendRecord> | AsyncIterable<AppendRecord>> {
   let chunks = 0;
   let last: readonly AppendRecord[] = [];
@@ -99,6 +111,7 @@ async function checkedRecords(
     chunks += 1;
     last = chunk;
   }
+  if (last[0] !== undefined) repeats.see(last[0]);
   return chunks <= 1 ? last : inTurns(parseProduceBody(blocks, encoding));
 }
 

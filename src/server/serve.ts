@@ -6,7 +6,7 @@
 import type * as z from "zod";
 
 import type { LogFields, Logger } from "../core/log.ts";
-import { errorKinds, problemOf, retryAfterSeconds } from "../wire/errors.ts";
+import { asKnown, isFailure, problemOf, retryAfterSeconds } from "../wire/errors.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
 import { mediaTypes, negotiate } from "../wire/media.ts";
@@ -127,10 +127,10 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpAns
  * line without a stack: under load there are many, and all alike.
  */
 export function logFailure(log: Logger, message: string, error: unknown): void {
-  const code = error instanceof StoreError ? error.code : "internal";
+  const { code } = asKnown(error);
   if (code === "overloaded" || code === "throttled") log.warn(message, { code, ...reasonsOf(error) });
-  else if (errorKinds[code].status < 500) log.info(message, { code });
-  else log.error(message, { code, error });
+  else if (isFailure(code)) log.error(message, { code, error });
+  else log.info(message, { code });
 }
 
 function reasonsOf(error: unknown): LogFields {

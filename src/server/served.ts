@@ -1,8 +1,7 @@
 // What is measured of each request that was served: its time, and a span of it in the caller's trace.
 
-import { StoreError } from "../core/errors.ts";
 import type { Telemetry, TraceParent } from "../core/telemetry.ts";
-import { errorKinds } from "../wire/errors.ts";
+import { asKnown, isFailure } from "../wire/errors.ts";
 import type { Operation } from "../wire/operation.ts";
 
 export interface Served {
@@ -41,6 +40,6 @@ export function recordServed(telemetry: Telemetry, served: Served): void {
 /** The code of a failure that is ours or the storage's; a caller's mistake is none. */
 function failureOf(error: unknown): string | undefined {
   if (error === undefined) return undefined;
-  const code = error instanceof StoreError ? error.code : "internal";
-  return errorKinds[code].status < 500 ? undefined : code;
+  const { code } = asKnown(error);
+  return isFailure(code) ? code : undefined;
 }

@@ -1,9 +1,10 @@
 // Subscriptions: make or change one, look at it, remove it, list them.
 
 import { StoreError } from "../core/errors.ts";
-import type { SubscriptionId } from "../core/ids.ts";
+import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import { segmentsWanted } from "../core/segments-wanted.ts";
 import type { Subscription } from "../notify/subscription.ts";
+import type { PutOutcome, PutRequest } from "../notify/subscriptions.ts";
 import { parseObject } from "../wire/json-object.ts";
 import {
   subscriptionBodySchema,
@@ -13,14 +14,20 @@ import {
   subscriptions as listOperation,
 } from "../wire/operations-subscriptions.ts";
 import { bodyText } from "./body.ts";
+import { Repeats } from "./repeats.ts";
 import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
+import type { Services } from "./services.ts";
+
+interface Place {
+  readonly store: StoreId;
+  readonly id: SubscriptionId;
+}
 
 export const subscriptionPut = serve(putOperation, async (services, call) => {
-  const { params } = call;
   const body = parseObject(subscriptionBodySchema, await bodyText(putOperation, call));
   const { space, segment, prefix, target, rotateSecret = false } = body;
   const wanted = { space, ...segmentsWanted(segment, prefix), target };
-  const outcome = await services.subscriptions.put(params.store, params.id, { ...wanted, rotateSecret });
+  const outcome = await put(services, call.params, { ...wanted, rotateSecret });
   const { kind, subscription, newSecret } = outcome;
   return jsonAnswer(subscriptionText(subscription, newSecret), kind === "created" ? 201 : 200);
 });
@@ -42,6 +49,15 @@ export const subscriptions = serve(listOperation, async (services, call) => {
   const all = await services.subscriptions.list(call.params.store);
   return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]}`);
 });
+
+/** A secret that was rotated may not be rotated once more unseen: the one that its receiver knows would sign no longer. */
+async function put({ subscriptions }: Services, { store, id }: Place, request: PutRequest): Promise<PutOutcome> {
+  try {
+    return await subscriptions.put(store, id, request);
+  } catch (error) {
+    throw request.rotateSecret ? new Repeats(undefined).told(error) : error;
+  }
+}
 
 /** `secret`: the one that was made now; no other is ever told. */
 function subscriptionText(subscription: Subscription, secret?: string): string {

@@ -28,6 +28,8 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   throttled: { status: 429, title: "Throttled", retryable: true },
   overloaded: { status: 503, title: "Overloaded", retryable: true },
   storage_unavailable: { status: 503, title: "Storage unavailable", retryable: true },
+  // Not of 5xx, nor any other that a retry policy is known to repeat.
+  not_confirmed: { status: 424, title: "Not confirmed", retryable: false },
   corrupt_data: { status: 500, title: "Corrupt data", retryable: false },
   internal: { status: 500, title: "Internal error", retryable: false },
 };
@@ -47,9 +49,10 @@ export const problemSchema = z
     detail: z.string().meta({ description: "What happened, for people." }),
     code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).meta({ description: "Stable: what programs match." }),
     retryable: z.boolean().meta({ description: "Whether the same request may succeed later." }),
-    effect: z.enum(["none", "unknown", "committed"]).optional().meta({
+    // Clients that were made by a generator read one that is absent as the first.
+    effect: z.enum(["unknown", "none", "committed", "partial"]).optional().meta({
       description:
-        "What became of a write. none: it did not happen and never will. unknown: it may have happened, repeat it with the same Idempotency-Key. committed: it is durable and will be visible; repeat it with the same key to wait for that.",
+        "What became of a write. unknown: it may have happened or may still happen, repeat it with the same Idempotency-Key. none: it did not happen and never will. committed: it is durable and will be visible; repeat it with the same key to wait for that. partial: the chunks in `transactions` are committed, nothing else of it is or will be.",
     }),
     requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
   })
@@ -66,12 +69,23 @@ export type Problem = z.infer<typeof problemSchema>;
  */
 const textCharactersMax = 400;
 
-/** What a caller is told. Anything but a StoreError is a mistake of ours, of which no more than the request id leaves. */
+/** Anything but a StoreError is a mistake of ours: nobody knows what it left behind. */
+export function asKnown(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  return new StoreError("internal", "Something went wrong here.", { effect: "unknown", cause: error });
+}
+
+/** Something was wrong here or at the storage, not with what the caller sent. */
+export function isFailure(code: ErrorCode): boolean {
+  return errorKinds[code].status >= 500 || code === "not_confirmed";
+}
+
+/** What a caller is told. Of a mistake of ours no more than the request id leaves. */
 export function problemOf(error: unknown, requestId: string | undefined): Problem {
-  const known = error instanceof StoreError ? error : new StoreError("internal", "Something went wrong here.");
+  const known = asKnown(error);
   const kind = errorKinds[known.code];
   const hidden = kind.status === 500;
-  const retryable = kind.retryable || known.effect === "committed";
+  const retryable = kind.retryable || (known.effect === "committed" && known.code !== "not_confirmed");
   const own = {
     type: `urn:streamkit:problem:${known.code}`,
     title: kind.title,

@@ -106,19 +106,25 @@ function parametersOf(schema: z.ZodObject, place: "path" | "query" | "header", c
     const { description, ...type } = components.schema(value as z.ZodType, "input") as {
       readonly description?: string;
     } & Json;
-    const { examples } = (value as z.ZodType).meta() ?? {};
+    const examples = examplesOf(value as z.ZodType);
     const required = !(value as z.ZodType).safeParse(undefined).success;
-    // A viewer fills examples in: what is optional and has no default stays away.
-    const filledIn = Array.isArray(examples) && (required || "default" in type);
+    // A viewer fills an example of the parameter in: what is optional and has no default has one of its schema, to be read.
+    const filledIn = examples !== undefined && (required || "default" in type);
     return {
       name,
       in: place,
       required,
       ...(description === undefined ? {} : { description }),
-      schema: type,
-      ...(filledIn ? { example: (examples as readonly unknown[])[0] } : {}),
+      schema: examples === undefined || filledIn ? type : { ...type, examples },
+      ...(filledIn ? { example: examples[0] } : {}),
     };
   });
+}
+
+function examplesOf(schema: z.ZodType): readonly unknown[] | undefined {
+  const { examples } = schema.meta() ?? {};
+  if (Array.isArray(examples)) return examples as readonly unknown[];
+  return schema instanceof z.ZodOptional ? examplesOf(schema.unwrap() as z.ZodType) : undefined;
 }
 
 function contentOf(contents: Contents, io: "input" | "output", components: Components): Json {

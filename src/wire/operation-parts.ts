@@ -37,4 +37,5 @@ export const writeErrors = [
   "transaction_id_mismatch",
   "lease_held",
   "record_too_large",
+  "not_confirmed",
 ] as const;

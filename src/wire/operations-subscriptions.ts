@@ -78,7 +78,7 @@ export const subscriptionPut = operation({
   status: 200,
   created: true,
   answer: subscriptionAnswer,
-  errors: [...readErrors, ...bodyErrors],
+  errors: [...readErrors, ...bodyErrors, "not_confirmed"],
 });
 
 // Only for writers: where messages go may be as secret as a key.

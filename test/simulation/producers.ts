@@ -145,7 +145,8 @@ export class Producers {
     const gaveUp = signal.aborted && outcome.error === signal.reason;
     const error = gaveUp ? undefined : judgeError(call, outcome.error, space, verdict);
     const effect = error?.effect ?? "none";
-    call.state = effect === "committed" ? "committed" : effect;
+    if (effect === "partial") throw new Error("A store tells the effect of one chunk, never of several.");
+    call.state = effect;
     if (effect === "none") this.#judgeNone(call, error);
     if (error?.code === "sequence_mismatch") return { kind: "conflict", expected: Number(error.details["expected"]) };
     if (error?.code === "transaction_id_mismatch") return { kind: "mismatch" };

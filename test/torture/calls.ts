@@ -1,5 +1,6 @@
 // The calls that a driver makes to the app, with everything that can become of them as a value.
 
+import type { Effect } from "../../src/core/errors.ts";
 import type { Place, ReadEntry } from "./ledger.ts";
 
 export type Answer =
@@ -11,7 +12,7 @@ export type Answer =
 export interface Problem {
   readonly status: number;
   readonly code: string;
-  readonly effect?: "none" | "unknown" | "committed";
+  readonly effect?: Effect;
   readonly detail: string;
   readonly received?: number;
   readonly winner?: string;

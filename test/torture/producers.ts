@@ -175,13 +175,21 @@ export class Producers {
       this.#conflict(request, request.sequence, answer.problem);
       return "conflict";
     }
-    if (status !== 429 && status !== 503) this.problems.push(`an answer ${status} ${code}: ${detail}`);
+    if (status !== 429 && status !== 503 && status !== 424)
+      this.problems.push(`an answer ${status} ${code}: ${detail}`);
+    // Repeated blindly, it could be there twice: only with a key may the status ask for that.
+    if (
+      status === 424
+        ? request.keyed || effect === "none"
+        : effect !== "none" && !request.keyed && request.sequence === undefined
+    )
+      this.problems.push(
+        `an answer ${status} ${code} with effect ${effect} to a request ${request.keyed ? "with" : "without"} a key`,
+      );
     if (effect === "none") this.tally.refused += 1;
     else this.tally[effect === "committed" ? "durable" : "unknowns"] += 1;
-    const told = placesOf(answer.problem);
-    const isPartial = request.claims.length > 1 && told.places.length > 0;
-    // Of a request in several chunks some may be committed: what is not told stays open.
-    return isPartial && effect === "none" ? "unknown" : effect;
+    // Of a request in several chunks some are committed: which, stays open here.
+    return effect === "partial" ? "unknown" : effect;
   }
 
   #conflict(

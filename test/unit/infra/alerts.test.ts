@@ -61,7 +61,7 @@ test("a client that leaves is no failure: queries look at what the app says, not
 });
 
 test("the share of server errors is that of the answers by their status", () => {
-  expect(query("server-errors")).toContain("summarize failed = sumif(ItemCount, status >= 500)");
+  expect(query("server-errors")).toContain("summarize failed = sumif(ItemCount, status >= 500 or status == 424)");
   expect(metricsIn(query("server-errors"))).toEqual(["http.server.request.duration"]);
   const attribute = /Properties\["([^"]+)"\]/.exec(query("server-errors"))?.[1];
   expect(attribute).toBe("http.response.status_code");
