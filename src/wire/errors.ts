@@ -8,8 +8,8 @@ import type { ErrorCode } from "../core/errors.ts";
 interface ErrorKind {
   readonly status: number;
   readonly title: string;
-  /** Whether the same request may succeed later. */
-  readonly retryable: boolean;
+  /** Whether the same request may succeed later. `when told`: if the error says when. */
+  readonly retryable: boolean | "when told";
 }
 
 export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
@@ -21,7 +21,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   request_timeout: { status: 408, title: "Request timeout", retryable: true },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
-  lease_held: { status: 409, title: "Lease held", retryable: true },
+  lease_held: { status: 409, title: "Lease held", retryable: "when told" },
   record_too_large: { status: 413, title: "Record too large", retryable: false },
   request_too_large: { status: 413, title: "Request too large", retryable: false },
   unsupported_media_type: { status: 415, title: "Unsupported media type", retryable: false },
@@ -85,7 +85,8 @@ export function problemOf(error: unknown, requestId: string | undefined): Proble
   const known = asKnown(error);
   const kind = errorKinds[known.code];
   const hidden = kind.status === 500;
-  const retryable = kind.retryable || (known.effect === "committed" && known.code !== "not_confirmed");
+  const mayRetry = kind.retryable === "when told" ? known.retryAfterMs !== undefined : kind.retryable;
+  const retryable = mayRetry || (known.effect === "committed" && known.code !== "not_confirmed");
   const own = {
     type: `urn:streamkit:problem:${known.code}`,
     title: kind.title,
@@ -114,7 +115,7 @@ function shown(text: string): string {
 
 /** Of some errors it is known when a repeat may succeed: all that `retryAfterSeconds` says a time for. */
 export function mayRetryAfter(code: ErrorCode): boolean {
-  return errorKinds[code].retryable;
+  return errorKinds[code].retryable !== false;
 }
 
 /** The value of `Retry-After`, seconds; undefined where a repeat is useless. */

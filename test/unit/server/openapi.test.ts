@@ -112,7 +112,7 @@ describe.each(described)("%s %s", (_path, _method, operation) => {
   test("says where a time to come back may be told", () => {
     for (const [status, response] of Object.entries(operation.responses)) {
       const mayBe = definition.errors.some(
-        (code) => errorKinds[code].retryable && errorKinds[code].status === Number(status),
+        (code) => errorKinds[code].retryable !== false && errorKinds[code].status === Number(status),
       );
       expect("retry-after" in (response.headers ?? {}), status).toBe(mayBe);
     }
