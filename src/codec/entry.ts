@@ -8,7 +8,7 @@
 
 import type { Entry, Metadata, Transaction } from "../core/entry.ts";
 import { contentBytes, noMetadata } from "../core/entry.ts";
-import { corruptData, StoreError } from "../core/errors.ts";
+import { readStored } from "../core/errors.ts";
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { parseNodeId, parseSegmentName, parseSpaceName, parseTransactionId } from "../core/ids.ts";
 import { ByteReader, ByteWriter, lengthBytes, uuidBytes } from "./bytes.ts";
@@ -100,11 +100,6 @@ export function writeNames(writer: ByteWriter, names: Names): void {
 
 export function readNames(reader: ByteReader): Names {
   const [space, segment] = [reader.text(), reader.text()];
-  try {
-    return { space: parseSpaceName(space), segment: parseSegmentName(segment) };
-  } catch (error) {
-    // To whom wrote it a bad name is a bad argument; here it is bad data.
-    if (error instanceof StoreError) throw corruptData("a name that no segment can have", error);
-    throw error;
-  }
+  const parse = (): Names => ({ space: parseSpaceName(space), segment: parseSegmentName(segment) });
+  return readStored("a name that no segment can have", parse);
 }

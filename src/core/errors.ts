@@ -84,6 +84,32 @@ export function corruptData(what: string, cause?: unknown): StoreError {
   return new StoreError("corrupt_data", `Stored data cannot be read: ${what}.`, cause === undefined ? {} : { cause });
 }
 
+/** What was stored, by a parser that is made for callers: what it refuses is damage here, never a caller's mistake. */
+export function readStored<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "invalid_argument") throw corruptData(what, error);
+    throw error;
+  }
+}
+
+/** A row of a later format: nothing is wrong with it, and it is not for this version to read or rewrite. */
+export class NewerFormat extends StoreError {
+  constructor(what: string, stored: bigint, known: bigint) {
+    super(
+      "storage_unavailable",
+      `The stored format ${stored.toString()} of ${what} is newer than this version knows (${known.toString()}). Deploy the newer version on every instance.`,
+      { retryAfterMs: 30_000 },
+    );
+  }
+}
+
+/** It is about that one row, whether damaged or newer than this version: what is beside it can be read all the same. */
+export function isUnreadable(error: unknown): error is StoreError {
+  return error instanceof NewerFormat || (error instanceof StoreError && error.code === "corrupt_data");
+}
+
 export interface SequenceMismatch {
   readonly segment: SegmentName;
   /** The first sequence that would have been accepted. */

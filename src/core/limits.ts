@@ -9,6 +9,8 @@ export const limits = {
   segmentNameBytesMax: 144,
   /** Sequences, timestamps and transaction numbers are exact integers in JavaScript and in JSON. */
   sequenceMax: Number.MAX_SAFE_INTEGER,
+  /** Of what a head counts (records, sequences, timestamps): more is damage, and what comes after it is exact as well. */
+  headNumberMax: 2 ** 52,
   /** Payload plus metadata (`contentBytes`) of one record, bytes. */
   recordBytesMax: 768 * KiB,
   /** One chunk of a produce: records, and the sum of their `contentBytes`. A chunk is one transaction. */

@@ -3,7 +3,8 @@
 // Promise: the token grows with every new holder, also after the lease has expired or was released, and never shrinks.
 
 import type { LeaseHolder } from "../core/ids.ts";
-import { corruptData } from "../core/errors.ts";
+import { parseLeaseHolder } from "../core/ids.ts";
+import { corruptData, readStored } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Properties, Row } from "../table/port.ts";
 import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
@@ -51,9 +52,8 @@ export function encodeLease({ holder, expiresAt, token }: Lease): Properties {
 
 export function decodeLease(row: Row): Lease {
   checkRowFormat(row, formatVersion, "a lease");
-  // What was written had been checked.
-  const holder = textIn(row, "holder") as LeaseHolder;
-  return { holder, expiresAt: numberIn(row, "expires"), token: numberIn(row, "token") };
+  const holder = readStored("the holder of a lease", () => parseLeaseHolder(textIn(row, "holder")));
+  return { holder, expiresAt: numberIn(row, "expires"), token: numberIn(row, "token", 1) };
 }
 
 function nextToken(lease: Lease): number {

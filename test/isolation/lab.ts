@@ -9,6 +9,7 @@ import { noMetadata } from "../../src/core/entry.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
+import type { Logger } from "../../src/core/log.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
@@ -49,6 +50,7 @@ interface InstanceOptions {
   readonly settings?: AzureStoreSettings;
   readonly clock?: Clock;
   readonly notifier?: StatusNotifier;
+  readonly log?: Logger;
 }
 
 export class Lab {
@@ -69,7 +71,7 @@ export class Lab {
     this.table = this.account.table(storeTableName("streamkit", storeId));
   }
 
-  instance({ settings = {}, clock = this.clock, notifier }: InstanceOptions = {}): Instance {
+  instance({ settings = {}, clock = this.clock, notifier, log = silentLogger }: InstanceOptions = {}): Instance {
     this.#instances += 1;
     const random: Random = this.#chance.fork(`instance ${this.#instances}`);
     const name = `instance ${this.#instances}`;
@@ -80,7 +82,7 @@ export class Lab {
       compressor: plainCompressor,
       clock,
       random,
-      log: silentLogger,
+      log,
       options: settings,
     });
     return { factory, client: { ...client, name }, store: factory.open(storeId) };

@@ -27,7 +27,7 @@ import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
 import { readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
-import type { Source } from "./read/read.ts";
+import type { ListSource, Source } from "./read/read.ts";
 import type { InstanceParts } from "./append/space-parts.ts";
 import type { SpaceWriter } from "./space/space-writer.ts";
 import type { SpaceWriters } from "./space/space-writers.ts";
@@ -40,6 +40,7 @@ export class AzureStore implements Store {
   readonly #instance: InstanceParts;
   readonly #table: Table;
   readonly #source: Source;
+  readonly #lists: ListSource;
   readonly #writers: SpaceWriters;
   readonly #onClosed: () => void;
   readonly #work = new RunningWork();
@@ -56,16 +57,17 @@ export class AzureStore implements Store {
     this.#instance = instance;
     this.#table = table;
     this.#source = { table, compressor: instance.compressor };
+    this.#lists = { table, store: id, log: instance.log };
     this.#writers = writers;
     this.#onClosed = onClosed;
   }
 
   getSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
-    return this.#work.stream(readSpaces(this.#source, options));
+    return this.#work.stream(readSpaces(this.#lists, options));
   }
 
   getSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
-    return this.#work.stream(readSegments(this.#source, space, options));
+    return this.#work.stream(readSegments(this.#lists, space, options));
   }
 
   consumeSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {

@@ -7,6 +7,7 @@ import { limits } from "../../../core/limits.ts";
 import type { Table } from "../../../table/port.ts";
 import { blockRange, segmentPartition } from "../rows/keys.ts";
 import type { PendingItem } from "../apply/lane.ts";
+import { checkFormat } from "../rows/log-rows.ts";
 import { blockProperties, tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface HolderDeps {
@@ -47,6 +48,7 @@ async function inBlocks(deps: HolderDeps, segment: SegmentName, sequence: number
     });
     const [row] = page.rows;
     if (row !== undefined) {
+      checkFormat(row, "a block");
       if (tombstoneOf(row) !== undefined) return undefined;
       const batches = await decodeBlock(joinData(row.properties), deps.compressor);
       const batch = batches.find(

@@ -1,16 +1,18 @@
 // Checks a segment's blocks: each against the log, and all of them for gaps and overlaps.
 
+import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName } from "../../../core/ids.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
-import { checkFormat, number } from "../rows/log-rows.ts";
+import { numberIn } from "../../../table/row-values.ts";
+import { checkFormat } from "../rows/log-rows.ts";
 import { tombstoneOf } from "../rows/segment-rows.ts";
 import type { FindingKind } from "./finding.ts";
-import { rangeText } from "./finding.ts";
+import { rangeText, unreadKind } from "./finding.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
-import { isBatchOf, isCorrupt } from "./log-walk.ts";
+import { isBatchOf } from "./log-walk.ts";
 
 /** One segment's transactions as the log has them, up to some moment. */
 export class SegmentLog {
@@ -49,7 +51,8 @@ export interface BlockPicture {
 export interface SeenBlock {
   readonly row: string;
   readonly etag: string;
-  readonly firstSequence: number;
+  /** Undefined: it does not tell. */
+  readonly firstSequence: number | undefined;
   readonly lastSequence: number;
   /** What is wrong with it in itself. */
   readonly fault: Fault | undefined;
@@ -57,8 +60,10 @@ export interface SeenBlock {
   readonly lastBatch: EntryBatch | undefined;
 }
 
+type Range = Pick<BlockPicture, "firstSequence" | "lastSequence">;
+
 interface Fault {
-  readonly kind: "block_unreadable" | "block_differs" | "tombstone_needless";
+  readonly kind: "block_unreadable" | "block_differs" | "tombstone_needless" | "row_newer";
   readonly why: string;
 }
 
@@ -68,25 +73,20 @@ export async function readBlock(
   log: SegmentLog,
   compressor: Compressor,
 ): Promise<SeenBlock> {
-  checkFormat(row, "a block");
   const { row: key, etag } = row;
-  let seen: SeenBlock = {
-    row: key,
-    etag,
-    firstSequence: lastSequence,
-    lastSequence,
-    fault: undefined,
-    lastBatch: undefined,
-  };
+  const seen = { row: key, etag, lastSequence, lastBatch: undefined };
+  let firstSequence: number | undefined;
   try {
-    seen = { ...seen, firstSequence: number(row, "f") };
+    checkFormat(row, "a block");
+    firstSequence = numberIn(row, "f", 1, lastSequence);
+    const range = { firstSequence, lastSequence };
     const lost = tombstoneOf(row);
-    if (lost !== undefined) return { ...seen, fault: faultOfTombstone(seen, lost, log) };
+    if (lost !== undefined) return { ...seen, firstSequence, fault: faultOfTombstone(range, lost, log) };
     const batches = await decodeBlock(joinData(row.properties), compressor);
-    return { ...seen, fault: faultOfBlock(seen, batches, log), lastBatch: batches.at(-1) };
+    return { ...seen, firstSequence, fault: faultOfBlock(range, batches, log), lastBatch: batches.at(-1) };
   } catch (error) {
-    if (!isCorrupt(error)) throw error;
-    return { ...seen, fault: { kind: "block_unreadable", why: error.message } };
+    if (!isUnreadable(error)) throw error;
+    return { ...seen, firstSequence, fault: { kind: unreadKind("block_unreadable", error), why: error.message } };
   }
 }
 
@@ -100,7 +100,8 @@ export function judgeBlocks(
   const missing = (first: number, last: number): void =>
     add("block_missing", first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`);
   let next = 1;
-  const judged = blocks.map(({ row, etag, firstSequence, lastSequence, fault }): BlockPicture => {
+  const judged = blocks.map(({ row, etag, firstSequence: told, lastSequence, fault }): BlockPicture => {
+    const firstSequence = told ?? Math.min(next, lastSequence);
     const range = rangeText(firstSequence, lastSequence);
     const overlaps = firstSequence < next;
     const isBeyond = lastSequence > reach;
@@ -117,7 +118,7 @@ export function judgeBlocks(
   return judged;
 }
 
-function faultOfBlock(seen: SeenBlock, batches: readonly EntryBatch[], log: SegmentLog): Fault | undefined {
+function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentLog): Fault | undefined {
   const differs = (why: string): Fault => ({ kind: "block_differs", why });
   let next = seen.firstSequence;
   for (const batch of batches) {
@@ -133,7 +134,7 @@ function faultOfBlock(seen: SeenBlock, batches: readonly EntryBatch[], log: Segm
   return next === seen.lastSequence + 1 ? undefined : differs(`it ends at ${next - 1}`);
 }
 
-function faultOfTombstone(seen: SeenBlock, lost: number, log: SegmentLog): Fault | undefined {
+function faultOfTombstone(seen: Range, lost: number, log: SegmentLog): Fault | undefined {
   if (seen.firstSequence > log.lastSequence) return undefined;
   const logged = log.at(seen.firstSequence);
   if (logged?.lastSequence !== seen.lastSequence || logged.timestamp !== lost) {

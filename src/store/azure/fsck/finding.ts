@@ -3,6 +3,8 @@
 // Promise: a finding is a disagreement between stored rows that holds whatever writers did meanwhile; what is merely on its
 // way (pending) is counted, not found.
 
+import type { StoreError } from "../../../core/errors.ts";
+import { NewerFormat } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 
 /** The invariant of the storage protocol that a finding breaks: see docs/architecture.md. */
@@ -39,6 +41,7 @@ const kinds = {
   id_differs: ["I6", "live"],
   id_extra: ["I6", "live"],
   row_unknown: ["I6", "none"],
+  row_newer: ["I6", "none"],
   space_unlisted: ["I5", "live"],
   segment_unlisted: ["I5", "live"],
   name_extra: ["I6", "live"],
@@ -70,6 +73,15 @@ export class Findings {
     const [invariant, remedy] = kinds[kind];
     this.list.push({ kind, invariant, remedy, space: this.#space, segment, message });
   }
+
+  /** `what` cannot be read: it is damaged, which is of this kind, or of a later format, which is not for this version to judge. */
+  addUnread(kind: FindingKind, what: string, error: StoreError, segment?: SegmentName): void {
+    this.add(unreadKind(kind, error), `${what} cannot be read: ${error.message}`, segment);
+  }
+}
+
+export function unreadKind<Kind extends FindingKind>(kind: Kind, error: StoreError): Kind | "row_newer" {
+  return error instanceof NewerFormat ? "row_newer" : kind;
 }
 
 /** `space "orders", segment "order-1": ... (I2)` */

@@ -3,6 +3,7 @@
 // Promise: a check only reads. A repair never touches a log record, writes only under the ETags of what it has read, and is
 // judged by a further check: what that still finds is what remains.
 
+import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { TableAccount } from "../../../table/port.ts";
@@ -108,14 +109,28 @@ async function findSpaces(
     return seen;
   };
   for (const space of (await readNames(source.table, spacesPartition, spaceOfRow, findings)).keys()) see(space);
-  for await (const row of rows(registry, openLogRange(store), { select: ["v"] })) see(openLogOfRow(row.row).space);
+  for await (const { row } of rows(registry, openLogRange(store), { select: ["v"] })) {
+    const openLog = told(() => openLogOfRow(row), findings);
+    if (openLog !== undefined) see(openLog.space);
+  }
   for await (const partition of partitions) {
-    const content = contentOfPartition(partition);
+    const content = told(() => contentOfPartition(partition), findings);
     if (content === undefined || content.kind === "spaces") continue;
     const seen = see(content.space);
     if (content.kind === "segment") seen.push(content.segment);
   }
   return spaces;
+}
+
+/** What a key tells; undefined, and found, when it tells nothing that can be. */
+function told<T>(read: () => T, findings: Findings): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    findings.add("row_unknown", error.message);
+    return undefined;
+  }
 }
 
 function keyOf({ kind, message, segment, space }: Finding): string {

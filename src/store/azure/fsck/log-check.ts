@@ -3,16 +3,19 @@
 // Promise: looks only at records up to the head that it read first. They never change, so what it says stays true beside live
 // writers; a record that the head lists as pending is not yet expected anywhere else.
 
+import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
 import type { Row } from "../../../table/port.ts";
 import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
 import type { LogHead } from "../rows/log-rows.ts";
 import { decodeLogHead, emptyLog } from "../rows/log-rows.ts";
 import { rows } from "../read/pages.ts";
+import { nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
 import { Findings } from "./finding.ts";
 import type { LoggedSegment } from "./log-walk.ts";
-import { isCorrupt, LogWalk } from "./log-walk.ts";
+import { LogWalk } from "./log-walk.ts";
 
 export interface LogPicture {
   readonly space: SpaceName;
@@ -45,6 +48,8 @@ export interface LogCheckOptions {
   readonly appliedAfterMs?: number;
 }
 
+const allPending = { unapplied: { from: 0, to: limits.headNumberMax, listed: [] }, unnotified: nothingPending };
+
 export async function checkLog(source: Source, space: SpaceName, options: LogCheckOptions): Promise<LogPicture> {
   const { table } = source;
   const partition = logPartition(space);
@@ -52,9 +57,11 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   const findings = new Findings(space);
   const readable = row === undefined ? undefined : headOf(row, findings);
   const stored = options.ignoreHead === true ? undefined : readable;
+  // What a head of a later format lists as pending is not known: of its records nothing is expected anywhere.
+  const isNewer = findings.list.some(({ kind }) => kind === "row_newer");
   const { appliedAfterMs = Infinity } = options;
-  const mayWait = (writtenAt: number): boolean => serviceTime - writtenAt < appliedAfterMs;
-  const walk = new LogWalk(source, space, stored ?? emptyLog, mayWait, findings);
+  const mayWait = (writtenAt: number): boolean => isNewer || serviceTime - writtenAt < appliedAfterMs;
+  const walk = new LogWalk(source, space, stored ?? (isNewer ? allPending : emptyLog), mayWait, findings);
   let beyond = 0;
   for await (const record of rows(table, recordRange(partition, 1, lastRecordTimestamp), {})) {
     const timestamp = timestampOf(record, findings);
@@ -65,7 +72,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   if (stored !== undefined && beyond > 0) await checkBeyond(source, space, beyond, findings);
   const whole = stored === undefined ? walk.endWithoutHead(row !== undefined) : walk.endAt(stored);
   const ageMs = (writtenAt: number): number => (writtenAt === 0 ? 0 : Math.max(0, serviceTime - writtenAt));
-  const [unappliedMs, unnotifiedMs] = [ageMs(walk.oldestUnappliedAt), ageMs(walk.oldestUnnotifiedAt)];
+  const [unappliedMs, unnotifiedMs] = [ageMs(isNewer ? 0 : walk.oldestUnappliedAt), ageMs(walk.oldestUnnotifiedAt)];
   if (unappliedMs > options.overdueMs) {
     const why = "the monitor does not run, or fails";
     findings.add("apply_overdue", `a record has waited to be applied for ${seconds(unappliedMs)} s: ${why}`);
@@ -81,7 +88,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
     records: walk.records,
     begun: walk.begun,
     entries: walk.entries,
-    unapplied: walk.unapplied,
+    unapplied: isNewer ? 0 : walk.unapplied,
     unnotified: walk.unnotified,
     waiting: walk.waiting,
     oldestPendingMs: Math.max(unappliedMs, unnotifiedMs),
@@ -95,8 +102,8 @@ function headOf(row: Row, findings: Findings): LogHead | undefined {
   try {
     return decodeLogHead(row);
   } catch (error) {
-    if (!isCorrupt(error)) throw error;
-    findings.add("log_head_differs", `the log's head cannot be read: ${error.message}`);
+    if (!isUnreadable(error)) throw error;
+    findings.addUnread("log_head_differs", "the log's head", error);
     return undefined;
   }
 }
@@ -105,7 +112,7 @@ function timestampOf(row: Row, findings: Findings): number | undefined {
   try {
     return timestampOfRow(row.row);
   } catch (error) {
-    if (!isCorrupt(error)) throw error;
+    if (!isUnreadable(error)) throw error;
     findings.add("row_unknown", `row ${row.row} of the log is none of a log`);
     return undefined;
   }
@@ -114,8 +121,8 @@ function timestampOf(row: Row, findings: Findings): number | undefined {
 /** Records after the head are new commits, if the head has moved past them by now. */
 async function checkBeyond(source: Source, space: SpaceName, timestamp: number, findings: Findings): Promise<void> {
   const { row } = await source.table.get(logPartition(space), logHeadRow(space));
-  const now = row === undefined ? 0 : decodeLogHead(row).timestamp;
-  if (now < timestamp)
+  const now = row === undefined ? 0 : headOf(row, findings)?.timestamp;
+  if (now !== undefined && now < timestamp)
     findings.add("log_head_differs", `there is a record at ${timestamp}, after the log's head (${now})`);
 }
 

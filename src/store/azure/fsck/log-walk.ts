@@ -1,6 +1,6 @@
 // Goes through a log's records in order, checks each against those before it, and remembers what they say.
 
-import { StoreError } from "../../../core/errors.ts";
+import { isUnreadable } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import { contentDigest } from "../../../codec/digest.ts";
@@ -86,10 +86,10 @@ export class LogWalk {
     try {
       summary = decodeRecordSummary(row);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       this.#whole = false;
       this.#position += 1;
-      this.#findings.add("record_unreadable", `nothing of the record at ${timestamp} can be read: ${error.message}`);
+      this.#findings.addUnread("record_unreadable", `the record at ${timestamp}`, error);
       return;
     }
     this.#followPosition(summary);
@@ -173,7 +173,7 @@ export class LogWalk {
     try {
       return await decodeBlock(joinData(row.properties), this.#source.compressor);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       const lost = summary.transactions.map(
         ({ segment, firstSequence, lastSequence }) =>
           `${JSON.stringify(segment)} ${rangeText(firstSequence, lastSequence)}`,
@@ -275,8 +275,4 @@ export function isBatchOf(
     batch.entries.every((entry) => entry.timestamp === place.timestamp) &&
     contentDigest(batch.entries) === place.digest
   );
-}
-
-export function isCorrupt(error: unknown): error is StoreError {
-  return error instanceof StoreError && error.code === "corrupt_data";
 }

@@ -27,6 +27,8 @@ const roundsMax = 5;
 export async function repairSpace(deps: SpaceCheckDeps, picture: SpacePicture, options: RepairOptions): Promise<void> {
   const { isOffline } = options;
   if (picture.findings.length === 0 && picture.log.unapplied === 0) return;
+  // A log of a later format is for a later version to repair.
+  if (picture.log.findings.list.some(({ kind }) => kind === "row_newer")) return;
   // A head that counts more records than there are tells of what is lost: it stays.
   const isSure = picture.log.whole && picture.log.records > 0;
   const needsHead = isOffline && isSure && picture.findings.some(isHeadWrong);
@@ -68,6 +70,7 @@ function isRepairable(
 ): boolean {
   const { findings, head, log: of } = segment;
   if ((forked || head === undefined) && !mode.isOffline) return false;
+  if (findings.list.some(({ kind }) => kind === "row_newer")) return false;
   // What a segment is beyond its log by is given up only when the log is surely all there is.
   if (forked && (!log.whole || log.records === 0 || mode.needsHead)) return false;
   const isWhole = log.segments.get(of.segment)?.whole ?? log.whole;

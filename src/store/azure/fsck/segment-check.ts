@@ -4,11 +4,11 @@
 // the log picture does not know yet is not judged here; `reach` tells how far the rows go, for whoever reads the log again.
 
 import type { Entry } from "../../../core/entry.ts";
+import { isUnreadable } from "../../../core/errors.ts";
 import type { SpaceName, TransactionId } from "../../../core/ids.ts";
 import { encodeEntry } from "../../../codec/entry.ts";
 import type { Row } from "../../../table/port.ts";
 import { segmentHeadRow, segmentPartition, segmentRowOf } from "../rows/keys.ts";
-import { number } from "../rows/log-rows.ts";
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
@@ -16,9 +16,8 @@ import { decodeSegmentHead, decodeTransactionRow, emptySegment, lastEntryOf } fr
 import type { BlockPicture, SeenBlock, SegmentLog } from "./block-check.ts";
 import { judgeBlocks, readBlock } from "./block-check.ts";
 import type { FindingKind } from "./finding.ts";
-import { Findings } from "./finding.ts";
+import { Findings, unreadKind } from "./finding.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
-import { isCorrupt } from "./log-walk.ts";
 
 export interface SegmentPicture {
   readonly log: SegmentLog;
@@ -94,8 +93,8 @@ class SegmentCheck {
     try {
       this.#head = decodeSegmentHead(row);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      this.#distrust("segment_head_differs", `the segment's head cannot be read: ${error.message}`);
+      if (!isUnreadable(error)) throw error;
+      this.#distrust(unreadKind("segment_head_differs", error), `the segment's head cannot be read: ${error.message}`);
       return;
     }
     this.#reach = this.#head.lastSequence;
@@ -105,7 +104,7 @@ class SegmentCheck {
 
   takeId(row: Row, id: TransactionId): void {
     const known = this.#byId.get(id);
-    const wrong = (kind: "id_extra" | "id_differs", message: string): void => {
+    const wrong = (kind: "id_extra" | "id_differs" | "row_newer", message: string): void => {
       this.#wrongIds.add(id);
       if (known === undefined) this.#extraIds.push(row);
       this.add(kind, message);
@@ -118,8 +117,8 @@ class SegmentCheck {
         wrong("id_extra", `transaction id ${id} is kept as used, and the log does not have it`);
       else wrong("id_differs", `transaction id ${id} is kept as used for something else than the log has`);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
-      wrong("id_differs", `the row of transaction id ${id} cannot be read: ${error.message}`);
+      if (!isUnreadable(error)) throw error;
+      wrong(unreadKind("id_differs", error), `the row of transaction id ${id} cannot be read: ${error.message}`);
     }
   }
 
@@ -135,7 +134,7 @@ class SegmentCheck {
     if (later === undefined && this.#head !== undefined && this.#blocks.length > 0) {
       this.#distrust("segment_head_missing", "the segment has blocks and no head");
     }
-    const reach = later === undefined || this.#head === undefined ? Infinity : number(later, "l");
+    const reach = later === undefined || this.#head === undefined ? Infinity : this.#lastSequenceIn(later);
     const end = Math.min(this.#lastSequence, this.#log.lastSequence);
     const blocks = judgeBlocks(this.#blocks, reach, end, (kind, message) => this.add(kind, message));
     const unkeptIds = this.#log.transactions.filter(
@@ -152,6 +151,16 @@ class SegmentCheck {
       reach: this.#reach,
       findings: this.#findings,
     };
+  }
+
+  #lastSequenceIn(later: Row): number {
+    try {
+      return decodeSegmentHead(later).lastSequence;
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.#distrust(unreadKind("segment_head_differs", error), `the segment's head cannot be read: ${error.message}`);
+      return Infinity;
+    }
   }
 
   add(kind: FindingKind, message: string): void {
@@ -197,13 +206,13 @@ class SegmentCheck {
       const entry = lastEntryOf(row);
       return entry === undefined ? undefined : encodeEntry(entry);
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!isUnreadable(error)) throw error;
       this.add("last_entry_differs", `the last entry in the segment's head cannot be read: ${error.message}`);
       return undefined;
     }
   }
 
-  #distrust(kind: "segment_head_missing" | "segment_head_differs", message: string): void {
+  #distrust(kind: "segment_head_missing" | "segment_head_differs" | "row_newer", message: string): void {
     this.#head = undefined;
     this.add(kind, message);
   }

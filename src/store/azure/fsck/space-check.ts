@@ -3,6 +3,7 @@
 // Promise: reads in the order that makes each disagreement real. Names are read before the log, so the log must know them;
 // segments after it, so they must have what it counts as applied; what they have beyond it must be in the log when that is read again.
 
+import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import {
@@ -19,6 +20,7 @@ import {
   spacesPartition,
 } from "../rows/keys.ts";
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
+import type { TransactionSummary } from "../rows/log-rows.ts";
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
 import { SegmentLog } from "./block-check.ts";
@@ -109,7 +111,8 @@ export async function readNames<Name>(
   for await (const row of rows(table, nameRange(partition, ""), { select: ["v"] })) {
     try {
       names.set(parse(row.row), row);
-    } catch {
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
       findings.add("name_unreadable", `row ${row.row} of the inventory is no name`);
     }
   }
@@ -138,9 +141,20 @@ async function readSince(source: Source, space: SpaceName, timestamp: number): P
   const last = new Map<SegmentName, number>();
   const range = recordRange(logPartition(space), timestamp + 1, lastRecordTimestamp);
   for await (const row of rows(source.table, range, { select: summaryProperties })) {
-    for (const { segment, lastSequence } of decodeRecordSummary(row).transactions) last.set(segment, lastSequence);
+    const transactions = transactionsOf(row);
+    for (const { segment, lastSequence } of transactions) last.set(segment, lastSequence);
   }
   return last;
+}
+
+/** None where that cannot be read: the next check finds it in the log. */
+function transactionsOf(row: Row): readonly TransactionSummary[] {
+  try {
+    return decodeRecordSummary(row).transactions;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return [];
+  }
 }
 
 async function checkListed(

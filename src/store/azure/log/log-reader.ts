@@ -8,7 +8,7 @@ import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
 import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, recordRow } from "../rows/keys.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
-import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
+import { checkFormat, decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
 
 /** What the log is at one moment. A commit replaces exactly this, or nothing. */
 export interface LogVersion {
@@ -122,6 +122,7 @@ export class LogReader {
   async readBatches(timestamp: number): Promise<EntryBatch[]> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp));
     if (row === undefined) throw corruptData(`the log record at ${timestamp} is missing`);
+    checkFormat(row, "a log record");
     return decodeBlock(joinData(row.properties), this.#compressor);
   }
 

@@ -1,12 +1,14 @@
 // Reads a store: names, the entries of a segment, the entries of a space.
 //
 // Promise: in order, each entry once, at most what was asked for. Nothing is requested before the first `next` or after
-// the loop is left; the next page is on its way while one is decoded; an error comes after what was read before it.
+// the loop is left; the next page is on its way while one is decoded; an error comes after what was read before it. A row of a list
+// that cannot be read is logged and left out: it costs the others nothing.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
-import { corruptData, invalidArgument } from "../../../core/errors.ts";
-import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import { corruptData, invalidArgument, isUnreadable } from "../../../core/errors.ts";
+import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
+import type { Logger } from "../../../core/log.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { dataPropertyNames } from "../../../codec/block.ts";
 import { parseCursor } from "../../../codec/cursor.ts";
@@ -43,20 +45,24 @@ export interface Source {
   readonly compressor: Compressor;
 }
 
+/** A source of lists, where rows may be left out. */
+export interface ListSource extends Pick<Source, "table"> {
+  readonly store: StoreId;
+  readonly log: Logger;
+}
+
 const recordProperties: readonly string[] = ["v", ...dataPropertyNames];
 
-export async function* readSpaces(source: Source, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
-  const range = nameRange(spacesPartition, options.after ?? "");
-  for await (const row of rows(source.table, range, { ...options, select: ["v"] })) yield spaceOfRow(row.row);
+export async function* readSpaces(source: ListSource, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
+  yield* readNames(source, spacesPartition, spaceOfRow, options);
 }
 
 export async function* readSegments(
-  source: Source,
+  source: ListSource,
   space: SpaceName,
   options: NamesOptions = {},
 ): AsyncGenerator<SegmentName> {
-  const range = nameRange(segmentsPartition(space), options.after ?? "");
-  for await (const row of rows(source.table, range, { ...options, select: ["v"] })) yield segmentOfRow(row.row);
+  yield* readNames(source, segmentsPartition(space), segmentOfRow, options);
 }
 
 export async function* readSegment(
@@ -122,7 +128,11 @@ export async function readLast(
   if (row === undefined) return undefined;
   const { lastSequence } = decodeSegmentHead(row);
   const inHead = lastEntryOf(row);
-  if (inHead !== undefined || lastSequence === 0) return inHead;
+  if (inHead !== undefined) {
+    const isOfHere = inHead.sequence === lastSequence && inHead.segment === segment && inHead.space === space;
+    if (!isOfHere) throw corruptData(`the last entry in the head of segment ${segment} is another's`);
+    return inHead;
+  }
   for await (const entry of readSegment(source, space, segment, {
     from: lastSequence,
     to: lastSequence,
@@ -142,6 +152,35 @@ export async function readStatus(
   const partition = segmentPartition(space, segment);
   const row = await getRow(source.table, partition, segmentHeadRow(partition), headProperties, signal);
   return statusOf(space, segment, row === undefined ? emptySegment : decodeSegmentHead(row));
+}
+
+async function* readNames<Name>(
+  { table, store, log }: ListSource,
+  partition: string,
+  nameOf: (row: string) => Name,
+  { after = "", limit, signal }: NamesOptions,
+): AsyncGenerator<Name> {
+  let left = open(limit);
+  let range = nameRange(partition, after);
+  const options = { select: ["v"], ...(signal === undefined ? {} : { signal }) };
+  while (left > 0) {
+    let last: string | undefined;
+    let taken = 0;
+    const asked = left;
+    for await (const { row } of rows(table, range, asked === Infinity ? options : { ...options, limit: asked })) {
+      [last, taken] = [row, taken + 1];
+      try {
+        yield nameOf(row);
+        left -= 1;
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        log.error("a row of the names cannot be read and is left out", { store, partition, row, error });
+      }
+    }
+    // In place of those left out, others are due, if there are any.
+    if (last === undefined || taken < asked) return;
+    range = { ...range, from: `${last}0` };
+  }
 }
 
 function* entriesOf(batches: readonly EntryBatch[], signal: AbortSignal | undefined): Generator<Entry> {

@@ -8,7 +8,7 @@ import { hash } from "node:crypto";
 
 import type { SegmentName, SpaceName, StoreId, TransactionId } from "../../../core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../../core/ids.ts";
-import { corruptData } from "../../../core/errors.ts";
+import { corruptData, readStored } from "../../../core/errors.ts";
 import { limits } from "../../../core/limits.ts";
 import { fromHex, hexKey, int64, uint64, uuidPart } from "../../../codec/lexkey.ts";
 import type { KeyRange } from "../../../table/port.ts";
@@ -61,9 +61,9 @@ export function nameRange(partition: string, after: string): KeyRange {
 }
 
 export function timestampOfRow(row: string): number {
-  const value = Buffer.from(row, "hex");
-  if (row.length !== 16 || value.byteLength !== 8) throw corruptData(`a log record's key ${row}`);
-  return Number(BigInt.asIntN(64, value.readBigUInt64BE() ^ (1n << 63n)));
+  const timestamp = /^[0-9a-f]{16}$/.test(row) ? BigInt(`0x${row}`) - (1n << 63n) : 0n;
+  if (timestamp < 1n || timestamp > BigInt(lastRecordTimestamp)) throw corruptData(`a log record's key ${row}`);
+  return Number(timestamp);
 }
 
 /** What a row of a segment's partition is, as its key tells; undefined for what nobody writes there. */
@@ -83,7 +83,7 @@ export function segmentRowOf(
   return /^[0-9a-f]{32}$/.test(uuid) ? { kind: "transaction", id: parseTransactionId(dashed(uuid)) } : undefined;
 }
 
-/** What a partition of a store's table holds; undefined for one that is not this backend's. */
+/** What a partition of a store's table holds; undefined for one that is not this backend's. `corrupt_data`: no names are in it. */
 export function contentOfPartition(
   partition: string,
 ):
@@ -94,29 +94,44 @@ export function contentOfPartition(
   | undefined {
   if (!/^([0-9a-f]{2})+$/.test(partition)) return undefined;
   // No name has a NUL.
-  const [table, what, space, segment, ...rest] = nameOfRow(partition).split("\0");
+  const [table, what, space, segment, ...rest] = Buffer.from(partition, "hex").toString("utf8").split("\0");
   if (rest.length > 0) return undefined;
   if (table === "INV" && what === "SPACES" && space === undefined) return { kind: "spaces" };
   if (space === undefined) return undefined;
-  if (table === "INV" && what === "SEGMENTS" && segment === undefined) {
-    return { kind: "segments", space: parseSpaceName(space) };
-  }
-  if (table !== "DAT") return undefined;
-  if (what === "SPACES" && segment === undefined) return { kind: "log", space: parseSpaceName(space) };
-  if (what !== "SEGMENTS" || segment === undefined) return undefined;
-  return { kind: "segment", space: parseSpaceName(space), segment: parseSegmentName(segment) };
+  const here = <T>(content: T, key: string): T => {
+    if (key !== partition) throw corruptData(`partition ${partition} is of no name`);
+    return content;
+  };
+  return readStored(`partition ${partition}`, () => {
+    const name = parseSpaceName(space);
+    if (table === "INV" && what === "SEGMENTS" && segment === undefined) {
+      return here({ kind: "segments", space: name }, segmentsPartition(name));
+    }
+    if (table !== "DAT") return undefined;
+    if (what === "SPACES" && segment === undefined) return here({ kind: "log", space: name }, logPartition(name));
+    if (what !== "SEGMENTS" || segment === undefined) return undefined;
+    const within = parseSegmentName(segment);
+    return here({ kind: "segment", space: name, segment: within }, segmentPartition(name, within));
+  });
 }
 
+/** `corrupt_data` for a row whose key is no name. */
 export function spaceOfRow(row: string): SpaceName {
-  return parseSpaceName(nameOfRow(row));
+  return nameOfRow(row, parseSpaceName);
 }
 
 export function segmentOfRow(row: string): SegmentName {
-  return parseSegmentName(nameOfRow(row));
+  return nameOfRow(row, parseSegmentName);
 }
 
 export function openLogOfRow(row: string): { readonly store: StoreId; readonly space: SpaceName } {
-  return { store: parseStoreId(dashed(row.slice(0, 32))), space: spaceOfRow(row.slice(34)) };
+  const what = `row ${row} of the open logs`;
+  return readStored(what, () => {
+    const store = parseStoreId(dashed(row.slice(0, 32)));
+    const space = parseSpaceName(Buffer.from(fromHex(row.slice(34))).toString("utf8"));
+    if (openLogRow(store, space) !== row) throw corruptData(what);
+    return { store, space };
+  });
 }
 
 /** The open logs of one store. */
@@ -132,8 +147,11 @@ function dashed(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-function nameOfRow(row: string): string {
-  return Buffer.from(fromHex(row)).toString("utf8");
+function nameOfRow<Name extends string>(row: string, parse: (text: string) => Name): Name {
+  const name = readStored(`the name in row ${row}`, () => parse(Buffer.from(fromHex(row)).toString("utf8")));
+  // Bytes that are no UTF-8 would be read as another name.
+  if (nameRow(name) !== row) throw corruptData(`the name in row ${row}`);
+  return name;
 }
 
 function headRow(partition: string): string {

@@ -1,9 +1,18 @@
 // The rows of a space's log: its head, and its records. What is written here is what every later version must read.
 
-import { corruptData, StoreError } from "../../../core/errors.ts";
+import { isUtf8 } from "node:buffer";
+
+import * as z from "zod";
+
+import { corruptData, readStored } from "../../../core/errors.ts";
+import type { StoreError } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, TransactionId } from "../../../core/ids.ts";
+import { parseSegmentName } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
 import { cutData } from "../../../codec/block.ts";
+import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
+import { bytesIn, checkRowFormat, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { timestampOfRow } from "./keys.ts";
@@ -81,13 +90,19 @@ export function encodeLogHead(head: LogHead): Properties {
 
 export function decodeLogHead(row: Row): LogHead {
   checkFormat(row, "the head of a log");
+  const count = numberIn(row, "n", 0, limits.headNumberMax);
+  const timestamp = numberIn(row, "ts", 0, limits.headNumberMax);
+  const recordId = textIn(row, "id");
+  // Whoever believed one of them alone would take a log with records for an empty one.
+  const empty = [count === 0, timestamp === 0, recordId === ""];
+  if (empty.includes(true) && empty.includes(false)) throw corruptData("the last record in the head of a log");
   return {
-    count: number(row, "n"),
-    timestamp: number(row, "ts"),
-    recordId: text(row, "id"),
+    count,
+    timestamp,
+    recordId,
     registered: row.properties["open"] === true,
-    unapplied: decodePending(bytes(row, "apply")),
-    unnotified: decodePending(bytes(row, "notify")),
+    unapplied: decodePending(bytesIn(row, "apply"), timestamp),
+    unnotified: decodePending(bytesIn(row, "notify"), timestamp),
     fences: decodeFences(row),
   };
 }
@@ -109,8 +124,8 @@ export function decodeRecordSummary(row: Row): RecordSummary {
     timestamp: timestampOfRow(row.row),
     recordId: uuidText(row, "id"),
     node: uuidText(row, "node") as NodeId,
-    position: number(row, "n"),
-    transactions: decodeTransactions(bytes(row, "s")),
+    position: numberIn(row, "n", 1),
+    transactions: decodeTransactions(bytesIn(row, "s")),
   };
 }
 
@@ -120,7 +135,7 @@ function uuidBytes(uuid: string): Uint8Array {
 }
 
 function uuidText(row: Row, name: string): string {
-  const value = bytes(row, name);
+  const value = bytesIn(row, name);
   if (value.byteLength !== 16) throw corruptData(`property ${name} of row ${row.row}`);
   return dashed(Buffer.from(value).toString("hex"));
 }
@@ -131,44 +146,24 @@ function dashed(digits: string): string {
 
 function decodeFences(row: Row): ReadonlyMap<string, number> {
   if (row.properties["fences"] === undefined) return new Map();
+  const parsed = fencesSchema.safeParse(jsonOf(textIn(row, "fences")));
+  if (!parsed.success) throw corruptData("the lease tokens in the head of a log", parsed.error);
+  return new Map(parsed.data);
+}
+
+/** A lease's key and the greatest of its tokens. */
+const fencesSchema = z.array(z.tuple([z.string(), z.int().min(0)]));
+
+function jsonOf(text: string): unknown {
   try {
-    return new Map(JSON.parse(text(row, "fences")) as [string, number][]);
-  } catch (error) {
-    throw corruptData("the lease tokens in the head of a log", error);
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
-/** A row of a later version is not ours to read or rewrite. */
 export function checkFormat(row: Row, what: string): void {
-  const version = row.properties["v"];
-  if (typeof version !== "bigint") throw corruptData(`${what} has no format version`);
-  if (version > formatVersion) {
-    throw new StoreError(
-      "storage_unavailable",
-      `The stored format ${version.toString()} of ${what} is newer than this version knows (${formatVersion.toString()}). Deploy the newer version on every instance.`,
-      { retryAfterMs: 30_000 },
-    );
-  }
-}
-
-export function number(row: Row, name: string): number {
-  const value = row.properties[name];
-  if (typeof value !== "bigint" || value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw corruptData(`property ${name} of row ${row.row}`);
-  }
-  return Number(value);
-}
-
-export function text(row: Row, name: string): string {
-  const value = row.properties[name];
-  if (typeof value !== "string") throw corruptData(`property ${name} of row ${row.row}`);
-  return value;
-}
-
-export function bytes(row: Row, name: string): Uint8Array {
-  const value = row.properties[name];
-  if (!(value instanceof Uint8Array)) throw corruptData(`property ${name} of row ${row.row}`);
-  return value;
+  checkRowFormat(row, formatVersion, what);
 }
 
 /** Bytes of one transaction in a summary without its segment's name: see `encodeTransactions`. */
@@ -197,23 +192,37 @@ function encodeTransactions(transactions: readonly TransactionSummary[]): Uint8A
 }
 
 function decodeTransactions(data: Uint8Array): TransactionSummary[] {
-  const buffer = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const buffer = asBuffer(data);
   const transactions: TransactionSummary[] = [];
   let at = 0;
-  while (at < buffer.byteLength) {
+  const integer = (): number => {
+    const value = buffer.readBigUInt64BE(at);
+    at += 8;
+    if (value < 1n || value > BigInt(limits.sequenceMax)) throw damagedSummary();
+    return Number(value);
+  };
+  const hex = (): string => buffer.toString("hex", at, (at += 16));
+  do {
     const nameBytes = at + 2 <= buffer.byteLength ? buffer.readUInt16BE(at) : Infinity;
-    if (at + summaryFixedBytes + nameBytes > buffer.byteLength) throw corruptData("the summary of a log record");
-    const segment = buffer.toString("utf8", at + 2, at + 2 + nameBytes) as SegmentName;
+    if (at + summaryFixedBytes + nameBytes > buffer.byteLength) throw damagedSummary();
+    const segment = segmentNameOf(buffer.subarray(at + 2, at + 2 + nameBytes));
     at += 2 + nameBytes;
-    const [firstSequence = 0, lastSequence = 0, transactionNumber = 0] = [0, 8, 16].map((offset) =>
-      Number(buffer.readBigUInt64BE(at + offset)),
-    );
-    const id = dashed(buffer.toString("hex", at + 24, at + 40)) as TransactionId;
-    const digest = buffer.toString("hex", at + 40, at + 56);
-    const segments = buffer.readUInt8(at + 56);
-    const keyed = buffer.readUInt8(at + 57) === 1;
-    at += 58;
-    transactions.push({ segment, firstSequence, lastSequence, number: transactionNumber, id, digest, segments, keyed });
-  }
+    const [firstSequence, lastSequence, transactionNumber] = [integer(), integer(), integer()];
+    const [id, digest] = [dashed(hex()) as TransactionId, hex()];
+    const [segments = 0, keyed = 0] = [buffer[at], buffer[at + 1]];
+    at += 2;
+    if (lastSequence < firstSequence || segments < 1 || keyed > 1) throw damagedSummary();
+    const place = { segment, firstSequence, lastSequence, number: transactionNumber };
+    transactions.push({ ...place, id, digest, segments, keyed: keyed === 1 });
+  } while (at < buffer.byteLength);
   return transactions;
+}
+
+function segmentNameOf(utf8: Buffer): SegmentName {
+  if (!isUtf8(utf8)) throw damagedSummary();
+  return readStored("the name of a segment in a log record", () => parseSegmentName(utf8.toString("utf8")));
+}
+
+function damagedSummary(): StoreError {
+  return corruptData("the summary of a log record");
 }

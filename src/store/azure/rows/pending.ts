@@ -5,6 +5,7 @@
 // listed again, so that what happened in the range stays in the range.
 
 import { corruptData } from "../../../core/errors.ts";
+import { asBuffer } from "../../../codec/bytes.ts";
 
 export interface Pending {
   /** All records after `from`, up to `to`, count as pending; none when they are the same. */
@@ -65,11 +66,14 @@ export function encodePending({ from, to, listed }: Pending): Uint8Array {
   return bytes;
 }
 
-export function decodePending(bytes: Uint8Array): Pending {
-  if (bytes.byteLength < 16 || bytes.byteLength % 8 !== 0) throw corruptData("a log head's list of pending records");
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Of a log whose last record has this timestamp. */
+export function decodePending(bytes: Uint8Array, lastTimestamp: number): Pending {
+  const buffer = asBuffer(bytes);
   const numbers: number[] = [];
-  for (let at = 0; at < buffer.byteLength; at += 8) numbers.push(Number(buffer.readBigInt64BE(at)));
-  const [from = 0, to = 0, ...listed] = numbers;
+  for (let at = 0; at + 8 <= buffer.byteLength; at += 8) numbers.push(Number(buffer.readBigInt64BE(at)));
+  const [from = -1, to = -1, ...listed] = numbers;
+  const isAscending = listed.every((timestamp, index) => timestamp > (listed[index - 1] ?? to));
+  const isWhole = buffer.byteLength === 8 * numbers.length && from >= 0 && to >= from && isAscending;
+  if (!isWhole || (listed.at(-1) ?? to) > lastTimestamp) throw corruptData("a log head's list of pending records");
   return { from, to, listed };
 }

@@ -3,10 +3,12 @@
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import { corruptData } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../../../core/ids.ts";
+import { limits } from "../../../core/limits.ts";
 import { cutData, dataPropertyNames } from "../../../codec/block.ts";
 import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
-import { bytes, checkFormat, formatVersion, number, text } from "./log-rows.ts";
+import { bytesIn, numberIn, textIn } from "../../../table/row-values.ts";
+import { checkFormat, formatVersion } from "./log-rows.ts";
 
 /** What a segment's head row says: the status, and the transaction that made it so. */
 export interface SegmentHead {
@@ -47,12 +49,15 @@ export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefine
 
 export function decodeSegmentHead(row: Row): SegmentHead {
   checkFormat(row, "the head of a segment");
+  const lastSequence = numberIn(row, "l", 1, limits.headNumberMax);
+  const lastTimestamp = numberIn(row, "lt", 1, limits.headNumberMax);
   return {
-    firstTimestamp: number(row, "ft"),
-    lastSequence: number(row, "l"),
-    lastTimestamp: number(row, "lt"),
-    transactionNumber: number(row, "tn"),
-    transactionId: text(row, "ti"),
+    firstTimestamp: numberIn(row, "ft", 1, lastTimestamp),
+    lastSequence,
+    lastTimestamp,
+    // A transaction has an entry at least.
+    transactionNumber: numberIn(row, "tn", 1, lastSequence),
+    transactionId: textIn(row, "ti"),
   };
 }
 
@@ -84,7 +89,7 @@ export function encodeTombstone(firstSequence: number, recordTimestamp: number):
 
 /** The timestamp of the log record whose entries a tombstone stands for; undefined for an ordinary block. */
 export function tombstoneOf(row: Row): number | undefined {
-  return row.properties["lost"] === undefined ? undefined : number(row, "lost");
+  return row.properties["lost"] === undefined ? undefined : numberIn(row, "lost", 1);
 }
 
 /** Where a transaction of a segment is, and what it was. */
@@ -113,15 +118,16 @@ export function encodeTransactionRow(place: TransactionPlace): Properties {
 
 export function decodeTransactionRow(row: Row, id: TransactionId): TransactionPlace {
   checkFormat(row, "a transaction's row");
-  const digest = bytes(row, "d");
+  const digest = bytesIn(row, "d");
   if (digest.byteLength !== 16) throw corruptData(`the digest of transaction ${id}`);
+  const firstSequence = numberIn(row, "f", 1);
   return {
     id,
-    number: number(row, "tn"),
-    firstSequence: number(row, "f"),
-    lastSequence: number(row, "l"),
-    timestamp: number(row, "ts"),
+    number: numberIn(row, "tn", 1),
+    firstSequence,
+    lastSequence: numberIn(row, "l", firstSequence),
+    timestamp: numberIn(row, "ts", 1),
     digest: Buffer.from(digest).toString("hex"),
-    segments: number(row, "sg"),
+    segments: numberIn(row, "sg", 1),
   };
 }

@@ -281,10 +281,19 @@ export const offline: readonly Damage[] = [
     what: "the head of a log lists a pending record that is not there",
     spoil: async (stored) => {
       const { row } = await stored.table.get(inOrders, logHeadRow(orders));
-      const apply = Buffer.concat([row?.properties["apply"] as Uint8Array, Buffer.alloc(8, 1)]);
+      const apply = Buffer.concat([row?.properties["apply"] as Uint8Array, Buffer.from([0, 0, 0, 0, 0, 0, 0, 1])]);
       await stored.change(inOrders, logHeadRow(orders), { apply });
     },
     finds: [["pending_unknown", orders]],
+  },
+  {
+    what: "the head of a log lists a pending record of a time that cannot be",
+    spoil: async (stored) => {
+      const { row } = await stored.table.get(inOrders, logHeadRow(orders));
+      const apply = Buffer.concat([row?.properties["apply"] as Uint8Array, Buffer.alloc(8, 0xff)]);
+      await stored.change(inOrders, logHeadRow(orders), { apply });
+    },
+    finds: [["log_head_differs", orders]],
   },
 ];
 
