@@ -49,6 +49,8 @@ const importDirections = {
       if (source?.type !== "Literal") return context.report({ node, message: "What is imported is written out." });
       if (!String(source.value).startsWith(".")) return undefined;
       const path = nameOf(resolve(dirname(context.filename), source.value));
+      // The version of the app is told in one place.
+      if (path === "package.json") return undefined;
       const imported = partOf(path);
       if (imported === importer || allowed[importer].includes(imported)) return undefined;
       return context.report({ node, message: `${importer} does not import ${imported ?? path}.` });

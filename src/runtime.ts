@@ -150,6 +150,7 @@ export const httpParts = once((): HttpParts => ({
     leases: (store) => createLeases({ table: storeTable(store), clock, random }),
     subscriptions: subscriptions(),
     access: accessOf(),
+    accessKind: settings.authentication.kind,
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
     bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },

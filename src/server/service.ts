@@ -27,9 +27,9 @@ export const health = serve(healthOperation, async (services, call) => {
   return jsonAnswer(JSON.stringify({ status: "ok", storage: "ok", ms: ms() }));
 });
 
-/** In pieces, and held against no budget: all answers share one text, and it is for everyone. */
-export const openapi = serve(openapiOperation, () =>
-  Promise.resolve({ ...jsonAnswer(""), body: piecesOf(openApiText()) }),
+/** In pieces, and held against no budget: all answers share a text, and it is for everyone. */
+export const openapi = serve(openapiOperation, (services, { query }) =>
+  Promise.resolve({ ...jsonAnswer(""), body: piecesOf(openApiText({ ...query, access: services.accessKind })) }),
 );
 
 /** For every path and method that no call has. */

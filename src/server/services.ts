@@ -25,6 +25,8 @@ export interface Services {
   leases(store: StoreId): Leases;
   readonly subscriptions: Subscriptions;
   readonly access: Access;
+  /** How callers are known, for the description. */
+  readonly accessKind: "key" | "jwt" | "none";
   readonly watches: SpaceWatches;
   /** Bytes that requests hold in memory: of their bodies, and of large answers until they have left. */
   readonly bodies: Budget;

@@ -16,6 +16,7 @@ export const consumeBodySchema = z
     offsets: z.instanceof(JsonSlice, { error: "an object of spaces and cursors" }).meta({
       type: "object",
       additionalProperties: { type: "string" },
+      minProperties: 1,
       maxProperties: wireLimits.consumeSpacesMax,
       description: "The spaces to read, each with the cursor to go on from; an empty one is the start.",
     }),

@@ -34,9 +34,11 @@ export const entrySchema = z
   })
   .meta({ id: "Entry" });
 
-export const emptyEntrySchema = z
-  .object({ space: z.string(), segment: z.string(), sequence: z.literal(0) })
-  .meta({ id: "NoEntry", description: "What peek gives of a segment without entries." });
+/** One shape, whether there is an entry or not. */
+export const lastEntrySchema = entrySchema.partial().required({ space: true, segment: true, sequence: true }).meta({
+  id: "LastEntry",
+  description: "The last entry; of a segment without entries sequence 0, and no more than the names.",
+});
 
 export const statusSchema = z
   .object({
@@ -48,6 +50,16 @@ export const statusSchema = z
     lastTimestamp: z.int().min(0),
   })
   .meta({ id: "SegmentStatus", description: "Where a segment begins and ends; zeros when it has no entries." });
+
+export const committedTransactionSchema = z
+  .object({
+    id: z.string().meta({ format: "uuid" }),
+    number: z.int().min(0),
+    firstSequence: z.int().min(0),
+    lastSequence: z.int().min(0),
+    duplicate: z.boolean().meta({ description: "It had been committed before; nothing was written now." }),
+  })
+  .meta({ id: "CommittedTransaction" });
 
 /** An entry as JSON. `oneLine` where a line is the frame: NDJSON and server-sent events. */
 export function entryText(entry: Entry, encoding: Encoding, oneLine: boolean): string {

@@ -4,6 +4,7 @@ import * as z from "zod";
 
 import { StoreError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
+import { committedTransactionSchema, statusSchema } from "./entries.ts";
 
 interface ErrorKind {
   readonly status: number;
@@ -46,7 +47,7 @@ export const problemSchema = z
       .meta({ description: "Names the kind of problem.", examples: ["urn:streamkit:problem:sequence_mismatch"] }),
     title: z.string(),
     status: z.int().min(400).max(599),
-    detail: z.string().meta({ description: "What happened, for people." }),
+    detail: z.string().meta({ description: "What happened, for people.", "x-ms-primary-error-message": true }),
     code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).meta({ description: "Stable: what programs match." }),
     retryable: z.boolean().meta({ description: "Whether the same request may succeed later." }),
     // Clients that were made by a generator read one that is absent as the first.
@@ -55,10 +56,37 @@ export const problemSchema = z
         "What became of a write. unknown: it may have happened or may still happen, repeat it with the same Idempotency-Key. none: it did not happen and never will. committed: it is durable and will be visible; repeat it with the same key to wait for that. partial: the chunks in `transactions` are committed, nothing else of it is or will be.",
     }),
     requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
+    field: z.string().optional().meta({ description: "What of the request is wrong." }),
+    expected: z.unknown().optional().meta({
+      description: "What would have been right: in words; of `sequence_mismatch` the sequence, an integer.",
+    }),
+    received: z.int().optional().meta({ description: "The sequence, or the lease's token, that was sent." }),
+    lastSequence: z.int().optional().meta({ description: "Where the segment ends." }),
+    winner: z.string().optional().meta({ description: "The transaction that holds the sequence that was sent." }),
+    segment: z.string().optional().meta({ description: "The one of several that did not fit." }),
+    space: z.string().optional().meta({ description: "The one of several that failed." }),
+    transactionId: z.string().optional().meta({ description: "The key that was used with other records." }),
+    transactions: z.array(committedTransactionSchema).optional().meta({
+      description: "What was committed before that which failed.",
+    }),
+    segmentStatus: statusSchema.optional(),
+    reason: z.string().optional().meta({ description: "The code of what was behind it." }),
+    limit: z.int().optional(),
+    size: z.int().optional(),
+    unit: z.string().optional().meta({ description: "What `limit` and `size` count." }),
+    ms: z.int().optional().meta({ description: "How long it was waited." }),
+    holder: z.string().optional().meta({ description: "Who holds the lease." }),
+    remainingMs: z.int().optional().meta({ description: "How long it may still be held." }),
+    key: z.string().optional().meta({ description: "The lease." }),
+    token: z.int().optional().meta({ description: "The token of the lease that has written to the space." }),
+    permission: z.string().optional().meta({ description: "The one that is missing." }),
+    allowed: z.array(z.string()).optional().meta({ description: "The methods that the path takes." }),
+    offered: z.array(z.string()).optional().meta({ description: "The forms of an answer that there are." }),
+    accepted: z.array(z.string()).optional().meta({ description: "The forms of a body that are taken." }),
   })
   .meta({
     id: "Problem",
-    description: "RFC 9457. Further members depend on the code: field, expected, segment, received, limit.",
+    description: "RFC 9457. Which members there are besides the first depends on the code.",
   });
 
 export type Problem = z.infer<typeof problemSchema>;

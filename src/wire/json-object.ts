@@ -22,9 +22,15 @@ export function parseObject<Schema extends z.ZodObject>(
   for (const [key, raw] of splitObject(text, fieldOf(at, []))) {
     const field = fieldOf(at, [key]);
     if (!Object.hasOwn(schema.shape, key)) throw unknownMember(field);
+    // As good as absent: serialisers write it for a member that has no value.
+    if (raw.text === "null" && isOptional(schema, key)) continue;
     members[key] = asWritten.includes(key) ? raw : parseSlice(exactNumber(raw, field), field);
   }
   return parseWith(schema, members, at);
+}
+
+function isOptional(schema: z.ZodObject, key: string): boolean {
+  return (schema.shape[key] as z.ZodType).safeParse(undefined).success;
 }
 
 /** Refuses what would only be a safe integer after rounding. */

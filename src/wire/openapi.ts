@@ -1,190 +1,243 @@
-// The OpenAPI 3.1 document, made from the definitions that requests are parsed with: it cannot say anything else.
+// The OpenAPI document, made from the definitions that requests are parsed with: it cannot say anything else. It describes the app as it
+// is set: who may call, and on request only the forms that generators of clients can make use of.
 
-import * as z from "zod";
+import type * as z from "zod";
+import { ZodOptional } from "zod";
 
 import type { ErrorCode } from "../core/errors.ts";
+import { version } from "../core/version.ts";
 import { errorCodes, errorKinds, mayRetryAfter, problemSchema } from "./errors.ts";
 import { mediaTypes } from "./media.ts";
 import type { Contents, Operation } from "./operation.ts";
+import { Components } from "./openapi-schemas.ts";
+import type { Json } from "./openapi-schemas.ts";
 import { operations } from "./operations.ts";
+import { problemExample } from "./problem-examples.ts";
 import { recordSchema } from "./records.ts";
 
-type Json = Readonly<Record<string, unknown>>;
+export interface OpenApiOptions {
+  /** How callers are known. */
+  readonly access: "key" | "jwt" | "none";
+  /** `json`: without lines and events. A generator that sees several forms of one body sends none of their types. */
+  readonly media: "all" | "json";
+  /** 3.2 describes each line and each event by a schema (`itemSchema`); 3.1 has no place for that. */
+  readonly version: "3.1" | "3.2";
+}
 
-/** Made once, when it is first asked for. */
-export function openApiText(): string {
-  text ??= JSON.stringify(openApiDocument());
+const texts = new Map<string, string>();
+
+/** Each made once, when it is first asked for. */
+export function openApiText(options: OpenApiOptions): string {
+  const key = JSON.stringify(options);
+  const text = texts.get(key) ?? JSON.stringify(openApiDocument(options));
+  texts.set(key, text);
   return text;
 }
 
-let text: string | undefined;
-
-export function openApiDocument(): Json {
+export function openApiDocument(options: OpenApiOptions): Json {
   const components = new Components();
-  components.schema(recordSchema, "input");
-  components.schema(problemSchema, "output");
+  components.named(recordSchema, "input");
+  components.named(problemSchema, "output");
+  const described = new Description(options, components);
   const paths: Record<string, Record<string, unknown>> = {};
   for (const operation of operations) {
     const path = (paths[operation.path] ??= {});
-    path[operation.method.toLowerCase()] = describeOperation(operation, components);
+    path[operation.method.toLowerCase()] = described.operation(operation);
   }
   return {
-    openapi: "3.1.0",
+    openapi: options.version === "3.2" ? "3.2.0" : "3.1.0",
     info: {
       title: "streamkit",
-      version: "1.0.0",
-      description:
-        "Ordered event streams: a store has spaces, a space has segments, a segment has entries 1, 2, 3 ... Errors are application/problem+json with a stable `code`. `x-request-id` is in every answer.",
+      version,
+      description: `Ordered event streams: a store has spaces, a space has segments, a segment has entries 1, 2, 3 ... Errors are application/problem+json with a stable \`code\`. \`x-request-id\` is in every answer. ${accessTexts[options.access]}`,
+      contact: { name: "Whoever runs this service" },
       license: { name: "MIT", identifier: "MIT" },
     },
-    servers: [{ url: "/" }],
-    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
+    servers: [{ url: "/", description: "Where this description comes from." }],
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name, description: tagTexts[name] })),
     paths,
     components: {
       schemas: components.schemas,
       headers: {
         RequestId: { description: "The id of the request in the logs.", schema: { type: "string" } },
-        RetryAfter: { description: "When to try again, seconds.", schema: { type: "integer" } },
+        RetryAfter: { description: "When to try again, seconds.", schema: { type: "integer", format: "int64" } },
       },
-      securitySchemes: {
-        key: { type: "apiKey", in: "header", name: "x-functions-key", description: "STREAMKIT_AUTH=key" },
-        token: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "STREAMKIT_AUTH=jwt" },
-      },
+      ...(options.access === "none" ? {} : { securitySchemes: { [options.access]: schemes[options.access] } }),
     },
   };
 }
 
-/** Schemas with an id, collected beside those that refer to them. */
-class Components {
-  readonly schemas: Record<string, unknown> = {};
+const accessTexts = {
+  key: "Callers have a key of the function app in `x-functions-key`: the host refuses others before the app sees them, with an empty 401.",
+  jwt: "Callers have a bearer token.",
+  none: "It asks nobody who he is.",
+} as const;
 
-  schema(schema: z.ZodType, io: "input" | "output"): Json {
-    const { $defs, ...own } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-    delete (own as Record<string, unknown>)["$schema"];
-    for (const [id, definition] of Object.entries($defs ?? {})) this.schemas[id] = rewritten(definition);
-    const { id } = schema.meta() ?? {};
-    if (id === undefined || "$ref" in own) return rewritten(own) as Json;
-    this.schemas[id] = rewritten(own);
-    return { $ref: `#/components/schemas/${id}` };
+const schemes = {
+  key: { type: "apiKey", in: "header", name: "x-functions-key", description: "A key of the function app." },
+  jwt: { type: "http", scheme: "bearer", bearerFormat: "JWT", description: "A token of the issuer that is set." },
+} as const;
+
+const tagTexts: Readonly<Record<Operation["tag"], string>> = {
+  Produce: "Append records.",
+  Consume: "Read entries, and where segments are.",
+  Names: "Which spaces and segments there are.",
+  Leases: "Be the only one to do something.",
+  Subscriptions: "Be told when segments have changed.",
+  Service: "The service itself.",
+};
+
+class Description {
+  readonly #options: OpenApiOptions;
+  readonly #components: Components;
+
+  constructor(options: OpenApiOptions, components: Components) {
+    this.#options = options;
+    this.#components = components;
+  }
+
+  operation(operation: Operation): Json {
+    const { access } = this.#options;
+    const isPublic = operation.access === "public";
+    return {
+      operationId: operation.id,
+      tags: [operation.tag],
+      summary: operation.summary,
+      description: operation.description,
+      security: isPublic || access === "none" ? [] : [{ [access]: [] }],
+      parameters: [
+        ...this.#parameters(operation.params, "path"),
+        ...this.#parameters(operation.query, "query"),
+        ...this.#parameters(operation.headers, "header"),
+      ],
+      ...(operation.body === undefined
+        ? {}
+        : {
+            requestBody: {
+              required: true,
+              content: this.#content(operation.body, "input", `${capital(operation.id)}Body`),
+            },
+          }),
+      responses: {
+        [operation.status]: this.#answer(operation, "Done."),
+        ...(operation.created === true ? { 201: this.#answer(operation, "Made.") } : {}),
+        ...(access === "key" && !isPublic
+          ? { 401: { description: "No key, or a wrong one. The host says so, without a body." } }
+          : {}),
+        ...this.#failures(operation),
+      },
+    };
+  }
+
+  #answer(operation: Operation, description: string): Json {
+    const content = this.#content(operation.answer, "output", `${capital(operation.id)}Answer`);
+    return {
+      description,
+      headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
+      ...(Object.keys(content).length === 0 ? {} : { content }),
+    };
+  }
+
+  #parameters(schema: z.ZodObject, place: "path" | "query" | "header"): Json[] {
+    return Object.entries(schema.shape).map(([name, value]) => {
+      const { type, description } = this.#components.parameter(value as z.ZodType, name);
+      const examples = examplesOf(value as z.ZodType);
+      const required = !(value as z.ZodType).safeParse(undefined).success;
+      const hasDefault = (value as z.ZodType).safeParse(undefined).data !== undefined;
+      // A viewer fills an example of the parameter in: what is optional and has no default has one of its schema, to be read.
+      const filledIn = examples !== undefined && (required || hasDefault);
+      return {
+        name,
+        in: place,
+        required,
+        ...(description === undefined ? {} : { description }),
+        schema: examples === undefined || filledIn ? type : { ...type, examples },
+        ...(filledIn ? { example: examples[0] } : {}),
+      };
+    });
+  }
+
+  #content(contents: Contents, io: "input" | "output", name: string): Json {
+    const wanted = Object.entries(contents).filter(
+      ([type]) => this.#options.media === "all" || type === mediaTypes.json,
+    );
+    return Object.fromEntries(
+      wanted.map(([type, content]) => {
+        const [example] = examplesOf(content.schema) ?? [];
+        const shown = content.example ?? (io === "input" ? example : undefined);
+        return [type, { ...this.#form(type, content, io, name), ...(shown === undefined ? {} : { example: shown }) }];
+      }),
+    );
+  }
+
+  #form(
+    type: string,
+    { schema, description }: Contents[keyof Contents] & object,
+    io: "input" | "output",
+    name: string,
+  ) {
+    if (type === mediaTypes.json) return { schema: this.#components.body(schema, io, name) };
+    const whole = { type: "string", ...(description === undefined ? {} : { description }) };
+    if (type !== mediaTypes.ndjson) {
+      return { schema: whole, ...(this.#options.version === "3.2" ? { itemSchema: eventSchema } : {}) };
+    }
+    const line = this.#components.line(schema, io);
+    return this.#options.version === "3.2"
+      ? { schema: whole, itemSchema: line }
+      : { schema: { ...whole, contentMediaType: type, "x-line": line } };
+  }
+
+  /** One response a status; its description names the codes, its examples are problems with them. */
+  #failures(operation: Operation): Json {
+    const byStatus = new Map<number, ErrorCode[]>();
+    for (const code of errorCodes) {
+      if (!operation.errors.includes(code) || (this.#options.access !== "jwt" && ofTokens.has(code))) continue;
+      const { status } = errorKinds[code];
+      byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+    }
+    return Object.fromEntries(
+      [...byStatus].map(([status, codes]) => [
+        status,
+        {
+          description: codes.map((code) => `\`${code}\``).join(", "),
+          headers: {
+            "x-request-id": { $ref: "#/components/headers/RequestId" },
+            ...(codes.some((code) => mayRetryAfter(code))
+              ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } }
+              : {}),
+          },
+          content: {
+            [mediaTypes.problem]: {
+              schema: { $ref: "#/components/schemas/Problem" },
+              examples: Object.fromEntries(codes.map((code) => [code, { value: problemExample(code) }])),
+            },
+          },
+        },
+      ]),
+    );
   }
 }
 
-function describeOperation(operation: Operation, components: Components): Json {
-  return {
-    operationId: operation.id,
-    tags: [operation.tag],
-    summary: operation.summary,
-    description: operation.description,
-    security: operation.access === "public" ? [] : [{ key: [] }, { token: [] }],
-    parameters: [
-      ...parametersOf(operation.params, "path", components),
-      ...parametersOf(operation.query, "query", components),
-      ...parametersOf(operation.headers, "header", components),
-    ],
-    ...(operation.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: contentOf(operation.body, "input", components) } }),
-    responses: {
-      [operation.status]: answerOf(operation, "Done.", components),
-      ...(operation.created === true ? { 201: answerOf(operation, "Made.", components) } : {}),
-      ...failuresOf(operation),
-    },
-  };
-}
+/** Where keys are asked for the host answers these, and where nothing is asked for nobody does. */
+const ofTokens = new Set<ErrorCode>(["unauthenticated", "permission_denied"]);
 
-function answerOf(operation: Operation, description: string, components: Components): Json {
-  const content = contentOf(operation.answer, "output", components);
-  return {
-    description,
-    headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
-    ...(Object.keys(content).length === 0 ? {} : { content }),
-  };
-}
-
-function parametersOf(schema: z.ZodObject, place: "path" | "query" | "header", components: Components): Json[] {
-  return Object.entries(schema.shape).map(([name, value]) => {
-    const { description, ...type } = components.schema(value as z.ZodType, "input") as {
-      readonly description?: string;
-    } & Json;
-    const examples = examplesOf(value as z.ZodType);
-    const required = !(value as z.ZodType).safeParse(undefined).success;
-    // A viewer fills an example of the parameter in: what is optional and has no default has one of its schema, to be read.
-    const filledIn = examples !== undefined && (required || "default" in type);
-    return {
-      name,
-      in: place,
-      required,
-      ...(description === undefined ? {} : { description }),
-      schema: examples === undefined || filledIn ? type : { ...type, examples },
-      ...(filledIn ? { example: examples[0] } : {}),
-    };
-  });
-}
+/** One of server-sent events. */
+const eventSchema = {
+  type: "object",
+  properties: {
+    id: { type: "string", description: "Where to go on: Last-Event-ID." },
+    event: { type: "string" },
+    data: { type: "string", contentMediaType: mediaTypes.json },
+    retry: { type: "integer", format: "int32" },
+  },
+};
 
 function examplesOf(schema: z.ZodType): readonly unknown[] | undefined {
   const { examples } = schema.meta() ?? {};
   if (Array.isArray(examples)) return examples as readonly unknown[];
-  return schema instanceof z.ZodOptional ? examplesOf(schema.unwrap() as z.ZodType) : undefined;
+  return schema instanceof ZodOptional ? examplesOf(schema.unwrap() as z.ZodType) : undefined;
 }
 
-function contentOf(contents: Contents, io: "input" | "output", components: Components): Json {
-  return Object.fromEntries(
-    Object.entries(contents).map(([type, content]) => {
-      const { description } = content;
-      const schema = components.schema(content.schema, io);
-      const whole =
-        type === mediaTypes.ndjson
-          ? { type: "string", description: description ?? "", contentMediaType: type }
-          : schema;
-      return [
-        type,
-        {
-          schema: type === mediaTypes.ndjson ? { ...whole, "x-line": schema } : describe(whole, description),
-          ...(content.example === undefined ? {} : { example: content.example }),
-        },
-      ];
-    }),
-  );
-}
-
-function describe(schema: Json, description: string | undefined): Json {
-  return description === undefined ? schema : { ...schema, description };
-}
-
-/** One response a status; its description names the codes. */
-function failuresOf(operation: Operation): Json {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of errorCodes) {
-    if (!operation.errors.includes(code)) continue;
-    const { status } = errorKinds[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [
-      status,
-      {
-        description: codes.map((code) => `\`${code}\``).join(", "),
-        headers: {
-          "x-request-id": { $ref: "#/components/headers/RequestId" },
-          ...(codes.some((code) => mayRetryAfter(code))
-            ? { "retry-after": { $ref: "#/components/headers/RetryAfter" } }
-            : {}),
-        },
-        content: { [mediaTypes.problem]: { schema: { $ref: "#/components/schemas/Problem" } } },
-      },
-    ]),
-  );
-}
-
-function rewritten(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(rewritten);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [
-      key,
-      key === "$ref" && typeof member === "string"
-        ? member.replace("#/$defs/", "#/components/schemas/")
-        : rewritten(member),
-    ]),
-  );
+function capital(name: string): string {
+  return `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
 }

@@ -14,33 +14,41 @@ const subscriptionIdSchema = textFor(parseSubscriptionId).meta({
   examples: ["billing"],
 });
 
+const targetRule = '{ "queue": "sub-..." } or { "webhook": "https://..." }';
+
+/** One of the two. As one shape, of which one member may be null: that is how clients have it that were made by generators. */
 export const targetSchema = z
-  .union(
-    [
-      z.strictObject({
-        queue: z.string().meta({ description: "A queue of the app's storage account; its name begins with `sub-`." }),
-      }),
-      z.strictObject({
-        webhook: z.string().max(limits.webhookUrlCharactersMax).meta({
+  .strictObject(
+    {
+      queue: z
+        .string()
+        .nullish()
+        .meta({
+          type: ["string", "null"],
+          anyOf: undefined,
+          description: "A queue of the app's storage account; its name begins with `sub-`.",
+        }),
+      webhook: z
+        .string()
+        .max(limits.webhookUrlCharactersMax)
+        .nullish()
+        .meta({
+          type: ["string", "null"],
+          anyOf: undefined,
+          maxLength: limits.webhookUrlCharactersMax,
           description: "An HTTPS URL: gets a POST for each message, signed by the Standard Webhooks scheme.",
         }),
-      }),
-    ],
-    { error: '{ "queue": "sub-..." } or { "webhook": "https://..." }' },
+    },
+    { error: targetRule },
   )
-  .meta({ id: "Target" });
+  .meta({ id: "Target", description: "Where messages go: a queue or a webhook." });
 
-export const subscriptionBodySchema = z
-  .strictObject({
-    space: wantedSpaceSchema,
-    segment: wantedSegmentSchema.optional(),
-    prefix: segmentPrefixSchema.optional(),
-    target: targetSchema,
-    rotateSecret: z.boolean().optional().meta({
-      description: "Webhooks: makes a new secret; for a day messages are signed with the former one, too.",
-    }),
-  })
-  .meta({ examples: [{ space: "orders", segment: "*", target: { queue: "sub-billing" } }] });
+const wantedTargetSchema = targetSchema.transform(({ queue, webhook }, context) => {
+  if (typeof queue === "string" && typeof webhook !== "string") return { queue };
+  if (typeof webhook === "string" && typeof queue !== "string") return { webhook };
+  context.addIssue({ code: "custom", message: targetRule, input: { queue, webhook } });
+  return z.NEVER;
+});
 
 export const subscriptionSchema = z
   .object({
@@ -59,6 +67,36 @@ export const subscriptionSchema = z
     }),
   })
   .meta({ id: "Subscription" });
+
+/** What a GET gave may be PUT back: the members that the service makes are there again, and mean nothing. */
+const readOnlyMembers = Object.fromEntries(
+  (["id", "createdAt", "delivered", "failed", "lastDeliveredAt", "lastError", "secret"] as const).map((name) => [
+    name,
+    ignored(subscriptionSchema.shape[name]),
+  ]),
+);
+
+function ignored(schema: z.ZodType): z.ZodOptional<z.ZodUnknown> {
+  const described = z.toJSONSchema(schema) as Record<string, unknown>;
+  delete described["$schema"];
+  return z
+    .unknown()
+    .optional()
+    .meta({ ...described, readOnly: true });
+}
+
+export const subscriptionBodySchema = z
+  .strictObject({
+    ...readOnlyMembers,
+    space: wantedSpaceSchema,
+    segment: wantedSegmentSchema.optional(),
+    prefix: segmentPrefixSchema.optional(),
+    target: wantedTargetSchema,
+    rotateSecret: z.boolean().optional().meta({
+      description: "Webhooks: makes a new secret; for a day messages are signed with the former one, too.",
+    }),
+  })
+  .meta({ examples: [{ space: "orders", segment: "*", target: { queue: "sub-billing" } }] });
 
 const inSubscription = z.object({ store: storeIdSchema, id: subscriptionIdSchema });
 const subscriptionAnswer = { "application/json": { schema: subscriptionSchema } };

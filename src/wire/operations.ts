@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import { consumeBodySchema } from "./consume-body.ts";
-import { emptyEntrySchema, entrySchema, statusSchema } from "./entries.ts";
+import { committedTransactionSchema, entrySchema, lastEntrySchema, statusSchema } from "./entries.ts";
 import { problemSchema } from "./errors.ts";
 import {
   ackSchema,
@@ -37,16 +37,6 @@ import { produceAllBodySchema, produceBodySchema, recordSchema } from "./records
 import { wireLimits } from "./wire-limits.ts";
 
 // Produce
-
-export const committedTransactionSchema = z
-  .object({
-    id: z.string().meta({ format: "uuid" }),
-    number: z.int().min(0),
-    firstSequence: z.int().min(0),
-    lastSequence: z.int().min(0),
-    duplicate: z.boolean().meta({ description: "It had been committed before; nothing was written now." }),
-  })
-  .meta({ id: "CommittedTransaction" });
 
 export const producedSchema = z.object({
   status: statusSchema,
@@ -217,7 +207,7 @@ export const peek = operation({
   query: z.strictObject({ encoding: encodingSchema }),
   headers: none,
   status: 200,
-  answer: { "application/json": { schema: z.union([entrySchema, emptyEntrySchema]) } },
+  answer: { "application/json": { schema: lastEntrySchema } },
   errors: readErrors,
 });
 
@@ -309,7 +299,7 @@ export const health = operation({
     deep: z
       .enum(["true", "false"], { error: "true or false" })
       .optional()
-      .meta({ description: "Ask the storage, too." }),
+      .meta({ description: "Ask the storage, too.", type: "boolean", enum: undefined }),
   }),
   headers: none,
   status: 200,
@@ -326,12 +316,27 @@ export const openapi = operation({
   access: "public",
   tag: "Service",
   summary: "This description",
-  description: "OpenAPI 3.1, made from the definitions that requests are parsed with.",
+  description: "OpenAPI, made from the definitions that requests are parsed with. It describes the app as it is set.",
   params: none,
-  query: z.strictObject({}),
+  query: z.strictObject({
+    media: z
+      .enum(["all", "json"], { error: "all or json" })
+      .default("all")
+      .meta({
+        description: "json: without lines and events, for generators that make one method of each call.",
+        examples: ["all"],
+      }),
+    version: z
+      .enum(["3.1", "3.2"], { error: "3.1 or 3.2" })
+      .default("3.1")
+      .meta({
+        description: "Of OpenAPI. 3.2 describes each line and each event by a schema.",
+        examples: ["3.1"],
+      }),
+  }),
   headers: none,
   status: 200,
-  answer: { "application/json": { schema: z.looseObject({ openapi: z.string() }) } },
+  answer: { "application/json": { schema: z.looseObject({ openapi: z.string() }).meta({ id: "OpenApiDocument" }) } },
   errors: ["invalid_argument", "not_acceptable"],
 });
 

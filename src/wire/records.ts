@@ -44,29 +44,33 @@ export const recordSchema = z
       .optional()
       .meta({ type: "object", additionalProperties: { type: "string" } }),
   })
-  .meta({ id: "Record" });
+  .meta({ id: "ProduceRecord" });
 
 export const produceBodySchema = z
   .strictObject({
-    records: slice("an array of records").meta({ type: "array", items: { $ref: "#/components/schemas/Record" } }),
+    records: slice("an array of records").meta({
+      type: "array",
+      items: { $ref: "#/components/schemas/ProduceRecord" },
+    }),
   })
   .meta({ examples: [{ records: [{ payload: { item: "book", count: 1 } }] }] });
 
 const segmentRecordsSchema = z.strictObject({
   segment: segmentNameSchema,
-  records: slice("an array of records").meta({ type: "array", items: { $ref: "#/components/schemas/Record" } }),
+  records: slice("an array of records").meta({ type: "array", items: { $ref: "#/components/schemas/ProduceRecord" } }),
 });
 
 export const produceAllBodySchema = z
   .strictObject({
     segments: slice("an array of segments").meta({
       type: "array",
+      minItems: 1,
       maxItems: limits.produceAllSegmentsMax,
       items: {
         type: "object",
         properties: {
           segment: { type: "string", minLength: 1 },
-          records: { type: "array", items: { $ref: "#/components/schemas/Record" } },
+          records: { type: "array", items: { $ref: "#/components/schemas/ProduceRecord" } },
         },
         required: ["segment", "records"],
         additionalProperties: false,

@@ -56,6 +56,7 @@ const parts: HttpParts = {
       newSecret: () => random.uuid(),
     }),
     access: openAccess,
+    accessKind: "none",
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },

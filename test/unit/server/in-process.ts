@@ -139,6 +139,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
       newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,
     }),
     access: openAccess,
+    accessKind: "none",
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },

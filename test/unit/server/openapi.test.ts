@@ -1,8 +1,7 @@
-// The OpenAPI document is valid, and true: every call that it describes is made from it, every answer and error fits it.
+// The OpenAPI document is true: every call that it describes is made from it, every answer and error fits it.
 
 import { randomUUID } from "node:crypto";
 
-import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -48,7 +47,7 @@ interface Document {
   readonly components: object;
 }
 
-const document = openApiDocument() as unknown as Document;
+const document = openApiDocument({ access: "jwt", media: "all", version: "3.1" }) as unknown as Document;
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema(document, "document");
 
@@ -63,12 +62,6 @@ beforeAll(async () => {
   service = await openService({ options: { streamMs: 50, heartbeatMs: 1_000 } });
 });
 afterAll(() => service.dispose());
-
-test("the document is valid OpenAPI 3.1", async () => {
-  const result = await new Validator().validate(JSON.parse(JSON.stringify(document)) as Record<string, unknown>);
-  expect(result.errors ?? []).toEqual([]);
-  expect(result.valid).toBe(true);
-});
 
 test("every call is described, once", () => {
   expect(described.map(([, , operation]) => operation.operationId).sort()).toEqual(
