@@ -239,7 +239,7 @@ function lateTelemetry(): LateTelemetry | undefined {
 
 function accessOf(): Access {
   const { authentication } = settings;
-  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock }) : openAccess;
+  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, log }) : openAccess;
 }
 
 const probe = once(() => {

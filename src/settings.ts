@@ -54,7 +54,7 @@ export const settingsSchema = z.object({
     }),
   STREAMKIT_AUTH: z.enum(["key", "jwt", "none"], { error: "key, jwt or none" }).default("key").meta({
     description:
-      "Who may call: with a key of the function app, with a bearer token, or everyone (only with the storage emulator).",
+      "Who may call: with a key of the function app, with a bearer token, or everyone (only with storage on this machine, or the storage emulator by its endpoint and key).",
   }),
   STREAMKIT_JWT_ISSUER: z.string().min(1).optional().meta({ description: "With jwt: the `iss` of tokens." }),
   STREAMKIT_JWT_AUDIENCE: z.string().min(1).optional().meta({ description: "With jwt: the `aud` of tokens." }),
@@ -267,7 +267,9 @@ function authenticationOf(values: z.output<typeof settingsSchema>, connection: S
   if (kind === "key") return { kind };
   if (kind === "none") {
     if (isEmulator(connection)) return { kind };
-    throw wrong("STREAMKIT_AUTH: none is for the storage emulator only; set it to key or jwt");
+    throw wrong(
+      "STREAMKIT_AUTH: none is for the storage emulator, or storage on this machine, only; set it to key or jwt",
+    );
   }
   const { STREAMKIT_JWT_ISSUER: issuer, STREAMKIT_JWT_AUDIENCE: audience, STREAMKIT_JWT_JWKS_URL: jwksUrl } = values;
   if (issuer === undefined || audience === undefined || jwksUrl === undefined) {

@@ -18,7 +18,8 @@ export const health = serve(healthOperation, async (services, call) => {
   try {
     await services.probe();
   } catch (error) {
-    if (!(error instanceof StoreError) || error.code === "internal") throw error;
+    if (!(error instanceof StoreError)) throw error;
+    // Whatever answered so is not the storage that was meant: the log has what it said.
     throw new StoreError("storage_unavailable", error.message, {
       cause: error,
       details: { reason: error.code, ms: ms() },

@@ -3,12 +3,14 @@
 // Promise: a token that is not wholly right is `unauthenticated`, whatever it claims; only asymmetric signatures are taken; new
 // keys of the issuer are found by themselves. No token is ever logged or told.
 
-import type { JWTPayload, JWTVerifyGetKey } from "jose";
+import type { CryptoKey, JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from "jose";
 
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
+import type { Logger } from "../core/log.ts";
 import { identityOf } from "./access.ts";
 import type { Access } from "./access.ts";
+import { IssuerKeys } from "./issuer-keys.ts";
 
 export interface TokenOptions {
   readonly issuer: string;
@@ -16,13 +18,14 @@ export interface TokenOptions {
   readonly jwksUrl: URL;
   /** How far the issuer's clock and this one may be apart. */
   readonly clockSkewSeconds: number;
-  /** Keys are not asked for more often than this, also when tokens name unknown ones. Default 30,000. */
-  readonly keysCooldownMs?: number;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 const keysTimeoutMs = 5_000;
+/** No issuer has a hundredth of it, bytes. */
+const keysBytesMax = 1024 * 1024;
 /** Longer ones are not looked at, characters. */
 const tokenCharactersMax = 16_384;
 
@@ -45,14 +48,25 @@ export function tokenAccess(options: TokenOptions): Access {
 type Verifier = (token: string) => Promise<JWTPayload>;
 
 async function loadVerifier(options: TokenOptions): Promise<Verifier> {
-  const { createRemoteJWKSet, errors, jwtVerify } = await import("jose");
-  const keys: JWTVerifyGetKey = createRemoteJWKSet(options.jwksUrl, {
-    timeoutDuration: keysTimeoutMs,
-    cooldownDuration: options.keysCooldownMs ?? 30_000,
-  });
+  const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
+  const fetched = async (): Promise<JWTVerifyGetKey> => createLocalJWKSet(await fetchKeys(options.jwksUrl));
+  const keys = new IssuerKeys(fetched, options.clock, options.log);
+  // Asked for when the token's header was found to be one that we take, and before its signature is looked at.
+  const keyOf: JWTVerifyGetKey = async (header, token) => {
+    const key = await keys.find(async (set) => {
+      try {
+        return (await set(header, token)) as CryptoKey;
+      } catch (error) {
+        if (error instanceof errors.JWKSNoMatchingKey) return undefined;
+        throw error;
+      }
+    });
+    if (key === undefined) throw new errors.JWKSNoMatchingKey();
+    return key;
+  };
   return async (token) => {
     try {
-      const { payload } = await jwtVerify(token, keys, {
+      const { payload } = await jwtVerify(token, keyOf, {
         issuer: options.issuer,
         audience: options.audience,
         algorithms,
@@ -66,16 +80,28 @@ async function loadVerifier(options: TokenOptions): Promise<Verifier> {
       if (error instanceof errors.JWTClaimValidationFailed) {
         throw unauthenticated(`the token's claim ${JSON.stringify(error.claim)} is not as expected`, error);
       }
-      const keysAreMissing = error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError);
-      if (keysAreMissing || error.code === "ERR_JOSE_GENERIC" || error instanceof errors.JWKSInvalid) {
-        throw new StoreError("overloaded", "The keys of the token's issuer cannot be fetched.", {
-          cause: error,
-          retryAfterMs: 5_000,
-        });
-      }
+      if (error instanceof StoreError) throw error;
       throw unauthenticated("the token is not valid", error);
     }
   };
+}
+
+/** The document at the URL, as JSON; what is in it is judged by who uses it. */
+async function fetchKeys(url: URL): Promise<JSONWebKeySet> {
+  const answer = await fetch(url, {
+    headers: { accept: "application/json, application/jwk-set+json" },
+    redirect: "error",
+    signal: AbortSignal.timeout(keysTimeoutMs),
+  });
+  if (answer.status !== 200) throw new Error(`The issuer answered ${answer.status}.`);
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of answer.body ?? []) {
+    bytes += piece.byteLength;
+    if (bytes > keysBytesMax) throw new Error(`The issuer's keys have more than ${keysBytesMax} bytes.`);
+    pieces.push(piece);
+  }
+  return JSON.parse(Buffer.concat(pieces).toString()) as JSONWebKeySet;
 }
 
 /** Whom the token speaks of: a new token of the same subject is the same caller. */

@@ -108,6 +108,8 @@ function kindOf(status: number, code: string | undefined): readonly [TableFailur
   if (status === 408) return ["timeout", true];
   if (status === 401 || status === 403) return ["denied", false];
   if (status === 413) return ["too_large", false];
+  // The service gives a code with each refusal: what has none, such as a redirection, is another's.
+  if (code === undefined) return ["unavailable", true];
   // What is neither a refusal nor the service's own trouble is a mistake of ours.
   return status >= 300 && status < 500 ? ["rejected", false] : ["unavailable", true];
 }

@@ -104,9 +104,18 @@ export function parseConnectionString(
   };
 }
 
-/** Whether it is Azurite, wherever that listens. */
-export function isEmulator(connection: StorageConnection): boolean {
-  return connection.accountName === emulator.accountName;
+/**
+ * Whether it is no storage but a developer's: its endpoints are on this machine, or they are those of Azurite, wherever that listens: the
+ * account is in their path, and the key is the one that everybody has. The account's name alone says nothing: anyone may take it.
+ */
+export function isEmulator({ tableEndpoint, queueEndpoint, credential }: StorageConnection): boolean {
+  const endpoints = queueEndpoint === undefined ? [tableEndpoint] : [tableEndpoint, queueEndpoint];
+  if (endpoints.every(isLoopback)) return true;
+  return (
+    credential.kind === "key" &&
+    credential.key.reveal() === emulator.key &&
+    endpoints.every((endpoint) => new URL(endpoint).pathname === `/${emulator.accountName}`)
+  );
 }
 
 /** Whether what an endpoint names is this machine. */

@@ -32,7 +32,7 @@ test("deep health tells how long the storage took", async () => {
   expect(probes).toBe(1);
 });
 
-test.each(["throttled", "storage_unavailable"] as const)(
+test.each(["throttled", "storage_unavailable", "internal"] as const)(
   "deep health answers 503 with the reason when the storage fails: %s",
   async (code) => {
     await open(() => Promise.reject(new StoreError(code, "The storage asks for fewer requests.")));

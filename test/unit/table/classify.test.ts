@@ -55,9 +55,11 @@ test.each<[number, string | undefined, string, string]>([
   [400, "EntityTooLarge", "too_large", "none"],
   [400, "PropertyValueTooLarge", "too_large", "none"],
   [400, "InvalidInput", "rejected", "none"],
-  [404, undefined, "rejected", "none"],
+  [404, undefined, "unavailable", "unknown"],
+  [302, undefined, "unavailable", "unknown"],
+  [400, undefined, "unavailable", "unknown"],
   [409, "SomethingElse", "rejected", "none"],
-  [301, undefined, "rejected", "none"],
+  [301, undefined, "unavailable", "unknown"],
 ])("a write answered %i %s is %s, effect %s", (status, code, kind, effect) => {
   expect(failure(answered(status, code))).toEqual({ kind, effect });
 });

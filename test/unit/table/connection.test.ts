@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
+import { parseSettings } from "../../../src/settings.ts";
 import { isEmulator, parseConnection, type Settings } from "../../../src/table/connection.ts";
 
 const key = Buffer.from("a very secret key").toString("base64");
@@ -60,6 +61,38 @@ test("development storage is Azurite on this machine, or where its proxy is", ()
     tableEndpoint: "http://azurite:10002/devstoreaccount1",
     queueEndpoint: "http://azurite:10001/devstoreaccount1",
   });
+});
+
+test.each([
+  ["the account's name alone", "AccountName=devstoreaccount1;AccountKey=KEY", false],
+  [
+    "its name in a path of Azure, with another key",
+    `AccountName=devstoreaccount1;AccountKey=${key};TableEndpoint=https://acct.example/devstoreaccount1`,
+    false,
+  ],
+  [
+    "tables here and queues elsewhere",
+    `AccountName=acct;AccountKey=${key};TableEndpoint=http://127.0.0.1:1/acct;QueueEndpoint=https://acct.queue.core.windows.net`,
+    false,
+  ],
+  [
+    "any account on this machine",
+    `AccountName=acct;AccountKey=${key};TableEndpoint=http://localhost:1/acct;QueueEndpoint=http://[::1]:2/acct`,
+    true,
+  ],
+  [
+    "the emulator's own key and path, on another machine",
+    "AccountName=devstoreaccount1;AccountKey=KEY;TableEndpoint=https://azurite:1/devstoreaccount1;QueueEndpoint=https://azurite:2/devstoreaccount1",
+    true,
+  ],
+])("what needs no access control is told by endpoint and key: %s", (_, text, expected) => {
+  const emulatorKey = parseConnection({ STREAMKIT_STORAGE: "UseDevelopmentStorage=true" }).credential;
+  const known = emulatorKey.kind === "key" ? emulatorKey.key.reveal() : "";
+  const STREAMKIT_STORAGE = text.replace("KEY", known);
+  expect(isEmulator(parseConnection({ STREAMKIT_STORAGE }))).toBe(expected);
+  const start = (): unknown => parseSettings({ STREAMKIT_STORAGE, STREAMKIT_AUTH: "none" });
+  if (expected) expect(start).not.toThrow();
+  else expect(start).toThrow(/STREAMKIT_AUTH: none is for the storage emulator/);
 });
 
 test("given endpoints are taken as they are, without a slash at the end", () => {

@@ -1,25 +1,30 @@
 // Whether the storage is well, as those who write need it: one row is read and written under its ETag.
 //
-// Promise: two requests, three the first time. Whoever asks while a probe is on its way gets that one's answer: asking often
-// does not cost more.
+// Promise: two requests, three the first time. Whoever asks within a second of a probe's start, or while it is on its way, gets that one's
+// answer: asking often does not cost more.
 
 import type { Clock } from "../../../core/clock.ts";
 import type { Table, Write } from "../../../table/port.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { probePartition, probeRow } from "../rows/keys.ts";
 
+/** A probe is good for so long. */
+const probeMs = 1_000;
+
 /** `registry`: the table of open logs; it is created when it is missing. The probe rejects with a StoreError. */
 export function createProbe(registry: Table, clock: Clock): () => Promise<void> {
-  let running: Promise<void> | undefined;
+  let last: { readonly at: number; readonly answer: Promise<void>; running: boolean } | undefined;
   return () => {
-    running ??= probe(registry, clock)
-      .catch((error: unknown) => {
+    if (last === undefined || (!last.running && clock.elapsed() - last.at >= probeMs)) {
+      const answer = probe(registry, clock).catch((error: unknown) => {
         throw asStoreError(error, "none");
-      })
-      .finally(() => {
-        running = undefined;
       });
-    return running;
+      const begun = { at: clock.elapsed(), answer, running: true };
+      const end = (): void => void (begun.running = false);
+      answer.then(end, end);
+      last = begun;
+    }
+    return last.answer;
   };
 }
 
