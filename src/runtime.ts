@@ -23,6 +23,7 @@ import type { Access } from "./server/access.ts";
 import type { HttpParts } from "./server/functions-http.ts";
 import { createLogger } from "./server/log-lines.ts";
 import { Budget } from "./server/overload.ts";
+import { LivePlaces } from "./server/live-place.ts";
 import { SpaceWatches } from "./server/space-watch.ts";
 import { guardStreams } from "./server/stream-guard.ts";
 import { tokenAccess } from "./server/tokens.ts";
@@ -82,6 +83,9 @@ const queues = once(() =>
   createQueueAccount(settings.connection, { clock, requestTimeoutMs: settings.requestTimeoutMs }),
 );
 
+/** By store alone: who reads for whom is not known where pages are asked for. */
+const reads = new Budget("reads", settings.readBytesMax, { callerPercent: 100, storePercent: settings.storePercent });
+
 const stores = once((): AzureStoreFactory => {
   const { notificationsQueue: name } = settings;
   const notifier = name === undefined ? undefined : createQueueStatusNotifier(queues().queue(name));
@@ -94,6 +98,7 @@ const stores = once((): AzureStoreFactory => {
     log,
     telemetry,
     options: settings.store,
+    openMemory: (store) => reads.open({ caller: "readers", store }),
   });
 });
 
@@ -142,6 +147,8 @@ const shares = { callerPercent: settings.callerPercent, storePercent: settings.s
 /** Five hundred calls with small bodies find room beside all the large ones that there may be. */
 const keptForSmall = { percent: 12.5, bytes: 64 * 1024 };
 
+const streams = new Budget("streams", settings.streamsMax, shares);
+
 /** What the HTTP functions work with. */
 export const httpParts = once((): HttpParts => ({
   guard,
@@ -154,7 +161,8 @@ export const httpParts = once((): HttpParts => ({
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
     bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },
-    streams: new Budget("streams", settings.streamsMax, shares),
+    streams,
+    livePlaces: new LivePlaces(streams, new Budget("watched spaces", settings.watchedSpacesMax, shares)),
     clock,
     random,
     log,

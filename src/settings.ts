@@ -122,6 +122,18 @@ export const settingsSchema = z.object({
   STREAMKIT_HEARTBEAT_SECONDS: integer(15, 1, 120, "A live stream says something at least this often, seconds."),
   STREAMKIT_STALL_SECONDS: integer(60, 1, 200, "A caller that takes nothing for so long is let go, seconds."),
   STREAMKIT_STREAMS_MAX: integer(1_000, 1, 100_000, "Streamed and waiting answers at the same time, per instance."),
+  STREAMKIT_WATCHED_SPACES_MAX: integer(
+    1_000,
+    1,
+    100_000,
+    "Spaces that live readers wait for, per instance, those of each caller counted for itself: each costs a request a second.",
+  ),
+  STREAMKIT_READ_BYTES_MAX: integer(
+    256 * MiB,
+    32 * MiB,
+    4_096 * MiB,
+    "What was read of the storage and has not been sent yet, held at the same time, per instance, bytes.",
+  ),
   STREAMKIT_BODY_BYTES_MAX: integer(
     256 * MiB,
     MiB,
@@ -132,7 +144,7 @@ export const settingsSchema = z.object({
     50,
     1,
     100,
-    "What one caller (a token's subject, a key, or else an address) may have of what an instance holds: bodies, streams; percent.",
+    "What one caller (a token's subject, a key, or else an address) may have of what an instance holds: bodies, streams, watched spaces; percent.",
   ),
   STREAMKIT_STORE_PERCENT: integer(75, 1, 100, "What the callers of one store may have of it together, percent."),
   STREAMKIT_BODY_STALL_SECONDS: integer(
@@ -197,6 +209,8 @@ export interface Settings {
   readonly stallMs: number;
   readonly streamsMax: number;
   readonly bodyBytesMax: number;
+  readonly readBytesMax: number;
+  readonly watchedSpacesMax: number;
   readonly bodyStallMs: number;
   readonly bodyMs: number;
   readonly callerPercent: number;
@@ -247,6 +261,8 @@ export function parseSettings(env: Environment): Settings {
     stallMs: values.STREAMKIT_STALL_SECONDS * 1_000,
     streamsMax: values.STREAMKIT_STREAMS_MAX,
     bodyBytesMax: values.STREAMKIT_BODY_BYTES_MAX,
+    readBytesMax: values.STREAMKIT_READ_BYTES_MAX,
+    watchedSpacesMax: values.STREAMKIT_WATCHED_SPACES_MAX,
     bodyStallMs: values.STREAMKIT_BODY_STALL_SECONDS * 1_000,
     bodyMs: values.STREAMKIT_BODY_SECONDS * 1_000,
     callerPercent: values.STREAMKIT_CALLER_PERCENT,
@@ -267,9 +283,7 @@ function authenticationOf(values: z.output<typeof settingsSchema>, connection: S
   if (kind === "key") return { kind };
   if (kind === "none") {
     if (isEmulator(connection)) return { kind };
-    throw wrong(
-      "STREAMKIT_AUTH: none is for the storage emulator, or storage on this machine, only; set it to key or jwt",
-    );
+    throw wrong("STREAMKIT_AUTH: none is for the storage emulator only; set it to key or jwt");
   }
   const { STREAMKIT_JWT_ISSUER: issuer, STREAMKIT_JWT_AUDIENCE: audience, STREAMKIT_JWT_JWKS_URL: jwksUrl } = values;
   if (issuer === undefined || audience === undefined || jwksUrl === undefined) {

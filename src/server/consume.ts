@@ -119,8 +119,7 @@ async function awaitPage(
 ): Promise<readonly string[]> {
   const { services, connection } = context;
   const endsAt = services.clock.elapsed() + wanted.wait * 1_000;
-  const place = services.streams.open(context.holder);
-  place.take(1);
+  const place = services.livePlaces.take(context.holder, store.id, reading.spaces);
   let waiting: Waiting | undefined;
   try {
     waiting = await Waiting.open(services, store, reading);

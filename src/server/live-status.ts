@@ -30,7 +30,7 @@ export const liveStatus = serve(liveStatusOperation, async (services, call) => {
   const reading = new StatusReading(store, wanted, resumed === "" ? (query.cursor ?? "") : resumed);
   if (accept === mediaTypes.events) {
     if (wait > 0) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
-    return liveAnswer(context, events(context, store, wanted, reading));
+    return liveAnswer(context, store, [wanted.space], events(context, store, wanted, reading));
   }
   return answerPage(context, store, wanted, reading, wait);
 });
@@ -54,8 +54,7 @@ async function answerPage(
   if (statuses.size > 0 || waitSeconds === 0 || !isFollowing) return pageAnswer([...statuses.values()], reading);
 
   const endsAt = services.clock.elapsed() + waitSeconds * 1_000;
-  const place = services.streams.open(context.holder);
-  place.take(1);
+  const place = services.livePlaces.take(context.holder, store.id, [space]);
   let watch: SpaceWatch | undefined;
   try {
     watch = await services.watches.open(store, space);

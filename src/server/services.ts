@@ -10,6 +10,7 @@ import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { SpaceWatches } from "./space-watch.ts";
 import type { BodyTimes } from "./body-pace.ts";
+import type { LivePlaces } from "./live-place.ts";
 import type { Budget } from "./overload.ts";
 
 export interface ServerOptions {
@@ -34,6 +35,8 @@ export interface Services {
   readonly bodyTimes: BodyTimes;
   /** Streamed and waiting answers. */
   readonly streams: Budget;
+  /** Of those that wait for news. */
+  readonly livePlaces: LivePlaces;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

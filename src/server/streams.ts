@@ -10,6 +10,7 @@ import { mediaTypes } from "../wire/media.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Connection, HttpAnswer } from "./http.ts";
 import type { Logger } from "../core/log.ts";
+import type { SpaceName } from "../core/ids.ts";
 import type { Store } from "../store/store.ts";
 import { logFailure } from "./serve.ts";
 import type { Holder } from "./overload.ts";
@@ -67,7 +68,7 @@ export async function eventAnswer(
   limit: number,
   encoding: Encoding,
 ): Promise<HttpAnswer> {
-  return liveAnswer(context, events(context, store, reading, limit, encoding));
+  return liveAnswer(context, store, reading.spaces, events(context, store, reading, limit, encoding));
 }
 
 /** Waits, `ms` at most, until there may be something new for the reading. */
@@ -159,16 +160,22 @@ async function* events(
 }
 
 /** A live stream, of reads or of statuses: it says something at once, and what went wrong as an event. */
-export function liveAnswer(context: StreamContext, events: AsyncIterable<string>): Promise<HttpAnswer> {
-  return startedAnswer(mediaTypes.events, livePieces(context, events));
+export function liveAnswer(
+  context: StreamContext,
+  store: Store,
+  spaces: readonly SpaceName[],
+  events: AsyncIterable<string>,
+): Promise<HttpAnswer> {
+  return startedAnswer(mediaTypes.events, livePieces(context, store, spaces, events));
 }
 
 async function* livePieces(
   context: StreamContext,
+  store: Store,
+  spaces: readonly SpaceName[],
   events: AsyncIterable<string>,
 ): AsyncGenerator<string, void, undefined> {
-  const place = context.services.streams.open(context.holder);
-  place.take(1);
+  const place = context.services.livePlaces.take(context.holder, store.id, spaces);
   try {
     yield `: live\nretry: ${reconnectMs}\n\n`;
     yield* events;

@@ -96,7 +96,8 @@ async function fetchKeys(url: URL): Promise<JSONWebKeySet> {
   if (answer.status !== 200) throw new Error(`The issuer answered ${answer.status}.`);
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  for await (const piece of answer.body ?? []) {
+  const body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> = answer.body ?? [];
+  for await (const piece of body) {
     bytes += piece.byteLength;
     if (bytes > keysBytesMax) throw new Error(`The issuer's keys have more than ${keysBytesMax} bytes.`);
     pieces.push(piece);

@@ -1,46 +1,107 @@
 // Several spaces read as one: merged by (timestamp, space, segment, sequence).
 //
-// Promise: each stream is read one entry ahead at most; one that fails fails the whole; leaving leaves all of them.
+// Promise: a stream is begun when the merge comes near its first entry, a few at a time, so that what is read is about what is wanted; each
+// is read one entry ahead at most; one that fails fails the whole; leaving leaves all of them.
 
 import type { Entry } from "../core/entry.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 
-/** `streams`: the entries of one space each, in its order. `limit`: over all of them; 0 or absent: all. */
-export async function* mergeSpaces(streams: Iterable<AsyncIterable<Entry>>, limit = 0): AsyncGenerator<Entry> {
-  const sources = [...streams].map((stream) => stream[Symbol.asyncIterator]());
+/** The entries of one space, in its order. */
+export interface SpaceStream {
+  /** A cheap look: no entry has an earlier timestamp. Infinity: there is none. Absent: nothing is known. */
+  readonly from?: () => Promise<number>;
+  /** Requests nothing before its first `next`. */
+  readonly entries: AsyncIterable<Entry>;
+}
+
+/** Looks, or streams begun, at the same time. */
+const togetherMax = 8;
+
+/** `limit`: over all of them; 0 or absent: all. */
+export async function* mergeSpaces(streams: Iterable<SpaceStream>, limit = 0): AsyncGenerator<Entry> {
+  const sources = [...streams].map(({ from, entries }) => ({ from, iterator: entries[Symbol.asyncIterator]() }));
   let left = limit === 0 ? Infinity : limit;
+  let together = 1;
+  const heads: Head[] = [];
   try {
-    // All are asked at once; all have answered before one of them is given up.
-    const first = await Promise.allSettled(sources.map((source) => nextOf(source)));
-    const heads = first.map((outcome) => {
-      if (outcome.status === "rejected") throw outcome.reason;
-      return outcome.value;
-    });
+    const waiting = await inOrder(sources);
     for (;;) {
-      const head = heads.reduce((best, other) => (isBefore(other, best) ? other : best), undefined);
-      if (head === undefined) return;
-      yield head.entry;
+      let first = earliest(heads);
+      for (let due = dueOf(waiting, first, together); due > 0; due = dueOf(waiting, first, together)) {
+        const begun = await settled(waiting.splice(0, due).map(({ source }) => nextOf(source)));
+        heads.push(...begun.filter((head) => head !== undefined));
+        together = Math.min(togetherMax, 2 * together);
+        first = earliest(heads);
+      }
+      if (first === undefined) return;
+      yield first.entry;
       left -= 1;
       if (left === 0) return;
-      heads[heads.indexOf(head)] = await nextOf(head.source);
+      const next = await nextOf(first.source);
+      heads.splice(heads.indexOf(first), 1, ...(next === undefined ? [] : [next]));
     }
   } finally {
-    await Promise.allSettled(sources.map(async (source) => source.return?.()));
+    await Promise.allSettled(sources.map(async ({ iterator }) => iterator.return?.()));
   }
+}
+
+interface Source {
+  readonly from: (() => Promise<number>) | undefined;
+  readonly iterator: AsyncIterator<Entry>;
+}
+
+/** A stream that was not begun. */
+interface Waiting {
+  readonly source: Source;
+  readonly from: number;
 }
 
 interface Head {
   readonly entry: Entry;
-  readonly source: AsyncIterator<Entry>;
+  readonly source: Source;
 }
 
-async function nextOf(source: AsyncIterator<Entry>): Promise<Head | undefined> {
-  const result = await source.next();
+/** By where they may begin; those that are known to be empty are left out. */
+async function inOrder(sources: readonly Source[]): Promise<Waiting[]> {
+  const waiting: Waiting[] = [];
+  for (let at = 0; at < sources.length; at += togetherMax) {
+    const some = sources.slice(at, at + togetherMax);
+    waiting.push(
+      ...(await settled(
+        some.map(async (source) => ({ source, from: sources.length > 1 ? ((await source.from?.()) ?? 0) : 0 })),
+      )),
+    );
+  }
+  return waiting.filter(({ from }) => from < Infinity).sort((a, b) => a.from - b.from);
+}
+
+/** How many of those that wait are to be begun before the first of the heads is known to be the first of all. */
+function dueOf(waiting: readonly Waiting[], first: Head | undefined, together: number): number {
+  const last = first?.entry.timestamp ?? Infinity;
+  return waiting.slice(0, together).filter(({ from }) => from <= last).length;
+}
+
+/** All have answered before one of them is given up. */
+async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  return (await Promise.allSettled(promises)).map((outcome) => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+async function nextOf(source: Source): Promise<Head | undefined> {
+  const result = await source.iterator.next();
   return result.done === true ? undefined : { entry: result.value, source };
 }
 
-function isBefore(a: Head | undefined, b: Head | undefined): boolean {
-  if (a === undefined || b === undefined) return a !== undefined;
+function earliest(heads: readonly Head[]): Head | undefined {
+  return heads.reduce<Head | undefined>(
+    (best, head) => (best === undefined || isBefore(head, best) ? head : best),
+    undefined,
+  );
+}
+
+function isBefore(a: Head, b: Head): boolean {
   return (
     (a.entry.timestamp - b.entry.timestamp ||
       compareUtf8(a.entry.space, b.entry.space) ||

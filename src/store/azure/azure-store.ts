@@ -26,7 +26,7 @@ import type { Part, PartResult } from "./append/intent.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
-import { readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
+import { firstTimestamp, readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
 import type { InstanceParts } from "./append/space-parts.ts";
 import type { SpaceWriter } from "./space/space-writer.ts";
@@ -56,8 +56,9 @@ export class AzureStore implements Store {
     this.id = id;
     this.#instance = instance;
     this.#table = table;
-    this.#source = { table, compressor: instance.compressor };
-    this.#lists = { table, store: id, log: instance.log };
+    const { compressor, log, openMemory } = instance;
+    this.#source = { table, compressor, openMemory: () => openMemory(id) };
+    this.#lists = { table, store: id, log };
     this.#writers = writers;
     this.#onClosed = onClosed;
   }
@@ -79,7 +80,13 @@ export class AzureStore implements Store {
   }
 
   consume({ offsets, limit, ...bounds }: ConsumeArgs): AsyncIterable<Entry> {
-    const streams = [...offsets].map(([space, offset]) => readSpace(this.#source, space, { ...bounds, offset }));
+    const streams = [...offsets].map(([space, offset]) => {
+      const args = { ...bounds, offset, ...(limit === undefined ? {} : { limit }) };
+      return {
+        from: () => firstTimestamp(this.#source, space, args),
+        entries: readSpace(this.#source, space, args, offsets.size),
+      };
+    });
     return this.#work.stream(mergeSpaces(streams, limit));
   }
 

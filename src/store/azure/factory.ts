@@ -10,6 +10,8 @@ import { silentTelemetry } from "../../core/telemetry.ts";
 import type { Telemetry } from "../../core/telemetry.ts";
 import type { Compressor } from "../../codec/block.ts";
 import type { TableAccount } from "../../table/port.ts";
+import type { Memory } from "../memory.ts";
+import { unboundedMemory } from "../memory.ts";
 import type { StatusNotifier } from "../notifier.ts";
 import type { Store, StoreFactory } from "../store.ts";
 import { AzureStore } from "./azure-store.ts";
@@ -35,6 +37,8 @@ export interface AzureStoreDeps {
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
   readonly options?: AzureStoreSettings;
+  /** What one read of a store may hold. Absent: as much as it likes. */
+  readonly openMemory?: (store: StoreId) => Memory;
 }
 
 export interface AzureStoreFactory extends StoreFactory {
@@ -77,6 +81,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     }),
     suspects: new Semaphore(suspectsMax),
     notifications: new Semaphore(notificationsMax),
+    openMemory: deps.openMemory ?? (() => unboundedMemory),
   };
   const writers = new SpaceWriters(instance);
   const stores = new LRUCache<StoreId, Store>({ max: storesMax });

@@ -13,6 +13,7 @@ import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import { openAccess } from "../../../src/server/access.ts";
 import type { HttpParts } from "../../../src/server/functions-http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
+import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
@@ -38,6 +39,7 @@ const account = new SimulatedAccount({ clock });
 const table = (store: StoreId) => account.table(`s${store.replaceAll("-", "")}`);
 const log = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
 const guard = guardStreams(clock, 30_000);
+const streams = new Budget("streams", 1_000);
 const parts: HttpParts = {
   guard,
   services: {
@@ -60,7 +62,8 @@ const parts: HttpParts = {
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
-    streams: new Budget("streams", 1_000),
+    streams,
+    livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
     random,
     log,

@@ -91,7 +91,9 @@ export class LevelStore implements Store {
   }
 
   consume({ offsets, limit, ...bounds }: ConsumeArgs): AsyncIterable<Entry> {
-    const streams = [...offsets].map(([space, offset]) => readSpace(this.#source, space, { ...bounds, offset }));
+    const streams = [...offsets].map(([space, offset]) => ({
+      entries: readSpace(this.#source, space, { ...bounds, offset }),
+    }));
     return this.#work.stream(mergeSpaces(streams, limit));
   }
 

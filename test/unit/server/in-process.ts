@@ -20,6 +20,7 @@ import { createLogger } from "../../../src/server/log-lines.ts";
 import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
+import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
 import type { Holder } from "../../../src/server/overload.ts";
 import { produce, produceAll } from "../../../src/server/produce.ts";
@@ -123,6 +124,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const tableOf = (store: StoreId): Table => account.table(`s${store.replaceAll("-", "")}`);
   const logged: string[] = [];
   const log = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
+  const streams = changes.streams ?? new Budget("streams", 1_000);
   const services: Services = {
     stores,
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
@@ -143,7 +145,8 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     watches: new SpaceWatches(clock, random, log),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
-    streams: new Budget("streams", 1_000),
+    streams,
+    livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
     random,
     log,

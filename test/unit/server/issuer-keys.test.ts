@@ -9,7 +9,7 @@ import { VirtualClock } from "../../virtual-clock.ts";
 function issuer() {
   const clock = new VirtualClock();
   const warnings: string[] = [];
-  const state = { published: ["a"], away: false, fetches: 0, hold: undefined as Promise<void> | undefined };
+  const state = { published: ["a"], away: false, fetches: 0, hold: Promise.resolve() as Promise<unknown> };
   const fetch = async (): Promise<readonly string[]> => {
     state.fetches += 1;
     await state.hold;
@@ -24,10 +24,10 @@ function issuer() {
 
 test("tokens that wait share one fetch", async () => {
   const { state, find } = issuer();
-  const release = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<unknown>();
   state.hold = release.promise;
   const found = Promise.all(Array.from({ length: 100 }, () => find("a")));
-  release.resolve();
+  release.resolve(undefined);
   expect(new Set(await found)).toEqual(new Set(["a"]));
   expect(state.fetches).toBe(1);
 });

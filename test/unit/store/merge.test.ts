@@ -45,6 +45,8 @@ class Stream implements AsyncIterable<Entry> {
   }
 }
 
+const of = (streams: readonly Stream[]) => streams.map((entries) => ({ entries }));
+
 const places = (entries: readonly Entry[]): string[] =>
   entries.map(({ space, timestamp, segment, sequence }) => `${space} ${timestamp} ${segment} ${sequence}`);
 
@@ -55,7 +57,7 @@ test("streams are merged by timestamp, then space, segment and sequence, names a
     new Stream(),
     new Stream("a 2 s 1", "a 4 s 2"),
   ];
-  expect(places(await all(mergeSpaces(streams)))).toEqual([
+  expect(places(await all(mergeSpaces(of(streams))))).toEqual([
     "\uffff 1 \uffff 1",
     "\uffff 1 \u{10000} 1",
     "\u{10000} 1 s 1",
@@ -70,7 +72,7 @@ test("streams are merged by timestamp, then space, segment and sequence, names a
 
 test("no stream is read more than one entry ahead, nor beyond the limit, and all are left at the end", async () => {
   const streams = [new Stream("a 1 s 1", "a 2 s 2", "a 9 s 3", "a 10 s 4"), new Stream("b 5 s 1", "b 6 s 2")];
-  const merged = mergeSpaces(streams, 2);
+  const merged = mergeSpaces(of(streams), 2);
   expect(streams.map(({ asked }) => asked)).toEqual([0, 0]);
   expect(places(await all(merged))).toEqual(["a 1 s 1", "a 2 s 2"]);
   expect(streams.map(({ asked }) => asked)).toEqual([2, 1]);
@@ -79,7 +81,7 @@ test("no stream is read more than one entry ahead, nor beyond the limit, and all
 
 test("whoever leaves leaves all streams", async () => {
   const streams = [new Stream("a 1 s 1", "a 2 s 2"), new Stream("b 5 s 1")];
-  for await (const first of mergeSpaces(streams)) {
+  for await (const first of mergeSpaces(of(streams))) {
     expect(places([first])).toEqual(["a 1 s 1"]);
     break;
   }
@@ -89,10 +91,10 @@ test("whoever leaves leaves all streams", async () => {
 test("a stream that fails fails the whole, once its turn has come, and the others are left", async () => {
   const failure = new Error("failed");
   const streams = [new Stream("a 1 s 1", "a 2 s 2", failure), new Stream("b 1 s 1", "b 9 s 2", "b 10 s 3")];
-  const { read, error } = await untilError(mergeSpaces(streams));
+  const { read, error } = await untilError(mergeSpaces(of(streams)));
   expect(error).toBe(failure);
   expect(places(read)).toEqual(["a 1 s 1", "b 1 s 1", "a 2 s 2"]);
   const early = [new Stream("a 1 s 1"), new Stream(failure)];
-  expect(await untilError(mergeSpaces(early))).toEqual({ read: [], error: failure });
+  expect(await untilError(mergeSpaces(of(early)))).toEqual({ read: [], error: failure });
   expect([...streams, ...early].map(({ left }) => left)).toEqual([true, true, true, true]);
 });

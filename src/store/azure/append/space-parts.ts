@@ -6,6 +6,7 @@ import type { Logger } from "../../../core/log.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Table } from "../../../table/port.ts";
+import type { Memory } from "../../memory.ts";
 import type { StatusNotifier } from "../../notifier.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { DoneList } from "./done-list.ts";
@@ -41,6 +42,8 @@ export interface InstanceParts {
   /** Of segments that failed when they were last applied. */
   readonly suspects: Semaphore;
   readonly notifications: Semaphore;
+  /** What one read of a store holds in memory. */
+  readonly openMemory: (store: StoreId) => Memory;
 }
 
 export interface SpaceParts extends InstanceParts {

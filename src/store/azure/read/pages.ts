@@ -9,6 +9,8 @@ import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
+import type { Memory } from "../../memory.ts";
+import { unboundedMemory } from "../../memory.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { checkFormat } from "../rows/log-rows.ts";
 import { tombstoneOf } from "../rows/segment-rows.ts";
@@ -18,6 +20,8 @@ export interface RowsOptions {
   readonly select?: readonly string[];
   /** Absent or 0: all. */
   readonly limit?: number;
+  /** Of a range that is read beside others; absent or undefined: as far ahead as is good for one alone. */
+  readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -35,11 +39,26 @@ export async function* rows(table: Table, range: KeyRange, options: RowsOptions)
 
 /** The transactions of each block. */
 export async function* blocks(
-  { table, compressor }: { readonly table: Table; readonly compressor: Compressor },
+  source: { readonly table: Table; readonly compressor: Compressor; readonly openMemory?: () => Memory },
   range: KeyRange,
   options: RowsOptions,
 ): AsyncGenerator<readonly EntryBatch[]> {
-  for await (const page of pages(table, range, options)) {
+  const memory = source.openMemory?.() ?? unboundedMemory;
+  try {
+    yield* heldBlocks(source, range, options, memory);
+  } finally {
+    memory.close();
+  }
+}
+
+/** Held are the rows of a page from its arrival, and what a block has become, until it was taken. */
+async function* heldBlocks(
+  { table, compressor }: { readonly table: Table; readonly compressor: Compressor },
+  range: KeyRange,
+  options: RowsOptions,
+  memory: Memory,
+): AsyncGenerator<readonly EntryBatch[]> {
+  for await (const page of pages(table, range, options, memory)) {
     const begun: { readonly bytes: number; readonly batches: Promise<EntryBatch[]> }[] = [];
     let bytesBegun = 0;
     let next = 0;
@@ -58,23 +77,36 @@ export async function* blocks(
       const first = begun.shift();
       if (first === undefined) break;
       bytesBegun -= first.bytes;
-      yield await first.batches;
+      const batches = await first.batches;
+      const payloads = payloadBytes(batches);
+      memory.take(payloads);
+      yield batches;
+      memory.give(payloads + first.bytes);
     }
   }
 }
 
-async function* pages(table: Table, range: KeyRange, options: RowsOptions): AsyncGenerator<readonly Row[]> {
-  const { select, signal } = options;
+async function* pages(
+  table: Table,
+  range: KeyRange,
+  options: RowsOptions,
+  memory: Memory = unboundedMemory,
+): AsyncGenerator<readonly Row[]> {
+  const { select, signal, ahead } = options;
   const leaving = new AbortController();
   const both = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
   let left = options.limit === undefined || options.limit === 0 ? Infinity : options.limit;
-  let top = Math.min(left, firstPageRows);
+  let top = Math.min(left, ahead?.firstRows ?? firstPageRows);
   const ask = (continuation?: string): ReturnType<Table["query"]> => {
-    const page = table.query(range, {
+    const asked = table.query(range, {
       ...(select === undefined ? {} : { select }),
       signal: both,
       top,
       ...(continuation === undefined ? {} : { continuation }),
+    });
+    const page = asked.then((answer) => {
+      if (!leaving.signal.aborted) memory.take(pageBytes(answer.rows));
+      return answer;
     });
     // Whoever leaves does not hear of the page that was on its way.
     page.catch(() => undefined);
@@ -86,10 +118,13 @@ async function* pages(table: Table, range: KeyRange, options: RowsOptions): Asyn
     while (next !== undefined) {
       const page: Awaited<ReturnType<Table["query"]>> = await next;
       left -= page.rows.length;
-      top = Math.min(left, nextPageRows(page.rows, top));
-      next = page.continuation === undefined || left <= 0 ? undefined : ask(page.continuation);
+      top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));
+      const continuation = left <= 0 ? undefined : page.continuation;
+      // One alone has its next page on its way; many together would hold a page each that may never be wanted.
+      next = continuation === undefined || ahead !== undefined ? undefined : ask(continuation);
       yield page.rows;
       signal?.throwIfAborted();
+      if (continuation !== undefined) next ??= ask(continuation);
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -99,11 +134,20 @@ async function* pages(table: Table, range: KeyRange, options: RowsOptions): Asyn
   }
 }
 
-function nextPageRows(page: readonly Row[], top: number): number {
+function nextPageRows(page: readonly Row[], top: number, shares: number): number {
   if (page.length === 0) return top;
+  const bytes = pageBytes(page);
+  return Math.max(1, Math.min(limits.pageRowsMax, Math.floor(pageBytesAim / shares / (bytes / page.length))));
+}
+
+function pageBytes(page: readonly Row[]): number {
+  return page.reduce((sum, row) => sum + dataBytes(row), 0);
+}
+
+function payloadBytes(batches: readonly EntryBatch[]): number {
   let bytes = 0;
-  for (const row of page) bytes += dataBytes(row);
-  return Math.max(1, Math.min(limits.pageRowsMax, Math.floor(pageBytesAim / (bytes / page.length))));
+  for (const { entries } of batches) for (const { payload } of entries) bytes += payload.byteLength;
+  return bytes;
 }
 
 function dataBytes(row: Row): number {

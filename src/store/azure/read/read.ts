@@ -15,6 +15,7 @@ import { parseCursor } from "../../../codec/cursor.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row, Table } from "../../../table/port.ts";
+import type { Memory } from "../../memory.ts";
 import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../store.ts";
 import { asStoreError } from "../instance/failure.ts";
 import {
@@ -29,6 +30,7 @@ import {
   segmentsPartition,
   spaceOfRow,
   spacesPartition,
+  timestampOfRow,
 } from "../rows/keys.ts";
 import { blocks, rows } from "./pages.ts";
 import {
@@ -43,6 +45,8 @@ import {
 export interface Source {
   readonly table: Table;
   readonly compressor: Compressor;
+  /** What one read holds. Absent: nobody counts it. */
+  readonly openMemory?: () => Memory;
 }
 
 /** A source of lists, where rows may be left out. */
@@ -94,19 +98,22 @@ export async function* readSegment(
   }
 }
 
-export async function* readSpace(source: Source, space: SpaceName, args: ConsumeSpaceArgs = {}): AsyncGenerator<Entry> {
-  const place = args.offset === undefined || args.offset === "" ? undefined : parseCursor(args.offset);
-  if (place !== undefined && place.space !== space) {
-    throw invalidArgument("offset", `a cursor of space ${JSON.stringify(space)}`, place.space);
-  }
-  const first = Math.max(place?.timestamp ?? 0, (args.after ?? 0) + 1);
-  const last = Math.min(open(args.until), lastRecordTimestamp);
+/** `beside`: how many spaces are read together: each reads ahead so much less. */
+export async function* readSpace(
+  source: Source,
+  space: SpaceName,
+  args: ConsumeSpaceArgs = {},
+  beside = 1,
+): AsyncGenerator<Entry> {
+  const { place, first, last } = boundsOf(space, args);
   if (last < first) return;
   const range = recordRange(logPartition(space), first, last);
   // A record has an entry at least; the one of the cursor may have none left.
   const rowsMax = open(args.limit) + (place === undefined ? 0 : 1);
   let left = open(args.limit);
-  const options = { ...signalOf(args), select: recordProperties, limit: rowsMax };
+  // The cursor's record and the next: what is left of the first may be nothing.
+  const ahead = beside === 1 ? undefined : { firstRows: place === undefined ? 1 : 2, shares: beside };
+  const options = { ...signalOf(args), select: recordProperties, limit: rowsMax, ahead };
   for await (const batches of blocks(source, range, options)) {
     for (const entry of entriesOf(batches, args.signal)) {
       if (place !== undefined && !isAfter(entry, place)) continue;
@@ -115,6 +122,32 @@ export async function* readSpace(source: Source, space: SpaceName, args: Consume
       if (left <= 0) return;
     }
   }
+}
+
+/** No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the keys of one row are read. */
+export async function firstTimestamp(source: Source, space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
+  const { place, first, last } = boundsOf(space, args);
+  if (last < first) return Infinity;
+  if (place !== undefined) return first;
+  const range = recordRange(logPartition(space), first, last);
+  const options = { ...signalOf(args), select: ["v"], limit: 1, ahead: undefined };
+  for await (const { row } of rows(source.table, range, options)) return timestampOfRow(row);
+  return Infinity;
+}
+
+function boundsOf(
+  space: SpaceName,
+  args: ConsumeSpaceArgs,
+): { readonly place: ReturnType<typeof parseCursor> | undefined; readonly first: number; readonly last: number } {
+  const place = args.offset === undefined || args.offset === "" ? undefined : parseCursor(args.offset);
+  if (place !== undefined && place.space !== space) {
+    throw invalidArgument("offset", `a cursor of space ${JSON.stringify(space)}`, place.space);
+  }
+  return {
+    place,
+    first: Math.max(place?.timestamp ?? 0, (args.after ?? 0) + 1),
+    last: Math.min(open(args.until), lastRecordTimestamp),
+  };
 }
 
 export async function readLast(
