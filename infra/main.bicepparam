@@ -23,6 +23,8 @@ param alertEmails = filter(
 param logRetentionDays = 90
 param logDailyQuotaGb = 10
 param diagnosticsEnabled = true
+// Not closed by default, so that `azd up` works for everybody: a network of its own takes a registered resource provider, costs by the
+// month, and puts fsck inside it. No key opens the account in either case. What is reachable from where: docs/operations.md.
 param privateNetwork = bool(readEnvironmentVariable('STREAMKIT_PRIVATE_NETWORK', 'false'))
 param natGateway = bool(readEnvironmentVariable('STREAMKIT_NAT_GATEWAY', 'false'))
 // Who may read and repair the data: the operators, or whoever deploys, of whom azd tells the id.

@@ -1,10 +1,10 @@
 // What only runs elsewhere (in GitHub, in azd, in a container) is checked here against what it refers to.
 
 import { existsSync, globSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { only, production, projectFile, projectRoot } from "./deployed.ts";
+import { everyDeployment, only, production, projectFile, projectRoot } from "./deployed.ts";
 
 interface Step {
   readonly uses?: string;
@@ -70,14 +70,21 @@ describe.each(workflowPaths)("%s", (path) => {
     expect(jobs(path).filter(([, job]) => job.uses === undefined && job["timeout-minutes"] === undefined)).toEqual([]);
   });
 
-  test("uses actions at a version, and files that are there", () => {
-    const used = [...steps(path), ...jobs(path).map(([, job]) => job)].flatMap(({ uses }) => uses ?? []);
-    expect(used.length).toBeGreaterThan(0);
-    for (const name of used) {
-      if (name.startsWith("./")) expect(existsSync(join(projectRoot, name)), name).toBe(true);
-      else expect(name).toMatch(/^[\w-]+\/[\w-]+@v\d+$/);
+  test("uses actions at a version, those of jobs that hold a token at a commit, and files that are there", () => {
+    for (const [name, job] of jobs(path)) {
+      const holdsToken = (job.permissions ?? {})["id-token"] === "write";
+      for (const { uses } of [job, ...(job.steps ?? [])]) {
+        if (uses === undefined) continue;
+        if (uses.startsWith("./")) expect(existsSync(join(projectRoot, uses)), uses).toBe(true);
+        else if (!holdsToken) expect(uses, name).toMatch(/^[\w-]+\/[\w-]+@v\d+$/);
+        else {
+          expect(uses, name).toMatch(/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/);
+          // By its version in the comment Dependabot knows what to move.
+          expect(projectFile(path)).toMatch(new RegExp(`${uses} # v\\d+\\.\\d+\\.\\d+$`, "m"));
+        }
+      }
     }
-    const files = [...projectFile(path).matchAll(/\binfra\/[\w./*-]+/g)].map(([name]) => name);
+    const files = [...projectFile(path).matchAll(/\b(infra|scripts)\/[\w./*-]+/g)].map(([name]) => name);
     expect(files.filter((name) => globSync(name, { cwd: projectRoot }).length === 0)).toEqual([]);
   });
 
@@ -116,37 +123,71 @@ test("a deployment shows what would change before it changes it, tests the code,
   expect(run.at(-1)).toContain("/health?deep=true");
 });
 
+const retried = "node scripts/deploy/again.mjs -- ";
+
 test("what the package script makes is what the workflow and azd deploy", () => {
-  const made = /out = join\(root, "([^"]+)"\)/.exec(projectFile("scripts/package.ts"))?.[1];
+  const made = /out = join\(root, "([^"]+)"\)/.exec(projectFile("scripts/package.ts"))?.[1] ?? "none";
   expect(made).toBe("dist/streamkit.zip");
-  const uploaded = steps(".github/workflows/deploy.yml").find(({ uses }) =>
-    uses?.startsWith("actions/upload-artifact"),
-  );
+  const deploy = steps(".github/workflows/deploy.yml");
+  const uploaded = deploy.find(({ uses }) => uses?.startsWith("actions/upload-artifact"));
   expect(uploaded?.with?.["path"]).toBe(made);
+  const deployed = deploy.find(({ run }) => run?.includes("az functionapp deployment"));
+  expect(deployed?.run).toContain(`--src ${basename(made)}`);
   for (const { run } of Object.values(azd.hooks["preup"] ?? {})) expect(run).toMatch(/^npm ci\b.*\bnpm run package\b/);
-  expect(azd.workflows.up.steps.map((step) => step.azd)).toEqual([
-    "provision",
-    `deploy ${Object.keys(azd.services).join()} --from-package ${made ?? ""}`,
-  ]);
-  const tags = only(production, "Microsoft.Web/sites")["tags"];
-  expect(tags).toMatchObject({ "azd-service-name": Object.keys(azd.services).join() });
+  expect(azd.workflows.up.steps.map((step) => step.azd)).toEqual(["provision"]);
+  const services = Object.keys(azd.services).join();
+  for (const { run } of Object.values(azd.hooks["postup"] ?? {})) {
+    expect(run).toContain(`azd deploy ${services} --from-package ${made} --environment "`);
+  }
+  expect(only(production, "Microsoft.Web/sites")["tags"]).toMatchObject({ "azd-service-name": services });
+});
+
+test("a first deployment that is refused until the app's roles hold is tried again, by azd and by the workflow", () => {
+  const workflow = steps(".github/workflows/deploy.yml").find(({ run }) => run?.includes("az functionapp deployment"));
+  const hooks = Object.values(azd.hooks["postup"] ?? {}).map(({ run }) => run);
+  expect([workflow?.run ?? "", ...hooks].filter((run) => !run.startsWith(retried))).toEqual([]);
+  expect(hooks.length).toBe(2);
+});
+
+test("a region is asked for the plan before anything is made in it, by azd and by the workflow", () => {
+  const asks = "node scripts/deploy/region.mjs";
+  for (const { run } of Object.values(azd.hooks["preprovision"] ?? {})) expect(run.startsWith(asks)).toBe(true);
+  const run = workflow(".github/workflows/deploy.yml").jobs["what-if"]?.steps?.map((step) => step.run ?? "") ?? [];
+  expect(run.indexOf(asks)).toBeGreaterThanOrEqual(0);
+  expect(run.indexOf(asks)).toBeLessThan(run.findIndex((command) => command.includes("what-if")));
+});
+
+test("the runbook has those resource providers registered that a deployment needs, which may not register them itself", () => {
+  const registered = /^for provider in (.*); do$/m.exec(projectFile("docs/operations.md"))?.[1]?.split(" ") ?? [];
+  const needed = everyDeployment.flatMap(({ resources }) => resources.map(({ type }) => type.split("/")[0] ?? ""));
+  // The app joins a network by a delegation to this one; the first two are always there.
+  const always = ["Microsoft.Resources", "Microsoft.Authorization"];
+  const wanted = new Set([...needed.filter((name) => !always.includes(name)), "Microsoft.App"]);
+  expect(registered.map((name) => `Microsoft.${name}`).sort()).toEqual([...wanted].sort());
 });
 
 test("azd never packs the folder: where it would, it is stopped, and says what deploys the package", () => {
   const [[name, service]] = Object.entries(azd.services) as [[string, Service]];
-  const deploys = azd.workflows.up.steps.at(-1)?.azd ?? "none";
-  expect(deploys).toContain(`deploy ${name} --from-package`);
   for (const { run } of Object.values(service.hooks["prepackage"] ?? {})) {
-    expect(run).toContain(`azd ${deploys}`);
+    expect(run).toContain(`azd deploy ${name} --from-package dist/streamkit.zip`);
     expect(run.trim()).toMatch(/^exit 1$/m);
   }
+});
+
+test("what azd keeps of an environment is in no commit, and local settings are in no package", () => {
+  expect(projectFile(".gitignore").split("\n")).toContain(".azure/");
+  const left = projectFile(".funcignore").split("\n");
+  for (const name of ["local.settings.json", ".azure", ".azurite", ".git*", "test", "src"])
+    expect(left).toContain(name);
+  // What the host reads, and the bundle.
+  for (const name of ["host.json", "package.json", "dist"]) expect(left).not.toContain(name);
 });
 
 test("what azd runs, it can run on Windows as well as elsewhere", () => {
   const hooks = [azd.hooks, ...Object.values(azd.services).map((service) => service.hooks)].flatMap(
     Object.values<Hooks[string]>,
   );
-  expect(hooks.length).toBe(2);
+  expect(hooks.length).toBe(4);
   for (const hook of hooks) {
     expect(Object.entries(hook).map(([system, { shell }]) => [system, shell])).toEqual([
       ["posix", "sh"],

@@ -1,21 +1,24 @@
 // The runbook's sums follow from its own prices and requests.
 
+import { globSync } from "node:fs";
 import { expect, test } from "vitest";
-import { projectFile } from "./deployed.ts";
+import { development, ofType, production, projectFile, projectRoot } from "./deployed.ts";
 
 const runbook = projectFile("docs/operations.md");
 
+const cellsOf = (line: string): readonly string[] =>
+  line
+    .split("|")
+    .slice(1, -1)
+    .map((cell) => cell.replaceAll("*", "").trim());
+
 /** Rows of the table whose head begins with `first`, as cells without emphasis. */
-function table(first: string): readonly (readonly string[])[] {
+function table(...first: readonly string[]): readonly (readonly string[])[] {
   const lines = runbook.split("\n");
-  const head = lines.findIndex((line) => line.startsWith(`| ${first}`));
+  const head = lines.findIndex((line) => first.every((cell, at) => cellsOf(line)[at] === cell));
+  if (head < 0) throw new Error(`The runbook has no table of ${first.join(", ")}.`);
   const end = lines.findIndex((line, at) => at > head && !line.startsWith("|"));
-  return lines.slice(head + 2, end).map((line) =>
-    line
-      .split("|")
-      .slice(1, -1)
-      .map((cell) => cell.replaceAll("*", "").trim()),
-  );
+  return lines.slice(head + 2, end).map(cellsOf);
 }
 
 const number = (text: string | undefined): number => Number((text ?? "").replaceAll(",", ""));
@@ -23,7 +26,7 @@ const million = 1_000_000;
 const perRequest = { tables: 0.00036 / 10_000, queues: 0.0004 / 10_000 };
 
 test("the prices that sums are made of are those of the table of prices", () => {
-  const prices = new Map(table("what                    | price").map(([what = "", price]) => [what, price]));
+  const prices = new Map(table("what", "price").map(([what = "", price]) => [what, price]));
   expect(prices.get("tables")).toMatch(/^0\.00036 per 10,000 requests; 0\.045 per GB/);
   expect(prices.get("queues")).toMatch(/^0\.0004 per 10,000/);
   expect(prices.get("functions, on demand")).toMatch(/^0\.40 per million executions; 0\.000026 per GB and second/);
@@ -44,4 +47,45 @@ test("writing a million events costs what its requests, executions and bytes cos
     expect(Math.abs(sum! - (tables! + queue! + executions! + compute!)) / sum!).toBeLessThan(0.05); // Sums have two digits.
     expect(Math.abs(month! - (bytes! * million * 0.045) / 1e9) / month!).toBeLessThan(0.03);
   }
+});
+
+const atRest = new Map(table("what", "development").map(([what = "", ...cells]) => [what, cells]));
+const row = (start: string) => [...atRest].find(([what]) => what.startsWith(start)) ?? ["none", []];
+
+test("what alerts cost is what their rules and series cost, in the number that is said", () => {
+  const price = { PT5M: 1.5, PT15M: 0.5, series: 0.1 };
+  const asked = (from: typeof production) =>
+    ofType(from, "Microsoft.Insights/scheduledQueryRules").map(
+      ({ properties }) => properties?.["evaluationFrequency"] as "PT5M" | "PT15M",
+    );
+  /** A rule watches a series for each combination of what its dimensions include. */
+  const series = (from: typeof production) =>
+    ofType(from, "Microsoft.Insights/metricAlerts").flatMap(({ properties }) => {
+      const { allOf } = properties?.["criteria"] as {
+        allOf: readonly { dimensions?: readonly { values: string[] }[] }[];
+      };
+      return allOf.map(({ dimensions = [] }) => dimensions.reduce((all, { values }) => all * values.length, 1));
+    });
+  const sum = (numbers: readonly number[]) => numbers.reduce((all, one) => all + one, 0);
+  const cost = (from: typeof production) =>
+    sum(asked(from).map((often) => price[often])) + price.series * sum(series(from));
+  const [what, cells] = row("alerts");
+  expect(cells.slice(0, 2).map(number)).toEqual([cost(development), Number(cost(production).toFixed(2))]);
+  const often = (period: string) => asked(production).filter((one) => one === period).length;
+  expect(what).toBe(
+    `alerts: ${often("PT5M")} rules asked every five minutes, ${often("PT15M")} every fifteen, ${sum(series(production))} series`,
+  );
+});
+
+test("what zones cost is two instances always ready for each group of functions that the app has", () => {
+  const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile).join("\n");
+  const groups = 1 + (functions.match(/\bapp\.(timer|storageQueue)\(/g) ?? []).length;
+  const [what, cells] = row("several zones");
+  expect(what).toContain(`each of ${groups} groups`);
+  expect(cells[2]).toBe(`${2 * groups * number(row("one instance")[1][1])}, instead of the 21`);
+});
+
+test("what an instance costs that is always ready follows from the price of it", () => {
+  const month = 3600 * 730;
+  expect(number(row("one instance")[1][1])).toBe(Math.round(2 * 0.000004 * month));
 });

@@ -65,3 +65,13 @@ test("the app starts after it was given its roles", () => {
     /^module functionApp '[^']+' = \{\n(?: {2}.*\n)*? {2}dependsOn: \[identity, storage, monitoring, roles\]$/m,
   );
 });
+
+test("who deploys by the workflow may give the roles that the template gives, and no others", () => {
+  const given = /^given='(.*)'$/m.exec(projectFile("docs/operations.md"))?.[1]?.split(", ") ?? [];
+  const wanted = everyDeployment.flatMap((deployment) =>
+    ofType(deployment, "Microsoft.Authorization/roleAssignments").map(({ properties }) =>
+      (properties as unknown as Assignment).roleDefinitionId.split("/").at(-1),
+    ),
+  );
+  expect(given.sort()).toEqual([...new Set(wanted)].sort());
+});
