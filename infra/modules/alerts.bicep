@@ -45,8 +45,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
 // Each row of a histogram has Sum, Min, Max and ItemCount. The exporter sends a counter or gauge as Sum alone: its Min and Max say nothing.
 var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json(Message)'
 
-// An app with a wrong setting may have no metrics: its log is what the host writes of it.
-var misconfigured = '${lines} | where tostring(line.code) == "misconfigured" | summarize Value = sum(ItemCount)'
+// An app with a wrong setting has no metrics and may have no log of its own: then its lines are the host's, no JSON.
+var misconfigured = 'AppTraces | extend said = iff(Message startswith "{", tostring(parse_json(Message).message), Message) | where said startswith "misconfigured" | summarize Value = sum(ItemCount)'
 // The app's own count, by the status that it answered: the host counts a caller who left a stream as a failure, which it is not (499).
 var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
 var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500 or status == 424), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'

@@ -60,6 +60,12 @@ test("a client that leaves is no failure: queries look at what the app says, not
   expect(sources.some((text) => /\b499\b/.test(text))).toBe(true);
 });
 
+test("a wrong setting is found by its line, whether the app or the host wrote it", () => {
+  expect(query("misconfigured")).toContain(
+    'iff(Message startswith "{", tostring(parse_json(Message).message), Message) | where said startswith "misconfigured"',
+  );
+});
+
 test("the share of server errors is that of the answers by their status", () => {
   expect(query("server-errors")).toContain("summarize failed = sumif(ItemCount, status >= 500 or status == 424)");
   expect(metricsIn(query("server-errors"))).toEqual(["http.server.request.duration"]);
