@@ -2,11 +2,12 @@
 // hand them over; larger ones by a library, off the event loop.
 //
 // Promise: what is compressed is one frame that declares the size of its content. What is decompressed never grows beyond what
-// was allowed, nor beyond what its bytes can hold: anything else is `corrupt_data` before the library sees it.
+// was allowed, nor beyond what its bytes can hold: anything else is `corrupt_data` before the library sees it. Of what the library sees,
+// only what it says of the bytes is: that it had no memory says nothing of them.
 
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { compress, decompress } from "@mongodb-js/zstd";
-import { corruptData } from "../core/errors.ts";
+import { corruptData, StoreError } from "../core/errors.ts";
 import type { Compressor } from "./block.ts";
 import { asBuffer } from "./bytes.ts";
 import { declareContentSize, frameSize } from "./zstd-frame.ts";
@@ -32,7 +33,38 @@ export const zstdCompressor: Compressor = {
       if (size.atMost > onLoopBytesMax) return await decompress(asBuffer(data));
       return zstdDecompressSync(data, { maxOutputLength: Math.max(1, size.atMost) });
     } catch (error) {
-      throw corruptData("a Zstd frame that does not decompress", error);
+      if (saysDamaged(error)) throw corruptData("a Zstd frame that does not decompress", error);
+      throw new StoreError("overloaded", "Stored data could not be decompressed for now. Try again a little later.", {
+        cause: error,
+        retryAfterMs: 1_000,
+      });
     }
   },
 };
+
+/**
+ * The reference implementation's own names (`ZSTD_getErrorString`) of what is wrong with the bytes it was given: both decoders give them as
+ * their message, and one of them nothing else.
+ */
+const damages: readonly string[] = [
+  "Unknown frame descriptor",
+  "Version not supported",
+  "Unsupported frame parameter",
+  "Frame requires too much memory for decoding",
+  "Data corruption detected",
+  "Restored data doesn't match checksum",
+  "Header of Literals' block doesn't respect format specification",
+  "Dictionary is corrupted",
+  "Dictionary mismatch",
+  "Destination buffer is too small",
+  "Src size is incorrect",
+];
+
+/** Node.js's own words for content that goes on beyond, or ends before, what the frame declares. */
+const damageCodes: readonly unknown[] = ["ERR_BUFFER_TOO_LARGE", "Z_BUF_ERROR"];
+
+export function saysDamaged(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? error.code : undefined;
+  return damageCodes.includes(code) || damages.some((name) => error.message.endsWith(name));
+}

@@ -2,7 +2,7 @@ import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { declareContentSize, frameSize } from "../../../src/codec/zstd-frame.ts";
-import { zstdCompressor } from "../../../src/codec/zstd.ts";
+import { saysDamaged, zstdCompressor } from "../../../src/codec/zstd.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { corrupt, rejectionOf } from "./arbitraries.ts";
 
@@ -197,3 +197,21 @@ function noise(bytes: number): Buffer {
   }
   return Buffer.from(words.buffer, 0, bytes);
 }
+
+describe("an error of a decoder", () => {
+  test.each(["zstd: Data corruption detected", "Restored data doesn't match checksum", "zstd: Src size is incorrect"])(
+    "that speaks of the bytes is damage: %s",
+    (message) => {
+      expect(saysDamaged(new Error(message))).toBe(true);
+    },
+  );
+
+  test.each([
+    new Error("zstd: Allocation error : not enough memory"),
+    new RangeError("Array buffer allocation failed"),
+    new Error("zstd: Error (generic)"),
+    "anything",
+  ])("that speaks of anything else is none: %s", (error) => {
+    expect(saysDamaged(error)).toBe(false);
+  });
+});

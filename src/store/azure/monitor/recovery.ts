@@ -1,5 +1,7 @@
 // The monitor: finds what writers left behind and finishes it. Visits only open logs; safe beside live writers and itself.
 
+import { LRUCache } from "lru-cache";
+
 import type { Clock, Random } from "../../../core/clock.ts";
 import { StoreError } from "../../../core/errors.ts";
 import type { SpaceName, StoreId } from "../../../core/ids.ts";
@@ -61,6 +63,11 @@ const visitsBesideMax = 60;
 /** Writes of a head that the monitor tries while writers keep coming before it. */
 const settleTriesMax = 8;
 
+/** A record is given up when so many visits of this instance found it damaged, each by reading it anew: one may have been deceived. */
+const damagedVisitsMin = 3;
+/** Damaged records that are remembered: one that is forgotten waits a little longer. */
+const damagedMax = 10_000;
+
 /** All keys are hex, which sorts from 0 to below g. */
 const firstKey = "0";
 
@@ -76,6 +83,8 @@ export class Recovery {
   readonly #deps: RecoveryDeps;
   /** Turns of its own: it does not wait behind what writers have to tell. */
   readonly #notifications = new Semaphore(visitsMax);
+  /** How many visits have found a record damaged. */
+  readonly #damaged = new LRUCache<string, number>({ max: damagedMax });
   /** Where the last run stopped for lack of time. */
   #resumeAt: string | undefined;
 
@@ -201,11 +210,20 @@ export class Recovery {
     );
     for (const record of behindLost.sort((a, b) => a.summary.timestamp - b.summary.timestamp)) {
       await this.#count(writer, record, run, async () => {
-        if (ageMs(record) >= options.tombstoneAfterMs) await giveUp(writer, record);
+        const isOld = ageMs(record) >= options.tombstoneAfterMs;
+        if (this.#damageSeen(writer, record) >= damagedVisitsMin && isOld) await giveUp(writer, record);
         await applier.ensureRecord(record);
         return 1;
       });
     }
+  }
+
+  /** One visit more has found that the record, or what it waits for, cannot be read. */
+  #damageSeen({ parts: { space, store } }: SpaceWriter, { summary: { timestamp } }: PendingRecord): number {
+    const key = `${store} ${timestamp} ${space}`;
+    const visits = (this.#damaged.get(key) ?? 0) + 1;
+    this.#damaged.set(key, visits);
+    return visits;
   }
 
   async #count(
