@@ -1,20 +1,15 @@
 // Checks a store, and repairs it from its logs: `npm run fsck -- --store <id> [--repair [--offline]] [--json]`.
 // Promise: without --repair it only reads. It ends with 0 when nothing is wrong, 1 when something is, 2 when it could not look.
 
-import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { zstdCompressor } from "../src/codec/zstd.ts";
-import type { Clock, Random } from "../src/core/clock.ts";
 import { parseStoreId } from "../src/core/ids.ts";
-import { readLocalSettings } from "./local/settings.ts";
 import type { Finding } from "../src/store/azure/fsck/finding.ts";
 import { findingText } from "../src/store/azure/fsck/finding.ts";
 import { resolveOptions } from "../src/store/azure/instance/options.ts";
+import { openStorage } from "./storage.ts";
 import { fsck } from "../src/store/azure/fsck/fsck.ts";
 import type { FsckReport } from "../src/store/azure/fsck/fsck.ts";
-import { parseSettings } from "../src/settings.ts";
-import { createPartitionScan, createTableAccount } from "../src/table/sdk.ts";
 
 const usage = `Usage: npm run fsck -- --store <id> [--repair [--offline]] [--json]
 
@@ -26,16 +21,6 @@ Compares what a store holds: each space's log with its segments, the inventory a
 
 The storage account is the app's: STREAMKIT_STORAGE or AzureWebJobsStorage, and STREAMKIT_TABLE_PREFIX, of the environment or
 of local.settings.json. Ends with 0 when nothing is wrong, 1 when something is, 2 when it could not look.`;
-
-const clock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
-const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
 
 try {
   process.exitCode = await run();
@@ -60,14 +45,11 @@ async function run(): Promise<number> {
   }
   if (values.store === undefined) throw new Error(usage);
   if (values.offline && !values.repair) throw new Error("--offline goes with --repair.");
-  const { values: local } = readLocalSettings(join(import.meta.dirname, ".."));
-  // Nobody calls a check: how callers of the app are known, local.settings.json may say for the emulator only.
-  const settings = parseSettings({ ...local, ...process.env, STREAMKIT_AUTH: "key" });
-  const options = { clock, random };
+  const { settings, account, scan } = openStorage();
   const report = await fsck(
     {
-      account: createTableAccount(settings.connection, options),
-      scan: createPartitionScan(settings.connection, options),
+      account,
+      scan,
       compressor: zstdCompressor,
       store: parseStoreId(values.store),
       options: settings.store,

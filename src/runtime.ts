@@ -118,6 +118,7 @@ const targets = once((): TargetPolicy => {
 
 const subscriptions = once(() =>
   createSubscriptions({
+    log,
     table: storeTable,
     policy: targets(),
     notifies: settings.notificationsQueue !== undefined,

@@ -138,11 +138,11 @@ export function transactionIdMismatch(id: TransactionId): StoreError {
   );
 }
 
-/** A newer holder of the lease has written to the space already: `token` is its token. */
+/** A newer holder of the lease has written to the space, or was granted the lease: `token` is its token. */
 export function leaseSuperseded(key: string, token: number, received: number): StoreError {
   return new StoreError(
     "lease_held",
-    `Lease ${shorten(key)} has passed on: token ${token} has written to this space, received token ${received}. Acquire the lease again.`,
+    `Lease ${shorten(key)} has passed on: token ${token} is newer, received token ${received}. Acquire the lease again.`,
     { details: { key, token, received } },
   );
 }
@@ -174,9 +174,14 @@ export function leaseHeld(holder: string, remainingMs: number): StoreError {
   });
 }
 
-/** The space keeps the tokens of as many leases as it may, and this one is not among them. */
-export function unknownLease(): StoreError {
-  return invalidArgument("lease", `one of the ${limits.leaseKeysPerSpaceMax} lease keys that the space has seen`);
+/** A token that nobody was given: `last` is that of the last grant, 0 without one. */
+export function leaseNotGranted(key: string, last: number, received: number): StoreError {
+  const granted = last === 0 ? "was never granted" : `was granted up to token ${last}`;
+  return new StoreError(
+    "invalid_argument",
+    `leaseToken: lease ${shorten(key)} ${granted}, received token ${received}. Give the token of the grant.`,
+    { details: { field: "leaseToken", expected: "a token that the lease was granted with", token: last, received } },
+  );
 }
 
 /** For the `default` of a switch over a union: a new member breaks the build here. */

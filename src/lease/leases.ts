@@ -38,6 +38,12 @@ export interface LeasesOptions {
   readonly random: Random;
 }
 
+/** The token of the last grant; 0: there never was one. Throws what the table throws, and `corrupt_data`. */
+export async function readLastToken(table: Table, key: string): Promise<number> {
+  const { row } = await table.get(leasesPartition, hexKey(key));
+  return row === undefined ? 0 : decodeLease(row).token;
+}
+
 export function createLeases({ table, clock, random }: LeasesOptions): Leases {
   const place = (key: LeaseKey): RowPlace => ({ table, partition: leasesPartition, row: hexKey(key) });
   return {
@@ -61,7 +67,7 @@ export function createLeases({ table, clock, random }: LeasesOptions): Leases {
   };
 }
 
-const leasesPartition = hexKey("LSE");
+export const leasesPartition = hexKey("LSE");
 
 function leaseIn({ row }: SeenRow): Lease | undefined {
   return row === undefined ? undefined : decodeLease(row);

@@ -1,10 +1,12 @@
 // A subscription: which changes of status are wanted, where they go, and how that goes. And the row it is kept in.
 
 import type { SegmentStatus } from "../core/entry.ts";
-import { corruptData } from "../core/errors.ts";
+import { hexKey } from "../codec/lexkey.ts";
+import { corruptData, readStored } from "../core/errors.ts";
 import type { SegmentName, SegmentPrefix, SpaceName, SubscriptionId } from "../core/ids.ts";
 import { anyName, isWantedSegment } from "../core/segments-wanted.ts";
 import type { SegmentsWanted } from "../core/segments-wanted.ts";
+import { parseSpaceName, parseSubscriptionId } from "../core/ids.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { Properties, Row } from "../table/port.ts";
 import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
@@ -100,12 +102,12 @@ export function encodeSubscription(subscription: Subscription): Properties {
   };
 }
 
-/** Names and ids had been checked when they were written. */
+/** `corrupt_data` for what could not have been written. */
 export function decodeSubscription(row: Row): Subscription {
   checkRowFormat(row, formatVersion, "a subscription");
   return {
-    id: textIn(row, "id") as SubscriptionId,
-    space: textIn(row, "space") as SpaceName,
+    id: idIn(row),
+    space: readStored("the space of a subscription", () => parseSpaceName(textIn(row, "space"))),
     segment: (has(row, "prefix") ? anyName : textIn(row, "segment")) as SegmentName,
     prefix: has(row, "prefix") ? (textIn(row, "prefix") as SegmentPrefix) : undefined,
     target: targetIn(row),
@@ -120,9 +122,15 @@ export function decodeSubscription(row: Row): Subscription {
   };
 }
 
+function idIn(row: Row): SubscriptionId {
+  const id = readStored("the id of a subscription", () => parseSubscriptionId(textIn(row, "id")));
+  if (hexKey(id) !== row.row) throw corruptData(`the id in row ${row.row} of the subscriptions`);
+  return id;
+}
+
 function targetIn(row: Row): Target {
   if (has(row, "queue")) return { queue: textIn(row, "queue") };
-  if (has(row, "webhook")) return { webhook: textIn(row, "webhook") };
+  if (has(row, "webhook") && URL.canParse(textIn(row, "webhook"))) return { webhook: textIn(row, "webhook") };
   throw corruptData(`the target of the subscription in row ${row.row}`);
 }
 

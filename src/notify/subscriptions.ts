@@ -3,9 +3,11 @@
 // Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made it.
 
 import type { Clock, Random } from "../core/clock.ts";
-import { invalidArgument, StoreError } from "../core/errors.ts";
+import { invalidArgument, isUnreadable, StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
+import { parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import type { Logger } from "../core/log.ts";
 import { hexKey } from "../codec/lexkey.ts";
 import { changeRow } from "../table/change-row.ts";
 import type { RowChange, RowPlace } from "../table/change-row.ts";
@@ -35,6 +37,11 @@ export interface PutOutcome {
   readonly newSecret: string | undefined;
 }
 
+export interface SubscriptionList {
+  readonly subscriptions: readonly Subscription[];
+  readonly unreadable: readonly { readonly id: SubscriptionId; readonly reason: string }[];
+}
+
 /** Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. */
 export interface Subscriptions {
   /**
@@ -45,13 +52,16 @@ export interface Subscriptions {
   get(store: StoreId, id: SubscriptionId): Promise<Subscription | undefined>;
   /** Whether there was one. */
   remove(store: StoreId, id: SubscriptionId): Promise<"removed" | "missing">;
-  /** In the order of their ids. */
+  /** In the order of their ids; one whose row cannot be read is logged and left out. */
   list(store: StoreId): Promise<readonly Subscription[]>;
+  /** Those of `list`, and those that it leaves out: all that there is to remove. */
+  listAll(store: StoreId): Promise<SubscriptionList>;
   /** Adds to what is known of its deliveries; nothing when it is gone. */
   report(store: StoreId, id: SubscriptionId, report: DeliveryReport): Promise<void>;
 }
 
 export interface SubscriptionsOptions {
+  readonly log: Logger;
   /** The table of a store. Does no request. */
   readonly table: (store: StoreId) => Table;
   readonly policy: TargetPolicy;
@@ -69,7 +79,7 @@ const formerSecretMs = 24 * 60 * 60_000;
 const partition = hexKey("SUB");
 
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
-  const { table, policy, notifies, clock, newSecret } = options;
+  const { log, table, policy, notifies, clock, newSecret } = options;
   const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
 
   const secretFor = (before: Subscription | undefined, request: PutRequest): WebhookSecret | undefined => {
@@ -90,6 +100,22 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
     } catch (error) {
       throw asStoreError(error, "none");
     }
+  };
+
+  const listAll: Subscriptions["listAll"] = async (store) => {
+    const subscriptions: Subscription[] = [];
+    const unreadable: SubscriptionList["unreadable"][number][] = [];
+    for (const row of await listRows(table(store))) {
+      try {
+        subscriptions.push(decodeSubscription(row));
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        log.error("a subscription cannot be read and is left out", { store, row: row.row, error });
+        const id = idOfRow(row);
+        if (id !== undefined) unreadable.push({ id, reason: error.message });
+      }
+    }
+    return { subscriptions, unreadable };
   };
 
   return {
@@ -113,7 +139,8 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
           ? { outcome: "missing", change: undefined }
           : { outcome: "removed", change: { kind: "delete" } },
       ),
-    list: async (store) => (await listRows(table(store))).map(decodeSubscription),
+    list: async (store) => (await listAll(store)).subscriptions,
+    listAll,
     report: (store, id, report) =>
       changeRow(place(store, id), options, ({ row }): RowChange<void> => {
         if (row === undefined) return { outcome: undefined, change: undefined };
@@ -159,6 +186,17 @@ function notificationsAreOff(): StoreError {
     "Nothing would be delivered: notifications are off in this deployment. Set STREAMKIT_NOTIFICATIONS_QUEUE to the name of a queue, or leave it out, to turn them on.",
     { details: { field: "subscription", expected: "a deployment that sends notifications" } },
   );
+}
+
+/** The id that the key says, whatever the row says; undefined when that is none, and nobody can ask for it. */
+function idOfRow({ row }: Row): SubscriptionId | undefined {
+  const text = Buffer.from(row, "hex").toString("latin1");
+  if (hexKey(text) !== row) return undefined;
+  try {
+    return parseSubscriptionId(text);
+  } catch {
+    return undefined;
+  }
 }
 
 async function refuseBeyondLimit(table: Table): Promise<void> {

@@ -46,8 +46,9 @@ export const subscriptionDelete = serve(deleteOperation, async (services, call) 
 });
 
 export const subscriptions = serve(listOperation, async (services, call) => {
-  const all = await services.subscriptions.list(call.params.store);
-  return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]}`);
+  const { subscriptions: all, unreadable } = await services.subscriptions.listAll(call.params.store);
+  const rest = unreadable.length === 0 ? "" : `,"unreadable":${JSON.stringify(unreadable)}`;
+  return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]${rest}}`);
 });
 
 /** A secret that was rotated may not be rotated once more unseen: the one that its receiver knows would sign no longer. */

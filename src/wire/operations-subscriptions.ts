@@ -98,6 +98,17 @@ export const subscriptionBodySchema = z
   })
   .meta({ examples: [{ space: "orders", segment: "*", target: { queue: "sub-billing" } }] });
 
+const listSchema = z.object({
+  subscriptions: z.array(subscriptionSchema),
+  unreadable: z
+    .array(z.object({ id: z.string(), reason: z.string() }))
+    .optional()
+    .meta({
+      description:
+        "Those whose rows cannot be read, if there are any: nothing is delivered to them. Remove them and make them again.",
+    }),
+});
+
 const inSubscription = z.object({ store: storeIdSchema, id: subscriptionIdSchema });
 const subscriptionAnswer = { "application/json": { schema: subscriptionSchema } };
 
@@ -164,6 +175,6 @@ export const subscriptions = operation({
   query: z.strictObject({}),
   headers: none,
   status: 200,
-  answer: { "application/json": { schema: z.object({ subscriptions: z.array(subscriptionSchema) }) } },
+  answer: { "application/json": { schema: listSchema } },
   errors: readErrors,
 });

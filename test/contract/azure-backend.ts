@@ -18,6 +18,7 @@ import type { Store, StoreFactory } from "../../src/store/store.ts";
 import type { TableAccount } from "../../src/table/port.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";
 import type { Backend } from "./backend.ts";
+import { grantIn } from "./grants.ts";
 import { FaultyQueries, MortalClient } from "./faulty-tables.ts";
 
 export interface AzureBackendOptions {
@@ -69,6 +70,7 @@ export function openAzureBackend({ account, compressor, pageRowsMax }: AzureBack
         return Promise.resolve();
       },
     },
+    grant: (id, key) => grantIn(account.table(storeTableName(tablePrefix, id)), key),
     dispose: async () => {
       await Promise.all([mortal.factory.close(), other.close()]);
     },

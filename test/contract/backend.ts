@@ -35,6 +35,8 @@ export interface Backend {
     segment(text: string): SegmentName;
   };
   readonly faults: Faults;
+  /** Grants a lease of the store to a new holder: its token is one more than the one before, from 1. */
+  grant(id: StoreId, key: string): Promise<number>;
   dispose(): Promise<void>;
 }
 

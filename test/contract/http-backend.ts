@@ -1,5 +1,6 @@
 // The backends behind the HTTP functions: the function files in the local host, reached with nothing but fetch.
 
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import type { RunningApp } from "../e2e/harness.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";
 import { spoil } from "./azure-backend.ts";
 import type { Backend, Instance } from "./backend.ts";
+import { grantIn } from "./grants.ts";
 import { HttpStore } from "./http/http-store.ts";
 import { buildLevelApp } from "./level-app/build.ts";
 import { idAt } from "./level-app/instances.ts";
@@ -39,6 +41,15 @@ export async function openLevelHttpBackend(): Promise<Backend> {
     store: (instance, id) => new HttpStore(app.url, id, idAt(instance, id)),
     names: uncheckedNames,
     faults: remoteFaults(socket),
+    async grant(id, key) {
+      const holder = randomUUID();
+      const url = `${app.url}/v1/stores/${id}/leases/${encodeURIComponent(key)}`;
+      const body = JSON.stringify({ holder, ttlSeconds: 60 });
+      const granted = await fetch(url, { method: "PUT", headers: { "content-type": "application/json" }, body });
+      if (!granted.ok) throw new Error(`The lease was not granted: ${granted.status}.`);
+      await fetch(`${url}?holder=${holder}`, { method: "DELETE" });
+      return ((await granted.json()) as { readonly token: number }).token;
+    },
     async dispose() {
       await app.stop();
       await rm(folder, { recursive: true });
@@ -80,6 +91,7 @@ export async function openAzureHttpBackend(): Promise<Backend> {
         mortal.app = apps[0];
       },
     },
+    grant: (id, key) => grantIn(account.table(`streamkit${id.replaceAll("-", "")}`), key),
     async dispose() {
       await Promise.all(apps.map((app) => app.stop()));
       await Promise.all(proxies.map((proxy) => proxy.close()));

@@ -12,10 +12,18 @@ import { createLevelStoreFactory } from "../doubles/level/factory.ts";
 import { storeKeys } from "../doubles/level/keys.ts";
 import type { Keyspace } from "../doubles/level/keyspace.ts";
 import { openKeyspace } from "../doubles/level/keyspace.ts";
+import { readLastToken } from "../../src/lease/leases.ts";
 import type { StoreFactory } from "../../src/store/store.ts";
+import type { Table } from "../../src/table/port.ts";
+import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";
 import type { Backend, Instance } from "./backend.ts";
+import { grantIn } from "./grants.ts";
 import { FaultyPages, MortalWay } from "./faulty-keyspace.ts";
+
+/** Where the leases of the stores are kept: they have no LevelDB side. */
+const account = new SimulatedAccount({ clock });
+export const leases = (id: StoreId): Table => account.table(`s${id.replaceAll("-", "")}`);
 
 export interface LevelBackendOptions {
   readonly compressor: Compressor;
@@ -30,15 +38,16 @@ export async function openLevelBackend({ compressor, folder: given }: LevelBacke
   const keyspace = pages.over(disk);
   const database = new LevelDatabase(keyspace);
   let mortal = new MortalWay();
+  const lastToken = (id: StoreId, key: string): Promise<number> => readLastToken(leases(id), key);
 
   const start = (): StoreFactory => {
     mortal = new MortalWay();
     const way = new LevelDatabase(mortal.over(keyspace), database);
-    return createLevelStoreFactory({ database: way, compressor, clock, random });
+    return createLevelStoreFactory({ database: way, compressor, clock, random, lastToken });
   };
   const factories: Record<Instance, StoreFactory> = {
     0: start(),
-    1: createLevelStoreFactory({ database, compressor, clock, random }),
+    1: createLevelStoreFactory({ database, compressor, clock, random, lastToken }),
   };
 
   return {
@@ -61,6 +70,7 @@ export async function openLevelBackend({ compressor, folder: given }: LevelBacke
         return Promise.resolve();
       },
     },
+    grant: (id, key) => grantIn(leases(id), key),
     async dispose() {
       await Promise.all([factories[0].close(), factories[1].close()]);
       await disk.close();

@@ -94,16 +94,33 @@ test("a lease that is not renewed passes on when its time is over, with a greate
 
 test("what an old holder still sends is refused once the new one has written, on either instance", async () => {
   const store = randomUUID();
+  await acquire(apps[0], store, "writer", "worker-1");
   expect((await produce(apps[0], store, "a", "leaseKey=writer&leaseToken=1")).status).toBe(200);
+  await release(apps[0], store, "writer", "worker-1");
+  await acquire(apps[1], store, "writer", "worker-2");
   expect((await produce(apps[1], store, "b", "leaseKey=writer&leaseToken=2", "lines")).status).toBe(200);
   for (const [app, type] of [[apps[0], "json"] as const, [apps[1], "lines"] as const]) {
     const refused = await produce(app, store, "late", "leaseKey=writer&leaseToken=1", type);
     expect(refused.status).toBe(409);
-    expect(await refused.json()).toMatchObject({ code: "lease_held", key: "writer", token: 2, received: 1 });
+    expect(await refused.json()).toMatchObject({
+      code: "lease_held",
+      key: "writer",
+      token: 2,
+      received: 1,
+      retryable: false,
+    });
   }
   const all = await fetch(`${apps[0].url}/v1/stores/${store}/spaces/orders/entries?encoding=text`);
   const { entries } = (await all.json()) as { entries: { payload: string }[] };
   expect(entries.map(({ payload }) => payload)).toEqual(["a", "b"]);
+});
+
+test("a token that was never granted is refused with what was, and fences nobody out", async () => {
+  const store = randomUUID();
+  await acquire(apps[0], store, "writer", "worker-1");
+  const invented = await produce(apps[1], store, "x", `leaseKey=writer&leaseToken=${Number.MAX_SAFE_INTEGER}`);
+  expect(await invented.json()).toMatchObject({ status: 400, field: "leaseToken", token: 1 });
+  expect((await produce(apps[1], store, "a", "leaseKey=writer&leaseToken=1")).status).toBe(200);
 });
 
 test("a key without a token, a holder without a name, a time that is no time: each is told what was expected", async () => {

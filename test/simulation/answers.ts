@@ -70,7 +70,12 @@ export function judgeChunk(
 }
 
 /** A produce ended with an error: whether the effect it tells is true, and the reason for a refusal. */
-export function judgeError(call: Call, error: unknown, space: SpaceTruth, verdict: Verdict): StoreError | undefined {
+export function judgeError(
+  call: Call,
+  error: unknown,
+  space: SpaceTruth,
+  { granted, verdict }: { readonly granted: ReadonlyMap<string, number>; readonly verdict: Verdict },
+): StoreError | undefined {
   const who = `call ${call.number} of #${call.operation.number}`;
   if (!(error instanceof StoreError)) {
     verdict.report("I7", `${who} ended with ${String(error)} ${error instanceof Error ? (error.stack ?? "") : ""}`);
@@ -92,8 +97,18 @@ export function judgeError(call: Call, error: unknown, space: SpaceTruth, verdic
       );
       break;
     case "lease_held":
-      verdict.check(isTrulyHeld(call, error, space), "I4", () => `${who} was refused: ${error.message} It was not so.`);
+      verdict.check(
+        isTrulyHeld(call, error, granted),
+        "I4",
+        () => `${who} was refused: ${error.message} It was not so.`,
+      );
       break;
+    case "invalid_argument": {
+      const { lease } = call.operation;
+      const isInvented = lease !== undefined && lease.token > (granted.get(lease.key) ?? 0);
+      verdict.check(isInvented, "I4", () => `${who} was refused: ${error.message} It was not so.`);
+      break;
+    }
     default:
       verdict.check(
         expectedCodes.has(error.code),
@@ -164,12 +179,12 @@ function isTrueConflict(call: Call, error: StoreError, space: SpaceTruth): boole
   });
 }
 
-/** A newer token of the same lease has committed to the space. */
-function isTrulyHeld({ operation }: Call, error: StoreError, space: SpaceTruth): boolean {
+/** A newer token of the same lease was granted; only such a one can have committed. */
+function isTrulyHeld({ operation }: Call, error: StoreError, granted: ReadonlyMap<string, number>): boolean {
   const { token } = error.details;
   if (operation.lease === undefined || typeof token !== "number") return false;
   const { key, token: own } = operation.lease;
-  return token > own && token <= (space.fences.get(key) ?? 0);
+  return token > own && token <= (granted.get(key) ?? 0);
 }
 
 /** The id is in one of the segments, and not as this call would have it. */

@@ -249,6 +249,11 @@ export class LogWatch {
         "I4",
         () => `#${number} has written to ${name} though its lease has passed on to token ${newest}`,
       );
+      this.#verdict.check(
+        lease.token <= (this.#register.granted.get(lease.key) ?? 0),
+        "I4",
+        () => `#${number} has written to ${name} under a token that was never granted`,
+      );
       fences.set(lease.key, Math.max(fences.get(lease.key) ?? 0, lease.token));
     }
   }
@@ -272,10 +277,11 @@ export class LogWatch {
     }
   }
 
-  /** The head keeps the greatest token of each lease. */
+  /** The head keeps the greatest token of each lease, but for those that made room. */
   #isFenced({ fences }: LogHead): void {
     const wanted = this.#space.fences;
-    const same = fences.size === wanted.size && [...wanted].every(([key, token]) => fences.get(key) === token);
+    const same =
+      [...fences].every(([key, token]) => wanted.get(key) === token) && (fences.size > 0 || wanted.size === 0);
     this.#verdict.check(same, "I4", () => `the head of ${this.#space.name} has other lease tokens than have committed`);
   }
 

@@ -16,7 +16,7 @@ export type Answer =
   | { readonly kind: "committed" }
   | { readonly kind: "conflict"; readonly expected: number }
   | { readonly kind: "mismatch" }
-  /** A newer holder of its lease has written. */
+  /** A newer holder of its lease has written or was granted it, or its token is nobody's. */
   | { readonly kind: "superseded" }
   | { readonly kind: "failed"; readonly effect: "none" | "unknown" | "committed" };
 
@@ -27,13 +27,11 @@ interface AskOptions {
 }
 
 /** Codes of answers that mean: not this, also when it is asked for again. */
-const refusals = new Set(["sequence_mismatch", "transaction_id_mismatch", "lease_held"]);
+const refusals = new Set(["sequence_mismatch", "transaction_id_mismatch", "lease_held", "invalid_argument"]);
 
 export class Producers {
   readonly #world: World;
   #calls = 0;
-  /** The newest token of each lease. */
-  readonly #tokens = new Map<string, number>();
   /** Calls that have not been answered. */
   readonly open = new Set<Call>();
 
@@ -143,14 +141,16 @@ export class Producers {
       return { kind: "committed" };
     }
     const gaveUp = signal.aborted && outcome.error === signal.reason;
-    const error = gaveUp ? undefined : judgeError(call, outcome.error, space, verdict);
+    const error = gaveUp
+      ? undefined
+      : judgeError(call, outcome.error, space, { granted: this.#world.register.granted, verdict });
     const effect = error?.effect ?? "none";
     if (effect === "partial") throw new Error("A store tells the effect of one chunk, never of several.");
     call.state = effect;
     if (effect === "none") this.#judgeNone(call, error);
     if (error?.code === "sequence_mismatch") return { kind: "conflict", expected: Number(error.details["expected"]) };
     if (error?.code === "transaction_id_mismatch") return { kind: "mismatch" };
-    if (error?.code === "lease_held") return { kind: "superseded" };
+    if (error?.code === "lease_held" || error?.code === "invalid_argument") return { kind: "superseded" };
     return { kind: "failed", effect };
   }
 
@@ -190,7 +190,7 @@ export class Producers {
 
   /** One request of a caller: asked for, and asked again, until it is known what became of it or the caller gives up. */
   async #request(chance: Chance, space: SpaceName): Promise<void> {
-    let operation = this.#invent(chance, space);
+    let operation = await this.#invent(chance, space);
     const ack: Ack = chance.happens(0.7) ? "applied" : "committed";
     let instance = this.#instance(chance);
     for (let tries = 0; tries < 5; tries += 1) {
@@ -206,7 +206,7 @@ export class Producers {
       if (answer.kind === "committed" && !(operation.id !== undefined && chance.happens(0.1))) return;
       if (answer.kind === "conflict") {
         if (chance.happens(0.4)) return;
-        operation = this.#invent(chance, space);
+        operation = await this.#invent(chance, space);
       }
       // Without an id only what is known not to have happened at all may be asked for again.
       const isUntouched =
@@ -219,18 +219,19 @@ export class Producers {
     }
   }
 
-  #invent(chance: Chance, spaceName: SpaceName): Operation {
+  async #invent(chance: Chance, spaceName: SpaceName): Promise<Operation> {
     const { register, scenario } = this.#world;
     const { segments } = scenario.spaces.find(({ name }) => name === spaceName)!;
     const together = segments.length > 1 && chance.happens(0.2);
     const names = chance.shuffled(segments).slice(0, together ? chance.integer(2, Math.min(3, segments.length)) : 1);
     // Most segments are busy ones: racing is the rule.
     const chosen = together ? names : [chance.happens(0.6) ? segments[0]! : names[0]!];
+    const lease = chance.happens(scenario.leaseShare) ? await this.#lease(chance) : undefined;
     const operation: Operation = {
       number: register.operations.length + 1,
       space: spaceName,
       id: chance.happens(scenario.keylessShare) ? undefined : parseTransactionId(chance.uuid()),
-      lease: chance.happens(scenario.leaseShare) ? this.#lease(chance) : undefined,
+      lease,
       parts: chosen.map((segment): OperationPart => this.#part(chance, spaceName, segment, together)),
       together,
       calls: [],
@@ -239,13 +240,20 @@ export class Producers {
     return operation;
   }
 
-  /** The newest token, a newer one, or one that has passed on. */
-  #lease(chance: Chance): LeaseToken {
+  /** The newest token, a newer one, one that has passed on, or one that nobody was given. */
+  async #lease(chance: Chance): Promise<LeaseToken> {
     const key = chance.pick(["a", "b"]);
-    const newest = this.#tokens.get(key) ?? 1;
-    const token = Math.max(1, newest + chance.pick([0, 0, 0, 1, -1]));
-    this.#tokens.set(key, Math.max(newest, token));
-    return { key, token };
+    const newest = this.#world.register.granted.get(key) ?? (await this.#world.grant(key));
+    switch (chance.pick(["newest", "newest", "newest", "newer", "older", "older", "invented"])) {
+      case "newer":
+        return { key, token: await this.#world.grant(key) };
+      case "older":
+        return { key, token: Math.max(1, newest - 1) };
+      case "invented":
+        return { key, token: newest + 1_000_000 };
+      default:
+        return { key, token: newest };
+    }
   }
 
   #part(chance: Chance, spaceName: SpaceName, segment: OperationPart["segment"], together: boolean): OperationPart {

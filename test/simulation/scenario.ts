@@ -61,6 +61,7 @@ export function chooseScenario(chance: Chance): Scenario {
       batchOperations: oneOf(4, 90),
       queuedProducesMax: oneOf(3, 5_000),
       otherWritersMs: oneOf(0, 500, 5_000),
+      leaseKeysMax: chance.fork("leases").pick([1, 2, 64]),
     },
     instances: chance.integer(2, 5),
     producers: chance.integer(2, 6),

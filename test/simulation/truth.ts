@@ -156,6 +156,8 @@ export class Register {
   readonly operations: Operation[] = [];
   /** Which instance a node id is. */
   readonly nodes = new Map<string, string>();
+  /** The last token of each lease that was granted. */
+  readonly granted = new Map<string, number>();
   /** When each record was first sent (virtual time), by its id's digits. */
   readonly sent = new Map<string, number>();
 

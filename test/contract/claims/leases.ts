@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { limits } from "../../../src/core/limits.ts";
 import type { LeaseToken, ProducedChunk, Store } from "../../../src/store/store.ts";
-import type { Claim } from "../backend.ts";
+import type { Claim, Context } from "../backend.ts";
 import { claim } from "../backend.ts";
 import { at, first, newId, orders, produce, record, records, refused, segment, space, spaceEntries } from "../given.ts";
 
@@ -16,11 +16,19 @@ async function payloads(store: Store, of = orders): Promise<string[]> {
   return (await spaceEntries(store, of)).map(({ payload }) => Buffer.from(payload).toString());
 }
 
+/** Grants a lease as often as it takes to reach the token. */
+async function grant({ backend, id }: Context, token: number, key = "writer"): Promise<void> {
+  while ((await backend.grant(id, key)) < token);
+}
+
 export const leaseClaims: readonly Claim[] = [
   claim(
     "an older token is refused after a newer one has committed, on either instance, and leaves nothing",
-    async ({ store, other }) => {
+    async (context) => {
+      const { store, other } = context;
+      await grant(context, 1);
       await append(store, "a", writer(1));
+      await grant(context, 2);
       await append(other, "b", writer(2));
       for (const instance of [store, other]) {
         for (const to of [first, segment("order-2")]) {
@@ -37,9 +45,12 @@ export const leaseClaims: readonly Claim[] = [
     "a token goes on until a newer one has committed, however new the one that was refused or failed",
     async (context) => {
       const { store, other } = context;
+      await grant(context, 3);
       await append(store, "a", writer(3));
+      await grant(context, 7);
       await refused(produce(other, first, at([9]), { lease: writer(7) }), "sequence_mismatch");
       await append(store, "b", writer(3));
+      await grant(context, 8);
       await append(other, "c", writer(8));
       await refused(append(store, "d", writer(7)), "lease_held");
       expect(await payloads(store)).toEqual(["a", "b", "c"]);
@@ -48,41 +59,82 @@ export const leaseClaims: readonly Claim[] = [
 
   claim("tokens count for each lease and each space by itself, and hold nobody up who has none", async (context) => {
     const { store, other } = context;
+    const payments = space("payments");
+    await grant(context, 5);
     await append(store, "a", writer(5));
+    await grant(context, 1, "another");
     await append(other, "b", writer(1, "another"));
     await produce(other, first, [record("c")]);
-    await produce(other, first, [record("d")], { space: space("payments"), lease: writer(1) });
-    await refused(append(other, "e", writer(4)), "lease_held");
+    await grant(context, 6);
+    await produce(other, first, [record("d")], { space: payments, lease: writer(6) });
+    await append(other, "e", writer(5));
+    await refused(produce(other, first, [record("f")], { space: payments, lease: writer(5) }), "lease_held");
+    await refused(append(other, "f", writer(4)), "lease_held");
+    expect(await payloads(store)).toEqual(["a", "b", "c", "e"]);
+    expect(await payloads(store, payments)).toEqual(["d"]);
+  }),
+
+  claim("a token that was never granted is refused, and fences nobody", async (context) => {
+    const { store, other } = context;
+    const invented = writer(Number.MAX_SAFE_INTEGER);
+    for (const instance of [store, other]) await refused(append(instance, "x", invented), "invalid_argument");
+    await grant(context, 1);
+    await append(store, "a", writer(1));
+    for (const token of [2, invented.token]) {
+      const error = await refused(append(other, "x", writer(token)), "invalid_argument");
+      expect(error.details).toMatchObject({ field: "leaseToken", token: 1, received: token });
+    }
+    await append(other, "b", writer(1));
+    await grant(context, 2);
+    await append(other, "c", writer(2));
     expect(await payloads(store)).toEqual(["a", "b", "c"]);
-    expect(await payloads(store, space("payments"))).toEqual(["d"]);
+  }),
+
+  claim("where a lease has not written yet, only its last token may", async (context) => {
+    const { store, other } = context;
+    await grant(context, 2);
+    await refused(append(store, "x", writer(1)), "lease_held");
+    await append(other, "a", writer(2));
+    expect(await payloads(store)).toEqual(["a"]);
   }),
 
   claim("the repeat of what was committed gets its first answer, whoever holds the lease by then", async (context) => {
     const { store, other } = context;
     const transactionId = newId();
+    await grant(context, 1);
     const [answer] = await produce(store, first, records(2), { transactionId, lease: writer(1) });
+    await grant(context, 2);
     await append(other, "newer", writer(2));
     const [again] = await produce(store, first, records(2), { transactionId, lease: writer(1) });
     expect(again?.transaction).toEqual({ ...answer?.transaction, duplicate: true });
     expect(await payloads(store)).toEqual(["event 1", "event 2", "newer"]);
   }),
 
-  claim("an older token is told that before its sequences are judged", async ({ store, other }) => {
+  claim("an older token is told that before its sequences are judged", async (context) => {
+    const { store, other } = context;
+    await grant(context, 2);
     await append(store, "a", writer(2));
     await refused(produce(other, first, at([1]), { lease: writer(1) }), "lease_held");
   }),
 
-  claim("a produce to several segments carries a token, too", async ({ store, other }) => {
+  claim("a produce to several segments carries a token, too", async (context) => {
+    const { store, other } = context;
     const both = (payload: string) =>
       ["order-1", "order-2"].map((name) => ({ segment: segment(name), records: [record(payload)] }));
+    await grant(context, 1);
     await store.produceAll(orders, both("a"), { lease: writer(1) });
+    await grant(context, 2);
     await other.produceAll(orders, both("b"), { lease: writer(2) });
     await refused(store.produceAll(orders, both("c"), { lease: writer(1) }), "lease_held");
     expect(await payloads(store)).toEqual(["a", "a", "b", "b"]);
   }),
 
-  claim("of holders that race, none commits after a newer one has", async ({ store, other }) => {
+  claim("of holders that race, none commits after a newer one has", async (context) => {
+    const { store, other } = context;
+    await grant(context, 1);
+    await append(store, "1", writer(1));
     const tokens = [1, 2, 3, 4, 5, 6];
+    await grant(context, 6);
     const outcomes = await Promise.allSettled(
       tokens.flatMap((token) =>
         Array.from({ length: 5 }, async (_, index) => {
@@ -99,7 +151,7 @@ export const leaseClaims: readonly Claim[] = [
       commits.set(timestamp, [...(commits.get(timestamp) ?? []), Number(Buffer.from(payload).toString())]);
     }
     const committed = [...commits.values()];
-    expect(committed.flat()).toHaveLength(outcomes.filter(({ status }) => status === "fulfilled").length);
+    expect(committed.flat()).toHaveLength(outcomes.filter(({ status }) => status === "fulfilled").length + 1);
     // Within one commit entries are in the order of their segments: there the order of tokens is not to be seen.
     for (const [index, group] of committed.entries()) {
       const before = Math.max(0, ...committed.slice(0, index).flat());
@@ -107,13 +159,21 @@ export const leaseClaims: readonly Claim[] = [
     }
   }),
 
-  claim("a space keeps the tokens of so many leases, and takes no further ones", async ({ store, other }) => {
-    const lease = (index: number): LeaseToken => writer(1, `lease-${index}`);
+  claim("leases that a space has not seen for long make room for others, and fence as before", async (context) => {
+    const { store, other } = context;
+    await grant(context, 1);
+    await append(store, "1", writer(1));
+    await grant(context, 2);
+    await append(other, "2", writer(2));
     for (let index = 0; index < limits.leaseKeysPerSpaceMax; index += 1) {
-      await append(index % 2 === 0 ? store : other, "a", lease(index));
+      await grant(context, 1, `lease-${index}`);
+      await append(index % 2 === 0 ? store : other, "x", writer(1, `lease-${index}`));
     }
-    await refused(append(other, "b", lease(limits.leaseKeysPerSpaceMax)), "invalid_argument");
-    await append(store, "c", lease(3));
-    expect(await payloads(other)).toHaveLength(limits.leaseKeysPerSpaceMax + 1);
+    for (const instance of [store, other]) await refused(append(instance, "late", writer(1)), "lease_held");
+    await append(other, "3", writer(2));
+    // That one has taken the place of the first of the others.
+    await append(store, "x", writer(1, "lease-0"));
+    const own = (await payloads(other)).filter((payload) => payload !== "x");
+    expect(own).toEqual(["1", "2", "3"]);
   }),
 ];

@@ -18,9 +18,8 @@ import { Budget } from "../../../src/server/overload.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StoreFactory } from "../../../src/store/store.ts";
-import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../../system.ts";
-import { openLevelBackend } from "../level-backend.ts";
+import { leases as tableOf, openLevelBackend } from "../level-backend.ts";
 import { instanceOf, plainId } from "./instances.ts";
 import { serveFaults } from "./remote-faults.ts";
 
@@ -34,9 +33,8 @@ const stores: StoreFactory = {
   open: (id: StoreId) => backend.store(instanceOf(id), plainId(id)),
   close: () => Promise.resolve(),
 };
-// What is kept beside the events has no LevelDB side; no claim of the suite is about it.
-const account = new SimulatedAccount({ clock });
-const table = (store: StoreId) => account.table(`s${store.replaceAll("-", "")}`);
+// What is kept beside the events has no LevelDB side; both instances find it under the plain id.
+const table = (store: StoreId) => tableOf(plainId(store));
 const log = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
 const guard = guardStreams(clock, 30_000);
 const streams = new Budget("streams", 1_000);
@@ -46,6 +44,7 @@ const parts: HttpParts = {
     stores,
     leases: (store) => createLeases({ table: table(store), clock, random }),
     subscriptions: createSubscriptions({
+      log,
       table,
       notifies: true,
       policy: {

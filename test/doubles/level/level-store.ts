@@ -9,10 +9,10 @@ import { emptyStatus } from "../../../src/core/entry.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
 import { newTransactionId } from "../../../src/core/clock.ts";
 import {
+  leaseNotGranted,
   leaseSuperseded,
   sequenceMismatch,
   transactionIdMismatch,
-  unknownLease,
   unreachable,
 } from "../../../src/core/errors.ts";
 import type { NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
@@ -54,6 +54,8 @@ export interface LevelStoreParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly node: NodeId;
+  /** The token of the last grant of a lease; absent: none is ever granted. */
+  readonly lastToken?: (store: StoreId, key: string) => Promise<number>;
 }
 
 export class LevelStore implements Store {
@@ -225,9 +227,17 @@ export class LevelStore implements Store {
     const key = this.#keys.fences(space);
     const fences = new Map(decodeFences(await this.#source.keyspace.get(key)));
     const newest = fences.get(lease.key);
-    if (newest === undefined && fences.size >= limits.leaseKeysPerSpaceMax) throw unknownLease();
     if (newest !== undefined && lease.token < newest) throw leaseSuperseded(lease.key, newest, lease.token);
-    return [{ key, value: encodeFences(fences.set(lease.key, lease.token)) }];
+    if (newest !== lease.token) {
+      const last = (await this.#parts.lastToken?.(this.id, lease.key)) ?? 0;
+      if (lease.token > last) throw leaseNotGranted(lease.key, last, lease.token);
+      // Its key may have been dropped, with newer tokens that have written.
+      if (newest === undefined && lease.token < last) throw leaseSuperseded(lease.key, last, lease.token);
+    }
+    fences.delete(lease.key);
+    fences.set(lease.key, lease.token);
+    const kept = [...fences].slice(-limits.leaseKeysPerSpaceMax);
+    return [{ key, value: encodeFences(new Map(kept)) }];
   }
 
   async #write(space: SpaceName, proposal: Proposal, lease: LeaseToken | undefined): Promise<readonly ProducedChunk[]> {

@@ -114,6 +114,26 @@ export const committing: readonly Mutation[] = [
     ),
   ),
   mutation(
+    "lease-dropped-and-forgotten",
+    300,
+    "an old token taken where its lease was dropped to make room",
+    azure(
+      "append/plan",
+      "committed === undefined ? lease.token === lastToken :",
+      "committed === undefined ? lease.token <= lastToken :",
+    ),
+  ),
+  mutation(
+    "lease-never-granted",
+    300,
+    "a token taken that was never granted",
+    azure(
+      "append/plan",
+      "lease.token === lastToken : lease.token <= lastToken;",
+      "lease.token >= lastToken : lease.token > 0;",
+    ),
+  ),
+  mutation(
     "local-clock",
     50,
     "local clock as timestamp, without regard to the last record's",
@@ -133,6 +153,6 @@ export const committing: readonly Mutation[] = [
     "lease-not-fenced",
     50,
     "a lease that has passed on still writes",
-    azure("append/plan", "return lease.token < token ?", "return lease.token < 0 ?"),
+    azure("append/plan", "if (lease.token < token) return", "if (lease.token < 0) return"),
   ),
 ];

@@ -26,6 +26,7 @@ function world(changes: { readonly reserved?: readonly string[] } = {}) {
   void account.table("streamkit").create();
   const queues = new SimulatedQueues({ clock });
   const subscriptions = createSubscriptions({
+    log: silentLogger,
     table: () => account.table("streamkit"),
     policy,
     notifies: true,

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 import { limits } from "../../../src/core/limits.ts";
 import { nothingDelivered } from "../../../src/notify/subscription.ts";
+import { silentLogger } from "../../../src/core/log.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import { fates } from "../../doubles/fate.ts";
@@ -17,6 +18,7 @@ function open(clock = new VirtualClock(), notifies = true) {
   void account.table("streamkit").create();
   let secrets = 0;
   const subscriptions: Subscriptions = createSubscriptions({
+    log: silentLogger,
     table: () => account.table("streamkit"),
     policy,
     notifies,
@@ -132,6 +134,7 @@ test("a store has so many subscriptions and no more; those that there are can be
 test("counts that are added while the subscription is changed lose neither the change nor the counts", async () => {
   const { account, subscriptions } = open();
   const real = createSubscriptions({
+    log: silentLogger,
     table: () => account.table("streamkit"),
     policy,
     notifies: true,
@@ -170,7 +173,7 @@ test("while notifications are off none is made or changed, and what to set is sa
   const { account, clock, subscriptions } = open();
   await subscriptions.put(store, id("a"), wanted("orders", "*", queue));
   const off = createSubscriptions({
-    ...{ table: () => account.table("streamkit"), policy, notifies: false, clock },
+    ...{ table: () => account.table("streamkit"), policy, notifies: false, clock, log: silentLogger },
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_x",
   });

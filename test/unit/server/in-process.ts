@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { plainCompressor } from "../../../src/codec/block.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
-import { createLeases } from "../../../src/lease/leases.ts";
+import { createLeases, readLastToken } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import { silentTelemetry } from "../../../src/core/telemetry.ts";
@@ -119,6 +119,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     compressor: plainCompressor,
     clock,
     random,
+    lastToken: (id, key) => readLastToken(tableOf(id), key),
   });
   const account = new SimulatedAccount({ clock });
   const tableOf = (store: StoreId): Table => account.table(`s${store.replaceAll("-", "")}`);
@@ -129,6 +130,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     stores,
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
     subscriptions: createSubscriptions({
+      log,
       table: tableOf,
       policy: {
         addresses: createAddressPolicy({ loopback: true, networks: [] }),

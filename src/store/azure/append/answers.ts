@@ -1,6 +1,6 @@
 // What the produces that wait are told of the verdicts on them; when each may be told is the appender's to know.
 
-import { corruptData, unknownLease } from "../../../core/errors.ts";
+import { corruptData, leaseNotGranted, leaseSuperseded } from "../../../core/errors.ts";
 import type { Verdict } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
 import type { SpaceParts } from "./space-parts.ts";
@@ -31,8 +31,11 @@ export function answerRepeats({ queue }: Parts, verdicts: Verdicts, which: "prov
       queue.settle(intent, { kind: "committed", duplicate: true, parts: verdict.parts });
     } else if (verdict.kind === "id_mismatch" && verdict.tentative === isTentative) {
       queue.settle(intent, { kind: "id_mismatch" });
-    } else if (verdict.kind === "lease_limit" && !isTentative) {
-      queue.settle(intent, { kind: "failed", error: unknownLease() });
+    } else if (verdict.kind === "not_granted" && !isTentative) {
+      const { key = "", token = 0 } = intent.lease ?? {};
+      const { lastToken } = verdict;
+      const isPassed = token < lastToken;
+      queue.fail(intent, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
     } else if (verdict.kind === "fenced" && verdict.tentative === isTentative) {
       queue.settle(intent, { kind: "fenced", token: verdict.token });
     }

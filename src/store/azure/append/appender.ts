@@ -257,7 +257,8 @@ export class Appender {
   ): Promise<boolean> {
     const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
     const settling = done.snapshot();
-    const head = nextHead(version.head, attempt, settling, notifies ? options.unnotifiedListedMax : undefined);
+    const unnotifiedListedMax = notifies ? options.unnotifiedListedMax : undefined;
+    const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options.leaseKeysMax);
     for (const { segment } of attempt.record.transactions) applier.prepare(segment);
     const properties = encodeLogHead(head);
     const startedAt = clock.elapsed();

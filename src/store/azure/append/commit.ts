@@ -43,6 +43,7 @@ export function nextHead(
   attempt: Attempt,
   settling: Settling,
   unnotifiedListedMax: number | undefined,
+  leaseKeysMax: number,
 ): LogHead {
   const { record } = attempt;
   const { timestamp } = record;
@@ -54,17 +55,27 @@ export function nextHead(
     registered: true,
     unapplied: addPending(withoutDone(before.unapplied, settling.applied), timestamp),
     unnotified: unnotifiedListedMax === undefined ? unnotified : addPending(unnotified, timestamp, unnotifiedListedMax),
-    fences: nextFences(before.fences, attempt.members.keys()),
+    ...nextFences(before, attempt, leaseKeysMax),
   };
 }
 
-/** A refused token is never accepted later: that is why the greatest one stays, and why their number is bounded. */
-function nextFences(before: LogHead["fences"], intents: Iterable<WaitingIntent>): LogHead["fences"] {
-  const after = new Map(before);
-  for (const { lease } of intents) {
-    if (lease !== undefined) after.set(lease.key, Math.max(lease.token, after.get(lease.key) ?? 0));
+/** Beyond so many keys those go that were not used for longest: what they forget, the lease's own row is asked for. */
+function nextFences(
+  before: LogHead,
+  { members, record }: Attempt,
+  keysMax: number,
+): Pick<LogHead, "droppedAt" | "fences"> {
+  const fences = new Map(before.fences);
+  for (const { lease } of members.keys()) {
+    if (lease === undefined) continue;
+    const token = Math.max(lease.token, fences.get(lease.key) ?? 0);
+    // Whoever comes last is the one that was used last.
+    fences.delete(lease.key);
+    fences.set(lease.key, token);
   }
-  return after;
+  const dropped = [...fences.keys()].slice(0, Math.max(0, fences.size - keysMax));
+  for (const key of dropped) fences.delete(key);
+  return { fences, droppedAt: dropped.length === 0 ? before.droppedAt : record.timestamp };
 }
 
 /** The head without what is done, when no record is added; undefined when it says so already. */

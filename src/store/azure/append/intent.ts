@@ -26,8 +26,17 @@ export interface Intent {
   readonly keyed: boolean;
   /** Refused when the space has seen a newer token of the lease. */
   readonly lease: LeaseToken | undefined;
+  /** What is known of the lease's grants. */
+  readonly grant?: Grant | undefined;
   /** Of different segments, at least one. */
   readonly parts: readonly Part[];
+}
+
+/** The last token of a lease that had been granted when it was read. */
+export interface Grant {
+  readonly lastToken: number;
+  /** When a key had been dropped last from the version of the log that was known then. */
+  readonly droppedAt: number;
 }
 
 export interface PartResult {

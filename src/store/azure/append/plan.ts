@@ -4,7 +4,6 @@
 // commit has succeeded. A conflict, tentative or not, is told only once the version it was decided on is proved current.
 
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
-import { limits } from "../../../core/limits.ts";
 import type { Intent, Part, PartResult } from "./intent.ts";
 import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
@@ -28,8 +27,8 @@ export type Verdict =
   | { readonly kind: "id_mismatch"; readonly tentative: boolean }
   /** `token`: the newer one that has committed to the space. */
   | { readonly kind: "fenced"; readonly token: number; readonly tentative: boolean }
-  /** The space keeps the tokens of as many leases as it may. */
-  | { readonly kind: "lease_limit" }
+  /** Its token is not the last that was granted of a lease that the space does not have, or beyond all that were. */
+  | { readonly kind: "not_granted"; readonly lastToken: number }
   /**
    * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
    * up with.
@@ -146,15 +145,16 @@ class Group {
     return asRepeat(results, false);
   }
 
-  #fenced({ lease }: Intent): Verdict | undefined {
+  #fenced({ grant, lease }: Intent): Verdict | undefined {
     if (lease === undefined) return undefined;
-    const committed = this.#input.fences.get(lease.key) ?? 0;
-    const keys = new Set([...this.#input.fences.keys(), ...this.#tentativeFences.keys()]);
-    if (!keys.has(lease.key) && keys.size >= limits.leaseKeysPerSpaceMax) {
-      return this.#input.fences.size < limits.leaseKeysPerSpaceMax ? { kind: "wait" } : { kind: "lease_limit" };
-    }
-    const token = Math.max(committed, this.#tentativeFences.get(lease.key) ?? 0);
-    return lease.token < token ? { kind: "fenced", token, tentative: token > committed } : undefined;
+    const committed = this.#input.fences.get(lease.key);
+    const token = Math.max(committed ?? 0, this.#tentativeFences.get(lease.key) ?? 0);
+    if (lease.token < token) return { kind: "fenced", token, tentative: token > (committed ?? 0) };
+    if (lease.token === committed) return undefined;
+    const lastToken = grant?.lastToken ?? 0;
+    // Of a key that the space does not have, newer tokens may have committed: see `GrantLoader`.
+    const isGranted = committed === undefined ? lease.token === lastToken : lease.token <= lastToken;
+    return isGranted ? undefined : { kind: "not_granted", lastToken };
   }
 
   #conflicting(intent: Intent): Verdict | undefined {

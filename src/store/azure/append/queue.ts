@@ -5,13 +5,14 @@ import type { Effect } from "../../../core/errors.ts";
 import { StoreError } from "../../../core/errors.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
 import { asStoreError } from "../instance/failure.ts";
-import type { Intent, IntentOutcome } from "./intent.ts";
+import type { Grant, Intent, IntentOutcome } from "./intent.ts";
 
 /** An intent in the queue; its promise resolves with the outcome, once. */
 export class WaitingIntent implements Intent {
   readonly id: Intent["id"];
   readonly keyed: boolean;
   readonly lease: Intent["lease"];
+  grant: Grant | undefined;
   readonly parts: Intent["parts"];
   readonly bytes: number;
   readonly outcome: Promise<IntentOutcome>;

@@ -1,4 +1,4 @@
-// Reads what the waiting produces need to know: their segments' heads, and what their ids were used for.
+// Reads what the waiting produces need to know: their segments' heads, what their ids were used for, their leases' grants.
 //
 // A segment that cannot be read fails the produces to it and no others.
 
@@ -8,10 +8,11 @@ import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
 import { isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
+import { GrantLoader, isGrantKnown } from "./grant-loader.ts";
 import type { Intent } from "./intent.ts";
 import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { LogState } from "./log-state.ts";
-import type { IntentQueue } from "./queue.ts";
+import type { IntentQueue, WaitingIntent } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
 import { Semaphore } from "../instance/semaphore.ts";
 import type { SegmentView } from "./segment-view.ts";
@@ -42,15 +43,19 @@ export class ViewLoader {
   /** Segments whose last read has failed, and for whom somebody waits. */
   readonly #suspects = new Set<SegmentName>();
   readonly #turns: Semaphore;
+  readonly #grants: GrantLoader;
 
   constructor(deps: ViewLoaderDeps) {
     this.#deps = deps;
     const { clock, wake: onFree } = deps;
+    this.#grants = new GrantLoader(deps);
     this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */
-  load(intents: Iterable<Intent>): void {
+  load(waiting: Iterable<WaitingIntent>): void {
+    const intents = [...waiting];
+    this.#grants.load(intents);
     for (const intent of intents) {
       for (const part of intent.parts) {
         if (this.#turns.isFull) return;
@@ -64,12 +69,14 @@ export class ViewLoader {
   /** Those of which all is known, in their order. */
   ready<I extends Intent>(intents: Iterable<I>): I[] {
     const { state } = this.#deps;
-    return [...intents].filter((intent) =>
-      intent.parts.every((part) => {
+    const head = state.version?.head;
+    return [...intents].filter((intent) => {
+      if (head === undefined || !isGrantKnown(intent, head)) return false;
+      return intent.parts.every((part) => {
         const view = state.view(part.segment);
         return view?.state !== undefined && (!intent.keyed || view.knows(intent.id));
-      }),
-    );
+      });
+    });
   }
 
   /** Undefined: not yet, too much is being read. */

@@ -84,7 +84,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   return {
     space,
     headEtag: row?.etag,
-    head: stored ?? { ...walk.head(), fences: readable?.fences ?? new Map() },
+    head: stored ?? { ...walk.head(), ...fencesOf(readable) },
     records: walk.records,
     begun: walk.begun,
     entries: walk.entries,
@@ -96,6 +96,12 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
     whole,
     findings,
   };
+}
+
+/** Of a head that is lost they are lost, too: then each lease's last token must be asked for, as after dropping its key. */
+function fencesOf(readable: LogHead | undefined): Pick<LogHead, "droppedAt" | "fences"> {
+  const { droppedAt, fences } = readable ?? emptyLog;
+  return { droppedAt, fences };
 }
 
 function headOf(row: Row, findings: Findings): LogHead | undefined {

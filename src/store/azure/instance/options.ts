@@ -40,6 +40,8 @@ const schema = z.strictObject({
   pendingPerLogMax: count(listedMax, listedMax),
   /** Records that a log's head lists one by one as not notified; more than that become a range that the monitor goes through. */
   unnotifiedListedMax: count(listedMax, listedMax),
+  /** Leases whose greatest token a log's head keeps; a further one takes the place of the one not used for longest. */
+  leaseKeysMax: count(limits.leaseKeysPerSpaceMax, limits.leaseKeysPerSpaceMax),
   /** Records a writer reads to catch up with its log; beyond, it forgets what it knew and starts afresh. */
   catchUpRecordsMax: count(500, 10_000),
   /** Attempts to apply one segment before its caller is told and the monitor is left with it. */

@@ -27,6 +27,15 @@ export const logPartition = (space: SpaceName): string => hexKey("DAT", "SPACES"
 export const logHeadRow = (space: SpaceName): string => headRow(logPartition(space));
 export const recordRow = (timestamp: number): string => hexKey(int64(timestamp));
 
+/** Beside the head, before the records: that an operator has reset the fence of a lease. */
+export const fenceResetRow = (at: number): string => hexKey(uint64(0), "RST", int64(at));
+
+/** All resets of a log. */
+export function fenceResetRange(partition: string): KeyRange {
+  const prefix = hexKey(uint64(0), "RST", "");
+  return { partition, from: prefix, to: `${prefix}g` };
+}
+
 export const segmentPartition = (space: SpaceName, segment: SegmentName): string =>
   hexKey("DAT", "SEGMENTS", space, segment);
 export const segmentHeadRow = (partition: string): string => headRow(partition);

@@ -32,8 +32,10 @@ export interface LogHead {
   readonly registered: boolean;
   readonly unapplied: Pending;
   readonly unnotified: Pending;
-  /** The greatest token of each lease that has committed to the space. */
+  /** The greatest token of each lease that has committed to the space; the one used last comes last. */
   readonly fences: ReadonlyMap<string, number>;
+  /** Timestamp of the last record when a key was dropped from them last; 0: never. */
+  readonly droppedAt: number;
 }
 
 export const emptyLog: LogHead = {
@@ -44,6 +46,7 @@ export const emptyLog: LogHead = {
   unapplied: nothingPending,
   unnotified: nothingPending,
   fences: new Map(),
+  droppedAt: 0,
 };
 
 /** One transaction as its log record's summary tells it, without the entries. */
@@ -85,6 +88,7 @@ export function encodeLogHead(head: LogHead): Properties {
     apply: encodePending(head.unapplied),
     notify: encodePending(head.unnotified),
     ...(head.fences.size === 0 ? {} : { fences: JSON.stringify([...head.fences]) }),
+    ...(head.droppedAt === 0 ? {} : { dropped: BigInt(head.droppedAt) }),
   };
 }
 
@@ -104,6 +108,7 @@ export function decodeLogHead(row: Row): LogHead {
     unapplied: decodePending(bytesIn(row, "apply"), timestamp),
     unnotified: decodePending(bytesIn(row, "notify"), timestamp),
     fences: decodeFences(row),
+    droppedAt: row.properties["dropped"] === undefined ? 0 : numberIn(row, "dropped", 1, timestamp),
   };
 }
 

@@ -126,18 +126,3 @@ test("hundreds of concurrent produces of several instances all land, in one orde
     expect(inSegment).toEqual(entries.filter((entry) => entry.segment === `s${index}`));
   }
 });
-
-test("once a newer token of a lease has committed to a space, an older one never does", async () => {
-  const [one, two] = instances(2);
-  const produce = (party: typeof one, text: string, token: number) =>
-    all(party!.store.produce(space, segment, [record(text)], { lease: { key: "writer", token } }));
-  await produce(one, "a", 1);
-  await produce(two, "b", 2);
-  await expect(produce(one, "c", 1)).rejects.toMatchObject({
-    code: "lease_held",
-    effect: "none",
-    details: { token: 2 },
-  });
-  await produce(one, "d", 2);
-  expect(texts(await all(one!.store.consumeSegment(space, segment)))).toEqual(["a", "b", "d"]);
-});

@@ -203,14 +203,27 @@ describe("what does not fit", () => {
 
 describe("under a lease", () => {
   const fences = new Map([["k", 5]]);
-  const under = (token: number): Intent => intent("a", { lease: { key: "k", token } });
+  const under = (token: number, lastToken = 7): Intent => ({
+    ...intent("a", { lease: { key: "k", token } }),
+    grant: { lastToken, droppedAt: 0 },
+  });
 
   test.each([
     [5, "accept"],
     [6, "accept"],
+    [7, "accept"],
     [4, "fenced"],
-  ])("token %d after 5 is %s", (token, kind) => {
+    [8, "not_granted"],
+  ])("token %d after 5, of 7 granted, is %s", (token, kind) => {
     expect(kinds(plan([under(token)], {}, { fences }))).toEqual([kind]);
+  });
+
+  test.each([
+    [7, "accept"],
+    [6, "not_granted"],
+    [8, "not_granted"],
+  ])("token %d of 7 granted, where the space does not have the lease, is %s", (token, kind) => {
+    expect(kinds(plan([under(token)], {}, { fences: new Map() }))).toEqual([kind]);
   });
 
   test("a token that a group-mate has passed is refused with that one's commit", () => {

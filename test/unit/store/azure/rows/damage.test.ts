@@ -79,7 +79,14 @@ const kinds: readonly Kind[] = [
     kind: "the head of a log",
     key: "00",
     properties: encodeLogHead({
-      ...{ count: 9, timestamp: now, recordId: id, registered: true, fences: new Map([["writer", 3]]) },
+      ...{
+        count: 9,
+        timestamp: now,
+        recordId: id,
+        registered: true,
+        fences: new Map([["writer", 3]]),
+        droppedAt: now - 90,
+      },
       unapplied: { from: 0, to: 0, listed: [now - 5, now] },
       unnotified: { from: now - 90, to: now - 40, listed: [now] },
     }),
