@@ -35,8 +35,39 @@ const page = `<!doctype html>
 </html>
 `;
 
-const start = `SwaggerUIBundle({
+/** A stream of events does not end by itself: what comes in this time is shown. */
+const eventsMs = 5_000;
+
+const start = `const readFor = ${eventsMs};
+
+// The viewer shows an answer when it has ended. Of a live stream it shows what came, and that it was left.
+async function readEvents(url, request) {
+  const leaving = new AbortController();
+  const answer = await fetch(url, { ...request, signal: leaving.signal });
+  if (!(answer.headers.get("content-type") ?? "").startsWith("text/event-stream")) return answer;
+  const timer = setTimeout(() => leaving.abort(), readFor);
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (const reader = answer.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    text += ": this page left the stream after " + readFor / 1000 + " seconds\\n";
+  }
+  clearTimeout(timer);
+  return new Response(text, { status: answer.status, headers: { ...Object.fromEntries(answer.headers), "content-type": "text/plain" } });
+}
+
+SwaggerUIBundle({
   url: "/openapi.json",
+  requestInterceptor: (request) => {
+    const accept = request.headers?.Accept ?? request.headers?.accept ?? "";
+    if (accept.includes("text/event-stream")) request.userFetch = readEvents;
+    return request;
+  },
   dom_id: "#ui",
   deepLinking: true,
   displayRequestDuration: true,

@@ -5,6 +5,9 @@ import { health as healthOperation, openapi as openapiOperation, operations } fr
 import { openApiText } from "../wire/openapi.ts";
 import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
+import type { Correlation } from "./correlation.ts";
+import { docsPath } from "./docs.ts";
+import type { HttpAnswer } from "./http.ts";
 import { piecesOf } from "./pieces.ts";
 import { logFailure, jsonAnswer, problemAnswer, serve } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";
@@ -37,6 +40,9 @@ export const openapi = serve(openapiOperation, (services, { query }) =>
 export const notFound: Endpoint = (services, request) => {
   const correlation = correlate(request.headers, services.random);
   const { pathname } = new URL(request.url);
+  // People begin at the root.
+  if (pathname === "/" && (request.method === "GET" || request.method === "HEAD"))
+    return Promise.resolve(toDocs(correlation));
   const allowed = operations.filter((operation) => isAt(operation.path, pathname)).map(({ method }) => method);
   const error =
     allowed.length === 0
@@ -47,6 +53,10 @@ export const notFound: Endpoint = (services, request) => {
   logFailure(withFields(services.log, { ...correlation, status: 404 }), "request failed", error);
   return Promise.resolve(problemAnswer(error, correlation));
 };
+
+function toDocs({ requestId }: Correlation): HttpAnswer {
+  return { status: 302, headers: { location: docsPath, "x-request-id": requestId, "cache-control": "no-store" } };
+}
 
 function isAt(template: (typeof operations)[number]["path"], pathname: string): boolean {
   try {

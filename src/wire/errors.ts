@@ -48,7 +48,9 @@ export const problemSchema = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string().meta({ description: "What happened, for people.", "x-ms-primary-error-message": true }),
-    code: z.enum(errorCodes as [ErrorCode, ...ErrorCode[]]).meta({ description: "Stable: what programs match." }),
+    code: z
+      .enum(errorCodes as [ErrorCode, ...ErrorCode[]])
+      .meta({ title: "ErrorCode", description: "Stable: what programs match." }),
     retryable: z.boolean().meta({ description: "Whether the same request may succeed later." }),
     // Clients that were made by a generator read one that is absent as the first.
     effect: z.enum(["unknown", "none", "committed", "partial"]).optional().meta({

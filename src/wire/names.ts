@@ -112,6 +112,7 @@ export const encodingSchema = z
   .enum(encodings, { error: `one of ${encodings.join(", ")}` })
   .default("base64")
   .meta({
+    title: "PayloadEncoding",
     description: "How payload bytes look in JSON. json: any JSON value, kept as it was written.",
     examples: ["json"],
   });

@@ -89,8 +89,8 @@ export class Components {
   }
 
   #enumeration(schema: Json, name: string): Json {
-    const { description, ...type } = schema;
-    const reference = this.#component(`${name.slice(0, 1).toUpperCase()}${name.slice(1)}`, type);
+    const { description, title = `${name.slice(0, 1).toUpperCase()}${name.slice(1)}` } = schema;
+    const reference = this.#component(String(title), without(schema, "description", "title"));
     return description === undefined ? reference : { ...reference, description };
   }
 }

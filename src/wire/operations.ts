@@ -323,6 +323,7 @@ export const openapi = operation({
       .enum(["all", "json"], { error: "all or json" })
       .default("all")
       .meta({
+        title: "DescribedMedia",
         description: "json: without lines and events, for generators that make one method of each call.",
         examples: ["all"],
       }),
@@ -330,6 +331,7 @@ export const openapi = operation({
       .enum(["3.1", "3.2"], { error: "3.1 or 3.2" })
       .default("3.1")
       .meta({
+        title: "OpenApiVersion",
         description: "Of OpenAPI. 3.2 describes each line and each event by a schema.",
         examples: ["3.1"],
       }),

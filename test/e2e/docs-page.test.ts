@@ -10,6 +10,9 @@ import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 import { operations } from "../../src/wire/operations.ts";
 
+/** The store that the page fills in. */
+const shownStore = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
+
 let app: RunningApp;
 let browser: Browser;
 let page: Page;
@@ -17,7 +20,8 @@ const requested: string[] = [];
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  app = await startApp();
+  // Tables of its own: the page fills in the same store in every run.
+  app = await startApp({ env: { STREAMKIT_TABLE_PREFIX: `docs${randomUUID().slice(0, 8)}` } });
   // The package unpacks its browser into the temporary folder: one of this run's own, so that runs do not meet.
   process.env["TMPDIR"] = inject("runFolder");
   const { default: chromium } = await import("@sparticuz/chromium");
@@ -45,21 +49,29 @@ test("shows every call of the interface", { timeout: 60_000 }, async () => {
 });
 
 test("tries a produce with the example it shows, and tells the answer", { timeout: 60_000 }, async () => {
-  const store = randomUUID();
   const block = "#operations-Produce-produce";
-  await page.click(`${block} .opblock-summary-control`);
-  await page.waitForSelector(`${block} .execute`);
-  const input = `${block} tr[data-param-name="store"] input`;
-  await page.click(input, { count: 3 });
-  await page.type(input, store);
+  await open(block);
   await page.click(`${block} .execute`);
-  await page.waitForSelector(`${block} .live-responses-table .response .response-col_status`);
-  const status = await page.evaluate(
-    `document.querySelector("${block} .live-responses-table .response .response-col_status").textContent`,
-  );
-  expect(status).toMatch(/^200/);
-  const answer = await fetch(`${app.url}/v1/stores/${store}/spaces/orders/entries?encoding=json`);
+  expect(await statusIn(block)).toMatch(/^200/);
+  const answer = await fetch(`${app.url}/v1/stores/${shownStore}/spaces/orders/entries?encoding=json`);
   expect(await answer.json()).toMatchObject({ entries: [{ segment: "order-1", payload: { item: "book", count: 1 } }] });
+});
+
+test("makes a subscription as it is filled in", { timeout: 60_000 }, async () => {
+  const block = "#operations-Subscriptions-subscriptionPut";
+  await open(block);
+  await page.click(`${block} .execute`);
+  expect(await statusIn(block)).toMatch(/^201/);
+});
+
+test("a live stream shows its events, and that the page left it", { timeout: 60_000 }, async () => {
+  const block = "#operations-Consume-consumeSpace";
+  await open(block);
+  await page.select(`${block} .response .content-type`, "text/event-stream");
+  await page.click(`${block} .execute`);
+  const shown = `document.querySelector("${block} .live-responses-table .response .highlight-code, ${block} .live-responses-table .response pre")?.textContent ?? ""`;
+  await page.waitForFunction(`(${shown}).includes("left the stream")`, { timeout: 30_000 });
+  expect(await page.evaluate(shown)).toContain('data: {"sequence":1');
 });
 
 test("needs nothing from elsewhere and complains of nothing", () => {
@@ -75,3 +87,15 @@ test("a file that is not the viewer's is not there", async () => {
     expect(await answer.json()).toMatchObject({ code: "not_found" });
   }
 });
+
+async function open(block: string): Promise<void> {
+  await page.click(`${block} .opblock-summary-control`);
+  await page.waitForSelector(`${block} .execute`);
+}
+
+/** The status of the answer that a call shows. */
+async function statusIn(block: string): Promise<string> {
+  const status = `${block} .live-responses-table .response .response-col_status`;
+  await page.waitForSelector(status);
+  return (await page.evaluate(`document.querySelector("${status}").textContent`)) as string;
+}

@@ -66,7 +66,7 @@ test("no schema is called as a type of a language", () => {
     ..."Record Partial Required Readonly Pick Omit Exclude Extract Awaited Iterable Iterator Node Element Document".split(
       " ",
     ),
-    ..."Exception Task Type Action Func List Dictionary Guid Thread Stream Optional Class Character Void Module".split(
+    ..."Exception Task Type Action Func List Dictionary Guid Thread Stream Optional Class Character Void Module Encoding Version".split(
       " ",
     ),
   ];
@@ -225,4 +225,10 @@ test("each error has examples of its own status and codes", () => {
       for (const [code, { value }] of examples) expect(value).toMatchObject({ code, status: Number(status) });
     }
   }
+});
+
+test("the document has the version of the package", () => {
+  const root = join(import.meta.dirname, "../../..");
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly version: string };
+  expect(document).toMatchObject({ info: { version } });
 });

@@ -191,3 +191,8 @@ test.each(["overloaded", "throttled"] as const)("%s is a line of the log without
   expect(line).not.toContain("stack");
   await failing.dispose();
 });
+
+test.each(["GET", "HEAD"])("%s of the root leads people to the page of the interface", async (method) => {
+  const { status, headers } = await service.call(method, "/");
+  expect([status, headers["location"]]).toEqual([302, "/docs"]);
+});
