@@ -2,6 +2,7 @@
 // Promise: a function that cannot run as it is registered is named in the log with the reason, and the others run.
 
 import { openQueueService } from "./connections.ts";
+import { Door } from "./door.ts";
 import { type AppFunction, FunctionApp } from "./function-app.ts";
 import type { RpcTypedData } from "./functions-core.ts";
 import { HttpFront, type HttpFunction } from "./http-front.ts";
@@ -61,6 +62,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   sayWhereKinder(triggers, keys, log);
 
   const front = new HttpFront({
+    door: new Door(env["STREAMKIT_LOCAL_HOSTS"]),
     ...{ app, functions, keys, log, routes: triggers.routes, startedAt: Date.now() },
     inputByHand: (target, input) => triggers.timers.get(target)?.dataByHand() ?? { string: input },
   });

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answerAdmin, type AdminOptions } from "./admin.ts";
+import type { Door } from "./door.ts";
 import type { AppFunction } from "./function-app.ts";
 import { type HttpCall, invokeBuffered, invokeStreamed, reply } from "./http-invocation.ts";
 import { type AuthLevel, type KeyRing, presentedKey } from "./keys.ts";
@@ -22,6 +23,7 @@ export interface HttpFrontOptions extends AdminOptions {
   /** In the order of precedence. */
   readonly routes: readonly Route<HttpFunction>[];
   readonly keys: KeyRing;
+  readonly door: Door;
   readonly log: HostLog;
 }
 
@@ -33,6 +35,11 @@ export class HttpFront {
     this.#server = createServer((request, response) => {
       this.#answering.add(response);
       response.once("close", () => this.#answering.delete(response));
+      const refusal = options.door.refusal(request, response);
+      if (refusal !== undefined) {
+        reply(response, refusal);
+        return;
+      }
       handle(options, request, response).catch((error: unknown) => {
         options.log.write("error", "Host.Http", describeError(error));
         if (response.headersSent) response.destroy();

@@ -28,9 +28,10 @@ try {
   for (const [name, value] of Object.entries(local.values)) process.env[name] ??= value;
   process.env["AZURE_FUNCTIONS_ENVIRONMENT"] ??= "Development";
 
-  // The keys are the host's, as on Azure: the app does not see them.
+  // The keys, and the names, are the host's, as on Azure: the app does not see them.
   const env = { ...process.env };
   delete process.env["STREAMKIT_LOCAL_KEYS"];
+  delete process.env["STREAMKIT_LOCAL_HOSTS"];
   const port = Number(args.port ?? local.port ?? 7071);
   const host = await startHost({ root, port, env, print: (line) => console.log(line) });
 
