@@ -32,7 +32,7 @@ function exchange(bytes: string | Buffer, ms = 3_000): Promise<string> {
 }
 
 const head = (method: string, path: string, ...headers: string[]): string =>
-  [`${method} ${path} HTTP/1.1`, "host: x", "connection: close", ...headers, "", ""].join("\r\n");
+  [`${method} ${path} HTTP/1.1`, "host: localhost", "connection: close", ...headers, "", ""].join("\r\n");
 const chunked = [`content-type: application/x-ndjson`, "transfer-encoding: chunked"];
 
 const requests: readonly (readonly [what: string, bytes: string | Buffer, expected: RegExp])[] = [
