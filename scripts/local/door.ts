@@ -5,6 +5,8 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
+import { bodyBytesMax } from "./request-body.ts";
+
 /** Bodies with a length, all together, bytes: five of the largest. */
 export const heldBytesMax = 512 * 1024 * 1024;
 
@@ -32,7 +34,9 @@ export class Door {
       if (name === undefined) return 400;
       if (!isThisMachine(name) && !this.#hosts.has(name)) return 421;
     }
-    const bytes = Number(request.headers["content-length"] ?? 0);
+    const announced = Number(request.headers["content-length"] ?? 0);
+    // One that is too large is refused without being read.
+    const bytes = announced > bodyBytesMax ? 0 : announced;
     if (this.#held + bytes > this.#bytesMax) return 503;
     this.#held += bytes;
     response.once("close", () => {
