@@ -1,9 +1,10 @@
 // Gives each status notification to the subscriptions that want it.
 import { app } from "@azure/functions";
 
-import { dispatch, settings } from "../src/runtime.ts";
+import { registerBackground } from "../src/functions-app.ts";
 
-const { connection, notificationsQueue: queueName } = settings;
-if (queueName !== undefined) {
+registerBackground(({ settings, dispatch }) => {
+  const { connection, notificationsQueue: queueName } = settings;
+  if (queueName === undefined) return;
   app.storageQueue("dispatchStatus", { queueName, connection: connection.setting, handler: dispatch });
-}
+});

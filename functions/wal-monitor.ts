@@ -1,6 +1,8 @@
 // Finishes what writers left behind.
 import { app } from "@azure/functions";
 
-import { monitor, settings } from "../src/runtime.ts";
+import { registerBackground } from "../src/functions-app.ts";
 
-app.timer("walMonitor", { schedule: settings.monitorSchedule, handler: monitor });
+registerBackground(({ settings, monitor }) => {
+  app.timer("walMonitor", { schedule: settings.monitorSchedule, handler: monitor });
+});

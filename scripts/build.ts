@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url";
 import { build, type BuildOptions, type Metafile, type OutputFile } from "esbuild";
 
 /** `@azure/functions` and the other CommonJS libraries in the bundle call `require` for Node's own modules. */
-const requireBanner = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+export const requireBanner =
+  'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);';
 
 /** What the deployed app must never carry: the tests' backend, the tools, the local host. */
 const neverBundled = ["scripts/", "test/", "node_modules/classic-level/", "node_modules/fast-check/"];
@@ -41,6 +42,8 @@ export async function buildFunctions(
 ): Promise<Metafile> {
   const app = await build({
     ...common,
+    // A Node.js that is too old must get as far as saying so.
+    target: "node20",
     minifyWhitespace: minify,
     minifySyntax: minify,
     absWorkingDir: root,

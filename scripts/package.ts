@@ -89,8 +89,8 @@ async function ownFiles(root: string): Promise<Files> {
 /** What the host and Node.js read of it. No dependencies: nothing is to be installed where it is deployed. */
 async function deployedManifest(root: string): Promise<string> {
   const own = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as Record<string, unknown>;
-  const { name, version, license, type, main } = own;
-  return `${JSON.stringify({ name, version, license, private: true, type, main }, undefined, 2)}\n`;
+  const { name, version, license, type, main, engines } = own;
+  return `${JSON.stringify({ name, version, license, private: true, type, main, engines }, undefined, 2)}\n`;
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

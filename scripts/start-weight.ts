@@ -16,7 +16,10 @@ export function weigh({ outputs }: Metafile): { readonly atStart: Weight; readon
     loaded.add(name);
     for (const { path, kind } of output.imports) if (kind === "import-statement") follow(path);
   };
-  for (const name of Object.keys(outputs)) if (/functions\/[^/]+\.js$/.test(name)) follow(name);
+  for (const [name, { entryPoint }] of Object.entries(outputs)) {
+    // The function files await the second.
+    if (/functions\/[^/]+\.js$/.test(name) || entryPoint === "src/runtime.ts") follow(name);
+  }
   const weightOf = (wanted: boolean): Weight => {
     const libraries = new Map<string, number>();
     let bytes = 0;

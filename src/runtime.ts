@@ -1,11 +1,11 @@
 // The composition root: reads the environment once and builds everything from it, each thing once and not before it is needed.
 //
-// Promise: a wrong setting stops the start with a sentence that says what to set. Nothing else here fails before the first request.
+// Promise: importing it fails with a sentence that says what to set when a setting is wrong. Nothing else here fails before the first
+// request.
 
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { zstdCompressor } from "./codec/zstd.ts";
-import type { Clock, Random } from "./core/clock.ts";
 import { silentTelemetry } from "./core/telemetry.ts";
 import { StoreError } from "./core/errors.ts";
 import type { StoreId } from "./core/ids.ts";
@@ -35,6 +35,7 @@ import { resolveOptions } from "./store/azure/instance/options.ts";
 import { createProbe } from "./store/azure/log/probe.ts";
 import { isEmulator } from "./table/connection.ts";
 import type { Table } from "./table/port.ts";
+import { systemClock, systemRandom } from "./system.ts";
 import { createTableAccount } from "./table/sdk.ts";
 import { identityCredential } from "./table/identity.ts";
 import { LateTelemetry } from "./telemetry/late.ts";
@@ -52,15 +53,8 @@ const webhookSecretBytes = 32;
 
 export const settings = parseSettings(process.env);
 
-const clock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
-const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
+const clock = systemClock;
+const random = systemRandom;
 const log = createLogger({
   level: settings.logLevel,
   clock,

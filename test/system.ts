@@ -1,15 +1,3 @@
 // This machine's time and chance, for tests against real services.
 
-import { randomUUID } from "node:crypto";
-import type { Clock, Random } from "../src/core/clock.ts";
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  elapsed: () => performance.now(),
-  after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
-export const systemRandom: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
+export { systemClock, systemRandom } from "../src/system.ts";

@@ -56,12 +56,6 @@ try {
   }
   console.log(`The app answers on ${host.url}`);
 } catch (error) {
-  console.error(isExplained(error) ? error.message : `The app does not start. ${describeError(error)}`);
+  console.error(error instanceof Refusal ? error.message : `The app does not start. ${describeError(error)}`);
   process.exit(1);
-}
-
-/** By its message alone: our own refusals, and the app's of a setting, whose class is in the app's bundle. */
-function isExplained(error: unknown): error is Error {
-  if (!(error instanceof Error)) return false;
-  return error instanceof Refusal || ("code" in error && error.code === "invalid_argument");
 }

@@ -43,6 +43,9 @@ setInterval(() => {
   if (process.ppid !== parent) void stopAll(0);
 }, 500).unref();
 
+/** In place of what is wrong with the storage: the app itself is not set up right. */
+const misconfigured = Symbol("misconfigured");
+
 /** The own host prints why it does not start. */
 const alreadySaid = new Refusal("The app has said why.");
 
@@ -148,6 +151,8 @@ async function untilStored(baseUrl: string, { child }: App): Promise<void> {
   for (;;) {
     const problem = await storageProblem(baseUrl);
     if (problem === undefined) return;
+    // The line of the log that says so has the setting.
+    if (problem === misconfigured) throw new Refusal("The app runs, but answers every call 503: see its log above.");
     if (!child.running) throw new Refusal(`The app ended (${await child.exited}).`);
     if (performance.now() > deadline) {
       throw new Refusal(
@@ -159,12 +164,13 @@ async function untilStored(baseUrl: string, { child }: App): Promise<void> {
 }
 
 /** Undefined also when the app has no such page, or wants a key for it: then nothing is known against its storage. */
-async function storageProblem(baseUrl: string): Promise<string | undefined> {
+async function storageProblem(baseUrl: string): Promise<string | typeof misconfigured | undefined> {
   try {
     const answer = await fetch(`${baseUrl}/health?deep=true`, { signal: AbortSignal.timeout(storageWithinMs) });
     const text = await answer.text();
     if (answer.status < 500) return undefined;
-    const { detail } = JSON.parse(text) as { readonly detail?: string };
+    const { code, detail } = JSON.parse(text) as { readonly code?: string; readonly detail?: string };
+    if (code === "misconfigured") return misconfigured;
     return detail ?? `/health?deep=true answers ${answer.status}.`;
   } catch (error) {
     return `${error instanceof Error ? error.message : String(error)}.`;

@@ -21,6 +21,7 @@ export type ErrorCode =
   | "overloaded"
   | "storage_unavailable"
   | "not_confirmed"
+  | "misconfigured"
   | "corrupt_data"
   | "internal";
 

@@ -11,6 +11,9 @@ import { problemAnswer } from "./serve.ts";
 import type { Services } from "./services.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
+/** Somebody has to set something first. */
+const misconfiguredRetryMs = 60_000;
+
 export interface HttpParts {
   readonly services: Services;
   readonly guard: StreamGuard;
@@ -32,6 +35,18 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): Ht
       const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });
       return { status, headers, body: body as string };
     }
+  };
+}
+
+/** For an app that cannot work: `reason` is for the log alone, as whoever calls cannot mend it. */
+export function misconfiguredHandler(reason: StoreError): HttpHandler {
+  return (_request, context): HttpResponseInit => {
+    context.error("misconfigured", reason.message);
+    const error = new StoreError("misconfigured", "The service is not set up right. Its log says what is wrong.", {
+      retryAfterMs: misconfiguredRetryMs,
+    });
+    const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });
+    return { status, headers, body: body as string };
   };
 }
 

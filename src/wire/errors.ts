@@ -31,6 +31,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   storage_unavailable: { status: 503, title: "Storage unavailable", retryable: true },
   // Not of 5xx, nor any other that a retry policy is known to repeat.
   not_confirmed: { status: 424, title: "Not confirmed", retryable: false },
+  misconfigured: { status: 503, title: "Misconfigured", retryable: true },
   corrupt_data: { status: 500, title: "Corrupt data", retryable: false },
   internal: { status: 500, title: "Internal error", retryable: false },
 };

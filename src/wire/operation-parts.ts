@@ -25,6 +25,7 @@ export const silentErrors = [
   "throttled",
   "overloaded",
   "storage_unavailable",
+  "misconfigured",
   "internal",
   "corrupt_data",
 ] as const satisfies readonly ErrorCode[];

@@ -306,7 +306,7 @@ export const health = operation({
   answer: {
     "application/json": { schema: healthSchema },
   },
-  errors: ["invalid_argument", "not_acceptable", "storage_unavailable", "internal"],
+  errors: ["invalid_argument", "not_acceptable", "storage_unavailable", "misconfigured", "internal"],
 });
 
 export const openapi = operation({
@@ -339,7 +339,7 @@ export const openapi = operation({
   headers: none,
   status: 200,
   answer: { "application/json": { schema: z.looseObject({ openapi: z.string() }).meta({ id: "OpenApiDocument" }) } },
-  errors: ["invalid_argument", "not_acceptable"],
+  errors: ["invalid_argument", "not_acceptable", "misconfigured"],
 });
 
 export const operations: readonly Operation[] = [

@@ -129,10 +129,12 @@ describe("the project's own app", () => {
     expect(child.output).toMatch(/^The app runs, but its storage does not answer: .* says where it is\.$/m);
   });
 
-  test("with a wrong setting is one sentence", async () => {
+  test("with a wrong setting is not ready, and ends with 1 and what is wrong", async () => {
     const child = await ownStart({ STREAMKIT_WAL_GRACE_MS: "soon" });
     expect(await child.exited).toBe(1);
-    expect(child.output).toBe("STREAMKIT_WAL_GRACE_MS: expected an integer from 0 to 3600000.\n");
+    expect(child.output).not.toContain("Ready");
+    expect(child.output).toContain('"reason":"STREAMKIT_WAL_GRACE_MS: expected an integer from 0 to 3600000."');
+    expect(child.output).toMatch(/^The app runs, but answers every call 503: see its log above\.$/m);
   });
 });
 

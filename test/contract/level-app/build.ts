@@ -5,6 +5,8 @@ import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
+import { requireBanner } from "../../../scripts/build.ts";
+
 const root = join(import.meta.dirname, "../../..");
 const runtime = join(import.meta.dirname, "runtime.ts");
 
@@ -27,9 +29,7 @@ export async function buildLevelApp(target: string): Promise<void> {
       sourcemap: "linked",
       logLevel: "warning",
       external: ["@azure/functions-core", "@mongodb-js/zstd", "classic-level"],
-      banner: {
-        js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
-      },
+      banner: { js: requireBanner },
       plugins: [
         {
           name: "another composition root",

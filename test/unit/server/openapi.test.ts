@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
+import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -10,13 +11,14 @@ import type { ErrorCode } from "../../../src/core/errors.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Access } from "../../../src/server/access.ts";
+import { misconfiguredHandler } from "../../../src/server/functions-http.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { errorKinds } from "../../../src/wire/errors.ts";
 import { openApiDocument } from "../../../src/wire/openapi.ts";
 import { operations } from "../../../src/wire/operations.ts";
 import type { Operation } from "../../../src/wire/operation.ts";
 import { openService } from "./in-process.ts";
-import type { Reply, Service } from "./in-process.ts";
+import type { Reply, ReplyBody, Service } from "./in-process.ts";
 
 interface Described {
   readonly operationId: string;
@@ -192,6 +194,14 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
     case "permission_denied": {
       const access: Access = { authenticate: () => Promise.resolve({ caller: "c", allows: () => false }) };
       return withService({ access }, operation);
+    }
+    case "misconfigured": {
+      const handler = misconfiguredHandler(new StoreError("invalid_argument", "A setting is wrong."));
+      const context = { invocationId: randomUUID(), error: () => undefined } as unknown as InvocationContext;
+      const { status, headers, body } = (await handler({} as HttpRequest, context)) as HttpResponseInit;
+      const text = body as string;
+      const json = JSON.parse(text) as ReplyBody;
+      return { status: status!, headers: headers as Record<string, string>, text, json, lines: [] };
     }
     default: {
       const failure = new StoreError(code, "It fails.");
