@@ -42,6 +42,11 @@ export type InvocationOutcome =
   | { readonly kind: "completed"; readonly result: unknown; readonly response: InvocationResponse }
   | { readonly kind: "failed"; readonly error: unknown };
 
+/** An invocation ended before its function was called. */
+export class NoArguments extends Error {
+  override readonly name = "NoArguments";
+}
+
 export interface FunctionAppOptions {
   readonly root: string;
   readonly log: HostLog;
@@ -128,7 +133,9 @@ export class FunctionApp {
     const { metadata, callback } = target.registered;
     const core = this.#coreContext(metadata, target, input);
     const model = this.#model.getInvocationModel(core);
-    const { context, inputs } = await model.getArguments();
+    const { context, inputs } = await model.getArguments().catch((cause: unknown) => {
+      throw new NoArguments("What the function is called with did not come.", { cause });
+    });
 
     const before = { hookData: {}, appHookData: {}, invocationContext: context, inputs, functionCallback: callback };
     core.state = "preInvocationHooks";

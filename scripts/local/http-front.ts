@@ -1,5 +1,5 @@
 // The host's HTTP server: what happens to a request before and around its function.
-// Promise: checks come in the host's order: route, key, body limit; each has the host's status.
+// Promise: checks come in the host's order: line and headers, route, key, body limit; each has the host's status.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -8,6 +8,7 @@ import { answerAdmin, type AdminOptions } from "./admin.ts";
 import type { Door } from "./door.ts";
 import type { AppFunction } from "./function-app.ts";
 import { type HttpCall, invokeBuffered, invokeStreamed, reply } from "./http-invocation.ts";
+import { headerBytesMax, lineBytesMax, readTarget } from "./http-target.ts";
 import { type AuthLevel, type KeyRing, presentedKey } from "./keys.ts";
 import { describeError, type HostLog } from "./log.ts";
 import { portRefusal } from "./refusal.ts";
@@ -32,7 +33,9 @@ export class HttpFront {
   readonly #answering = new Set<ServerResponse>();
 
   constructor(options: HttpFrontOptions) {
-    this.#server = createServer((request, response) => {
+    // What is too much the host's own limits say, of which those of Node.js must be no part.
+    const maxHeaderSize = 16 * (lineBytesMax + headerBytesMax);
+    this.#server = createServer({ maxHeaderSize }, (request, response) => {
       this.#answering.add(response);
       response.once("close", () => this.#answering.delete(response));
       const refusal = options.door.refusal(request, response);
@@ -45,6 +48,10 @@ export class HttpFront {
         if (response.headersSent) response.destroy();
         else reply(response, 500);
       });
+    });
+    this.#server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable) socket.end(`${statusLine(error.code)}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+      else socket.destroy(error);
     });
     // As the host: no limit for the whole of a slow upload, and idle connections are kept for long.
     this.#server.requestTimeout = 0;
@@ -80,12 +87,23 @@ export class HttpFront {
   }
 }
 
+/** Of what is no request: a chunk of a body that is none is found when the host has begun to read it. */
+function statusLine(code: string | undefined): string {
+  if (code === "HPE_HEADER_OVERFLOW") return "HTTP/1.1 431 Request Header Fields Too Large";
+  return code?.startsWith("HPE_INVALID_CHUNK") === true
+    ? "HTTP/1.1 500 Internal Server Error"
+    : "HTTP/1.1 400 Bad Request";
+}
+
 async function handle(options: HttpFrontOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { keys, log, app } = options;
-  const url = request.url ?? "/";
-  const queryAt = url.indexOf("?");
-  const path = queryAt < 0 ? url : url.slice(0, queryAt);
-  const query = new URLSearchParams(queryAt < 0 ? "" : url.slice(queryAt));
+  const read = readTarget(request);
+  if (read.kind === "refused") {
+    reply(response, read.status);
+    return;
+  }
+  const { path, passedOn, search } = read;
+  const query = new URLSearchParams(search);
   const header = request.headers["x-functions-key"];
   const key = presentedKey(Array.isArray(header) ? header[0] : header, query);
 
@@ -109,12 +127,13 @@ async function handle(options: HttpFrontOptions, request: IncomingMessage, respo
 
   let body = await readRequestBody(request);
   if (body.kind === "streamed" && app.httpUri === undefined) body = await readWhole(body);
-  const call: HttpCall = { target, params: match.params, query, request, response, log };
+  const call: HttpCall = { target, params: match.params, url: passedOn + search, query, request, response, log };
   switch (body.kind) {
     case "gone":
       return;
     case "too_large":
-      reply(response, 413);
+      // Not 413: the host reads it for the function's trigger, which fails.
+      reply(response, 500);
       return;
     case "whole":
       if (app.httpUri === undefined) await invokeBuffered(app, call, body.bytes);

@@ -2,11 +2,10 @@
 // Promise: the client gets what it would get on Azure; where Azure would leave it hanging it gets a 500, and the log says so.
 
 import { randomUUID } from "node:crypto";
-import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
-import type { AppFunction, FunctionApp } from "./function-app.ts";
+import { PassThrough, pipeline } from "node:stream";
+import { type AppFunction, type FunctionApp, type InvocationOutcome, NoArguments } from "./function-app.ts";
 import type { RpcTypedData } from "./functions-core.ts";
 import type { HostLog } from "./log.ts";
 import { BodyTooLarge, type RequestBody } from "./request-body.ts";
@@ -15,6 +14,8 @@ import { within } from "./within.ts";
 export interface HttpCall {
   readonly target: AppFunction;
   readonly params: Readonly<Record<string, string>>;
+  /** Path and query as the host passes them on. */
+  readonly url: string;
   readonly query: URLSearchParams;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -33,40 +34,45 @@ const hopByHop = new Set([
 // Given up long before the library's server closes an idle connection (5 s): a request must never meet that.
 const agent = new Agent({ keepAlive: true, timeout: 1000 });
 
-/** Forwards the request to the library's server and runs the invocation that answers it. */
+/** Forwards the request to the library's server and runs the invocation that answers it: both at once, as the host does. */
 export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall, body: ReadableBody): Promise<void> {
   const { request, response, target, log } = call;
   const category = `Function.${target.name}`;
   const invocationId = randomUUID();
+  const invoked = app.invoke(target, { invocationId, data: { http: {} }, metadata: triggerMetadata(call, body) });
   const upstream = openRequest({
     agent,
     host: uri.hostname,
     port: uri.port,
     method: request.method,
-    path: request.url,
+    path: call.url,
     headers: forwardedHeaders(request, invocationId, body),
   });
 
+  let answered = false;
   upstream.on("response", (answer) => {
-    response.writeHead(answer.statusCode ?? 500, passedOn(answer.rawHeaders));
-    response.flushHeaders();
-    // Either side that ends early ends the other: nothing is produced for a client that is gone, and a cut answer stays a cut answer.
-    pipeline(answer, response, () => undefined);
+    answered = true;
+    // The app wants no more of the upload: what is left of it is read and dropped.
+    answer.once("end", () => {
+      if (body.kind === "streamed") body.stream.destroy();
+      if (!upstream.writableFinished) upstream.destroy();
+    });
+    passOn(answer, call, invoked).catch(() => response.destroy());
   });
   response.on("close", () => {
-    if (!response.writableFinished) upstream.destroy();
+    if (response.writableFinished) return;
+    upstream.destroy();
+    const text = `Executed 'Functions.${target.name}' (failed, id=${invocationId}): ResponseBodyCanceled`;
+    log.write("error", category, text);
   });
-
-  const received = whenReceived(invocationId);
   upstream.on("error", (error) => {
-    received.cancel();
-    if (response.headersSent || response.destroyed) return;
-    if (error instanceof BodyTooLarge) {
-      reply(response, 413);
-      return;
+    // Of an answer that is there already it does not matter how the upload ended.
+    if (answered || response.headersSent || response.destroyed) return;
+    if (!(error instanceof BodyTooLarge)) {
+      const text = `The app ended the request ${invocationId} without an answer: ${error.message}.`;
+      log.write("error", category, text);
     }
-    log.write("error", category, `The app ended the request ${invocationId} without an answer: ${error.message}.`);
-    reply(response, 502);
+    reply(response, error instanceof BodyTooLarge ? 500 : 502);
   });
   if (body.kind === "whole") {
     upstream.end(body.bytes);
@@ -79,14 +85,13 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
     body.stream.pipe(upstream);
   }
 
-  // The library waits, without an end, for a request that never comes: the invocation begins when it is there.
-  if (!(await received.arrival)) return;
-  const outcome = await app.invoke(target, {
-    invocationId,
-    data: { http: {} },
-    metadata: triggerMetadata(call, body),
-  });
+  const outcome = await invoked;
   if (outcome.kind === "completed" && outcome.result !== null && outcome.result !== undefined) return;
+  if (outcome.kind === "failed" && outcome.error instanceof NoArguments) {
+    upstream.destroy();
+    if (!response.headersSent) reply(response, 500);
+    return;
+  }
   // An app that looks after its streams has cut the connection itself; the news of it may be on its way.
   if (await within(250, ended(response))) return;
   let what = "The function returned nothing";
@@ -102,6 +107,27 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
   upstream.destroy();
 }
 
+/**
+ * The app's answer to the client: nothing of it before the upload has ended, and of one without a body nothing before the invocation
+ * has, whose failure makes it a 500.
+ */
+async function passOn(
+  answer: IncomingMessage,
+  { request, response }: HttpCall,
+  invoked: Promise<InvocationOutcome>,
+): Promise<void> {
+  const held = answer.pipe(new PassThrough());
+  answer.on("error", (error) => held.destroy(error));
+  if (!request.complete) await Promise.race([once(request, "end"), once(request, "close")]);
+  await Promise.race([once(held, "readable"), invoked]);
+  if (held.readableLength === 0 && (await invoked).kind === "failed") return;
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(answer.statusCode ?? 500, passedOn(answer.rawHeaders));
+  response.flushHeaders();
+  // Either side that ends early ends the other: nothing is produced for a client that is gone, and a cut answer stays a cut answer.
+  pipeline(held, response, () => undefined);
+}
+
 /** Hands the request over by value and sends what comes back. */
 export async function invokeBuffered(app: FunctionApp, call: HttpCall, bytes: Buffer): Promise<void> {
   const { request, response, target } = call;
@@ -112,7 +138,7 @@ export async function invokeBuffered(app: FunctionApp, call: HttpCall, bytes: Bu
     data: {
       http: {
         method: request.method,
-        url: `http://${request.headers.host ?? "localhost"}${request.url ?? "/"}`,
+        url: `http://${request.headers.host ?? "localhost"}${call.url}`,
         nullableHeaders: nullable(Object.entries(joinedHeaders(request))),
         nullableQuery: nullable(call.query),
         nullableParams: nullable(Object.entries(call.params)),
@@ -179,28 +205,11 @@ async function ended(response: ServerResponse): Promise<void> {
   if (!response.destroyed && !response.writableEnded) await once(response, "close");
 }
 
-const waiting = new Map<string, () => void>();
-subscribe("http.server.request.start", (message) => {
-  const { request } = message as { request: IncomingMessage };
-  const id = request.headers[invocationIdHeader];
-  if (typeof id === "string") waiting.get(id)?.();
-});
-
-/** When the library's server has the request: both run in this process. False when it never will. */
-function whenReceived(invocationId: string): { arrival: Promise<boolean>; cancel(): void } {
-  const arrival = Promise.withResolvers<boolean>();
-  const settle = (arrived: boolean): void => {
-    waiting.delete(invocationId);
-    arrival.resolve(arrived);
-  };
-  waiting.set(invocationId, () => settle(true));
-  return { arrival: arrival.promise, cancel: () => settle(false) };
-}
-
 function forwardedHeaders(request: IncomingMessage, invocationId: string, body: ReadableBody): string[] {
-  const own = new Set([invocationIdHeader, "x-forwarded-host", "x-forwarded-proto", "content-length"]);
+  const own = new Set(["x-forwarded-host", "x-forwarded-proto", "content-length"]);
   const headers = passedOn(request.rawHeaders, own);
-  headers.push(invocationIdHeader, invocationId);
+  // The host does not look whose it is.
+  if (request.headers[invocationIdHeader] === undefined) headers.push(invocationIdHeader, invocationId);
   headers.push("x-forwarded-host", request.headers.host ?? "localhost", "x-forwarded-proto", "http");
   if (body.kind === "streamed") headers.push("transfer-encoding", "chunked");
   else if (body.bytes.byteLength > 0 || request.headers["content-length"] !== undefined) {

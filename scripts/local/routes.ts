@@ -57,38 +57,20 @@ export function routesConflict(one: Route<unknown>, other: Route<unknown>): bool
   return one.template === other.template && [...one.methods].some((method) => other.methods.has(method));
 }
 
-/** The first of the routes that takes this method and path. So the order of `routes` is the precedence. */
+/** The first of the routes that takes this method and path, decoded but for `%2F`. So the order of `routes` is the precedence. */
 export function matchRoute<Target>(
   routes: readonly Route<Target>[],
   method: string,
-  rawPath: string,
+  path: string,
 ): RouteMatch<Target> | undefined {
   // One slash at the end makes no difference.
-  const parts = rawPath.replace(/^\//, "").replace(/\/$/, "").split("/").map(decodePart);
+  const parts = path.replace(/^\//, "").replace(/\/$/, "").split("/");
   for (const route of routes) {
     if (!route.methods.has(method)) continue;
     const params = matchSegments(route.segments, parts);
     if (params !== undefined) return { target: route.target, params };
   }
   return undefined;
-}
-
-/** `%2F` stays as it is and so cannot be told from a name that holds the text "%2F"; broken escapes stay too. */
-function decodePart(part: string): string {
-  return part.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
-    escapes
-      .split(/(%2F)/i)
-      .map((run) => (/^%2F$/i.test(run) ? run : decodeOrKeep(run)))
-      .join(""),
-  );
-}
-
-function decodeOrKeep(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function matchSegments(

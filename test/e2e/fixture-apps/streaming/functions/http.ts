@@ -84,6 +84,19 @@ app.http("upload", {
   },
 });
 
+// Answers with what it reads, as it reads it.
+app.http("echoes", {
+  methods: ["POST"],
+  handler: (request) => ({
+    body: (async function* () {
+      for await (const chunk of request.body ?? []) {
+        seen.echoed += (chunk as Uint8Array).byteLength;
+        yield chunk as Uint8Array;
+      }
+    })(),
+  }),
+});
+
 app.http("early", { methods: ["POST"], handler: () => ({ status: 403, body: "no" }) });
 
 app.http("throws", {

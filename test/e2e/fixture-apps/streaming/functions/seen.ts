@@ -5,6 +5,7 @@ export const seen = {
   hooks: 0,
   flood: { produced: 0, closed: false },
   upload: { begun: 0, bytes: 0 },
+  echoed: 0,
   byHand: 0,
   atStart: [] as unknown[],
   slow: { running: 0, atOnce: 0, runs: [] as { isPastDue: boolean }[] },
