@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
-import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
+import type { HttpResponseInit, InvocationContext } from "@azure/functions";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -198,7 +198,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
     case "misconfigured": {
       const handler = misconfiguredHandler(new StoreError("invalid_argument", "A setting is wrong."));
       const context = { invocationId: randomUUID(), error: () => undefined } as unknown as InvocationContext;
-      const { status, headers, body } = (await handler({} as HttpRequest, context)) as HttpResponseInit;
+      const { status, headers, body } = (await handler(undefined as never, context)) as HttpResponseInit;
       const text = body as string;
       const json = JSON.parse(text) as ReplyBody;
       return { status: status!, headers: headers as Record<string, string>, text, json, lines: [] };
