@@ -59,6 +59,11 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
     by: "`db.system.name`, `db.operation.name`",
     moves: "Reads alone are sent again, by themselves. A few are usual; many go with 5xx of the storage.",
   },
+  "streamkit.storage.went_back": {
+    by: "",
+    moves:
+      "0, unless somebody restored, replaced or deleted a table behind the running app. Sequences and offsets may be used again.",
+  },
   "streamkit.monitor.duration": {
     by: "`streamkit.monitor.outcome`: `complete`, `out_of_time`, `failed`",
     moves:

@@ -68,6 +68,11 @@ export const metrics = {
     unit: "{request}",
     description: "Reads that were sent again because the storage was unavailable.",
   },
+  "streamkit.storage.went_back": {
+    kind: "counter",
+    unit: "{space}",
+    description: "Spaces whose log was shorter than an instance remembered, or another one.",
+  },
   "streamkit.monitor.duration": {
     kind: "histogram",
     unit: "s",

@@ -39,6 +39,11 @@ type TableState =
   | { readonly kind: "there"; readonly partitions: Map<string, Partition> }
   | { readonly kind: "being_deleted"; readonly until: number };
 
+/** What an account held at one moment. */
+export interface Snapshot {
+  readonly tables: ReadonlyMap<string, TableState>;
+}
+
 export class SimulatedService {
   readonly #clock: Clock;
   // Table names differ by more than case.
@@ -66,6 +71,18 @@ export class SimulatedService {
     const until = this.#clock.now() + beingDeletedMs;
     if (beingDeletedMs > 0) this.#tables.set(table.toLowerCase(), { kind: "being_deleted", until });
     else this.#tables.delete(table.toLowerCase());
+  }
+
+  /** The tables as they are now, to be given to `restore`. */
+  snapshot(): Snapshot {
+    const tables = [...this.#tables].map(([name, state]) => [name, copyState(state)] as const);
+    return { tables: new Map(tables) };
+  }
+
+  /** The storage goes back; ETags given since are never given again. Observers are not told. */
+  restore({ tables }: Snapshot): void {
+    this.#tables.clear();
+    for (const [name, state] of tables) this.#tables.set(name, copyState(state));
   }
 
   get(table: string, partition: string, key: string, select?: readonly string[]): GetResult {
@@ -181,6 +198,13 @@ export class SimulatedService {
     const now = this.#clock.now();
     return now - (now % 1_000);
   }
+}
+
+function copyState(state: TableState): TableState {
+  if (state.kind !== "there") return state;
+  const partitions = new Map<string, Partition>();
+  for (const [name, { keys, rows }] of state.partitions) partitions.set(name, { keys: [...keys], rows: [...rows] });
+  return { kind: "there", partitions };
 }
 
 /** The writes as the service keeps them, whatever the caller does with its buffers afterwards. */

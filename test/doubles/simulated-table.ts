@@ -16,7 +16,7 @@ import {
   type ReadOptions,
 } from "../../src/table/port.ts";
 import type { Row, SubmitResult, Table, TableAccount, Write } from "../../src/table/port.ts";
-import { ownWrites, SimulatedService, type EffectiveWrite } from "./simulated-service.ts";
+import { ownWrites, SimulatedService, type EffectiveWrite, type Snapshot } from "./simulated-service.ts";
 import { checkKey, checkSubmit, checkTableName, checkTop } from "../../src/table/sizes.ts";
 
 /** What a plan sees of a request. */
@@ -121,6 +121,15 @@ export class SimulatedAccount implements TableAccount {
   /** All rows of a table by (partition, row), at once and without a request. The service's own: do not change them. */
   rows(table: string): readonly Row[] {
     return this.#service.rows(table);
+  }
+
+  /** What the account holds now; with `restore` it goes back there. */
+  snapshot(): Snapshot {
+    return this.#service.snapshot();
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.#service.restore(snapshot);
   }
 
   /** Deletes a table; for so long its name is unusable, as in the service. */

@@ -11,6 +11,8 @@ import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.t
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
 import type { Logger } from "../../src/core/log.ts";
 import { silentLogger } from "../../src/core/log.ts";
+import type { Telemetry } from "../../src/core/telemetry.ts";
+import { silentTelemetry } from "../../src/core/telemetry.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
@@ -51,6 +53,7 @@ interface InstanceOptions {
   readonly clock?: Clock;
   readonly notifier?: StatusNotifier;
   readonly log?: Logger;
+  readonly telemetry?: Telemetry;
 }
 
 export class Lab {
@@ -71,7 +74,13 @@ export class Lab {
     this.table = this.account.table(storeTableName("streamkit", storeId));
   }
 
-  instance({ settings = {}, clock = this.clock, notifier, log = silentLogger }: InstanceOptions = {}): Instance {
+  instance({
+    settings = {},
+    clock = this.clock,
+    notifier,
+    log = silentLogger,
+    telemetry = silentTelemetry,
+  }: InstanceOptions = {}): Instance {
     this.#instances += 1;
     const random: Random = this.#chance.fork(`instance ${this.#instances}`);
     const name = `instance ${this.#instances}`;
@@ -83,6 +92,7 @@ export class Lab {
       clock,
       random,
       log,
+      telemetry,
       options: settings,
     });
     return { factory, client: { ...client, name }, store: factory.open(storeId) };

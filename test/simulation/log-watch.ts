@@ -37,6 +37,14 @@ export class LogWatch {
     return this.#head;
   }
 
+  /** Gives how to go back to what is known of the log now. */
+  save(): () => void {
+    const head = this.#head;
+    return () => {
+      this.#head = head;
+    };
+  }
+
   /** Says what it was, for the history. */
   written(changes: readonly Change[], headRow: string, serviceNow: number): string {
     const { name } = this.#space;

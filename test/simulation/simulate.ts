@@ -68,6 +68,7 @@ class Run {
   readonly #producers: Producers;
   readonly #readers: Readers;
   #isCalm = false;
+  #restore: (() => void) | undefined;
 
   constructor(world: World, chance: Chance) {
     this.#world = world;
@@ -80,6 +81,7 @@ class Run {
     await this.#trouble();
     await this.#calm();
     await this.#probe();
+    await this.#goBack();
     await this.#onlyMonitors();
     await this.#lastLook();
   }
@@ -111,8 +113,13 @@ class Run {
   }
 
   async #trouble(): Promise<void> {
-    const { scenario } = this.#world;
+    const { scenario, timeline } = this.#world;
     for (let index = 0; index < scenario.instances; index += 1) this.#start();
+    if (scenario.backupAtMs !== undefined) {
+      timeline.after(scenario.backupAtMs, () => {
+        this.#restore = this.#world.backup();
+      });
+    }
     void this.#disturb(this.#chance.fork("disturb"));
     for (let index = 0; index < scenario.spaceReaders; index += 1)
       void this.#readers.tail(this.#chance.fork(`reader ${index}`));
@@ -172,6 +179,16 @@ class Run {
       probesMaxMs,
       () => `calls were never answered though nothing fails: ${this.#openCalls()}`,
     );
+  }
+
+  /** When nothing is on its way any more the storage goes back, and instances that remember more write again. */
+  async #goBack(): Promise<void> {
+    if (this.#isWrong() || this.#restore === undefined) return;
+    const { history, timeline } = this.#world;
+    await timeline.run(() => this.#isWrong(), lateMaxMs);
+    history.note("", () => "THE STORAGE GOES BACK");
+    this.#restore();
+    await this.#probe();
   }
 
   /** All instances die, late requests land, and monitors on a new one finish what is left and close the logs. */

@@ -66,6 +66,19 @@ export class SegmentTruth {
     return this.entries.length;
   }
 
+  /** Gives how to go back to what is true now. */
+  save(): () => void {
+    const [entries, transactions, notified] = [this.entries.length, this.transactions.length, [...this.notified]];
+    const { acknowledged, applied, listed } = this;
+    return () => {
+      this.entries.length = entries;
+      for (const { id } of this.transactions.splice(transactions)) this.byId.delete(id);
+      this.notified.clear();
+      for (const one of notified) this.notified.add(one);
+      Object.assign(this, { acknowledged, applied, listed });
+    };
+  }
+
   holderOf(sequence: number): LogTransaction | undefined {
     return this.transactions.findLast(
       ({ firstSequence, lastSequence }) => firstSequence <= sequence && sequence <= lastSequence,
@@ -109,6 +122,25 @@ export class SpaceTruth {
     record.pendingNotify = notify;
     if (apply || notify) this.#pending.add(record);
     else this.#pending.delete(record);
+  }
+
+  /** Gives how to go back to what is true now. */
+  save(): () => void {
+    const segments = new Map([...this.segments.values()].map((segment) => [segment, segment.save()]));
+    const [order, fences, { open, listed, acknowledged }] = [this.order.length, [...this.fences], this];
+    const records = this.records.map((record) => ({ record, ...record }));
+    return () => {
+      for (const segment of this.segments.values()) if (!segments.has(segment)) this.segments.delete(segment.name);
+      for (const restore of segments.values()) restore();
+      this.order.length = order;
+      this.records.length = records.length;
+      this.#pending.clear();
+      for (const { record, pendingApply, pendingNotify } of records)
+        this.setPending(record, pendingApply, pendingNotify);
+      this.fences.clear();
+      for (const [key, token] of fences) this.fences.set(key, token);
+      Object.assign(this, { open, listed, acknowledged });
+    };
   }
 
   lengths(): ReadonlyMap<SegmentName, number> {

@@ -65,6 +65,7 @@ export class World {
   readonly account: SimulatedAccount;
   readonly #chance: Chance;
   readonly #queues: SimulatedQueues;
+  readonly #logs: LogWatch[] = [];
   readonly #watchers = new Map<string, (write: EffectiveWrite) => string>();
   #crashes = 0;
 
@@ -173,6 +174,18 @@ export class World {
     }
   }
 
+  /** Takes a backup: gives how the storage, and what is true of it, goes back to this moment. */
+  backup(): () => void {
+    this.takeMessages();
+    const rows = this.account.snapshot();
+    const restores = [...this.spaces.values(), ...this.#logs].map((one) => one.save());
+    return () => {
+      this.takeMessages();
+      this.account.restore(rows);
+      for (const restore of restores) restore();
+    };
+  }
+
   /** Everything that is not where it belongs yet, in words. */
   unfinished(): string | undefined {
     this.takeMessages();
@@ -231,6 +244,7 @@ export class World {
     const space = new SpaceTruth(name);
     this.spaces.set(name, space);
     const log = new LogWatch(space, verdict, this.register, () => this.timeline.now);
+    this.#logs.push(log);
     const headRow = logHeadRow(name);
     this.#watchers.set(`${table} ${logPartition(name)}`, ({ changes }) => {
       const what = log.written(changes, headRow, Math.max(this.serviceClock.now(), this.timeline.now + epoch));

@@ -72,6 +72,22 @@ export const knowing: readonly Mutation[] = [
     "what a head lists as pending not read by who starts from it",
     azure("append/log-state", "of pending) {", "of [] as typeof pending) {"),
   ),
+  mutation(
+    "storage-back-as-damage",
+    50,
+    "a log that is shorter than remembered is taken for damage",
+    azure(
+      "append/catch-up",
+      "await reader.checkLast(since.to.head);",
+      'throw new StoreError("corrupt_data", "shorter");',
+    ),
+  ),
+  mutation(
+    "storage-back-by-count-alone",
+    600,
+    "a log that was rewritten up to the same count is taken for the one that is remembered",
+    azure("log/log-reader", "return to.head.recordId === recordId ? {", "return to.head.count === count ? {"),
+  ),
 ];
 
 export const answering: readonly Mutation[] = [

@@ -1,5 +1,6 @@
 // Brings what a writer holds of its space's log up to the log as it is: by the records since, or from the head alone.
 
+import { StoreError } from "../../../core/errors.ts";
 import type { LogVersion } from "../log/log-reader.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
@@ -19,6 +20,10 @@ export async function catchUp(parts: SpaceParts): Promise<CaughtUp> {
   if (version === undefined) return restart(parts, await reader.readHead());
   const since = await reader.readSince(version, options.catchUpRecordsMax);
   if (since.kind === "far") return restart(parts, since.to);
+  if (since.kind === "went_back") {
+    await reader.checkLast(since.to.head);
+    return restart(parts, since.to, () => forget(parts, since.to));
+  }
   serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
   if (since.kind === "unmoved") {
     turns.unmoved();
@@ -30,15 +35,45 @@ export async function catchUp(parts: SpaceParts): Promise<CaughtUp> {
 }
 
 /** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
-async function restart(parts: SpaceParts, to: LogVersion & { readonly serviceTime: number }): Promise<CaughtUp> {
+async function restart(
+  parts: SpaceParts,
+  to: LogVersion & { readonly serviceTime: number },
+  before: () => void = () => undefined,
+): Promise<CaughtUp> {
   const { reader, serviceClock, state } = parts;
   serviceClock.learn(to.serviceTime);
   const pending = await reader.readRecordsAt(to.head.unapplied.listed);
   // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
   const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
+  before();
   const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
   prune(parts, to.head);
   return { landed, records: [] };
+}
+
+/**
+ * The storage went back behind a running instance: what is remembered of the space is of another storage. It is forgotten at once, and said;
+ * who waits for a record that is gone is told that its fate is unknown.
+ */
+function forget({ applier, done, log, space, state, store, telemetry }: SpaceParts, { head }: LogVersion): void {
+  log.warn("the storage went back: what was remembered of the space is forgotten", {
+    store,
+    space,
+    records: head.count,
+    recordsBefore: state.version?.head.count ?? 0,
+  });
+  telemetry.record("streamkit.storage.went_back", 1);
+  applier.forgetAll(
+    new StoreError(
+      "storage_unavailable",
+      "The storage went back to an earlier state while the produce was under way.",
+      {
+        effect: "unknown",
+        retryAfterMs: 1_000,
+      },
+    ),
+  );
+  done.clear();
 }
 
 /** Forgets pending records that somebody else has confirmed and settled. */

@@ -30,6 +30,13 @@ export class DoneList {
     for (const timestamp of settled.notified.records) this.notified.delete(timestamp);
   }
 
+  /** The log is another one. */
+  clear(): void {
+    this.applied.clear();
+    this.notified.clear();
+    this.notifiedThrough = 0;
+  }
+
   /** Drops what the head does not list any more. */
   keep(head: LogHead): void {
     for (const timestamp of this.applied) if (!isPending(head.unapplied, timestamp)) this.applied.delete(timestamp);

@@ -33,6 +33,7 @@ export class LogState {
   #attempts: Attempt[] = [];
   /** What the attempts hold: ids, each with a segment. */
   readonly #open = new Set<string>();
+  #restarts = 0;
 
   constructor(applier: Applier, views: CachedSegments<SegmentView>) {
     this.#applier = applier;
@@ -41,6 +42,11 @@ export class LogState {
 
   get version(): LogVersion | undefined {
     return this.#version;
+  }
+
+  /** How often everything that was known of the log was given up. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** Attempts under the present version whose outcome is not known. */
@@ -76,7 +82,8 @@ export class LogState {
   /** What was sent under the intent's id, for whomever, may still land, or is known to be in the log. */
   mayHold({ id, parts }: Pick<Intent, "id" | "parts">): boolean {
     return parts.some(({ segment }) => {
-      return this.#open.has(`${id} ${segment}`) || this.#views.peek(segment)?.has(id) === true;
+      const found = this.#views.peek(segment)?.find(id)?.timestamp ?? Infinity;
+      return this.#open.has(`${id} ${segment}`) || found <= (this.#version?.head.timestamp ?? 0);
     });
   }
 
@@ -105,6 +112,7 @@ export class LogState {
     const attempts = this.#takeAttempts();
     const committed = attempts.filter((attempt) => landed.has(attempt.record.recordId));
     this.#views.clear();
+    this.#restarts += 1;
     for (const { summary, writtenAt } of pending) {
       const own = committed.find((attempt) => attempt.record.recordId === summary.recordId);
       this.#applier.add(summary, writtenAt, own?.content);

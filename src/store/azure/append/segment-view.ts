@@ -78,11 +78,6 @@ export class SegmentView {
     return place === "absent" ? undefined : place;
   }
 
-  /** Whether a transaction with this id is known. */
-  has(id: TransactionId): boolean {
-    return this.find(id) !== undefined;
-  }
-
   /** The transaction that holds the sequence, if it is in the journal; what is not is in a block. */
   at(sequence: number): TransactionPlace | undefined {
     return this.#journal.find((place) => place.firstSequence <= sequence && sequence <= place.lastSequence);

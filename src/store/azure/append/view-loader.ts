@@ -6,7 +6,7 @@ import type { Clock, Random } from "../../../core/clock.ts";
 import { sleep } from "../../../core/clock.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
-import { isTransient } from "../instance/failure.ts";
+import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
 import { GrantLoader, isGrantKnown } from "./grant-loader.ts";
 import type { Intent } from "./intent.ts";
@@ -32,6 +32,8 @@ export interface ViewLoaderDeps {
   readonly queue: IntentQueue;
   readonly clock: Clock;
   readonly random: Random;
+  /** Brings the state up to the log as it is. */
+  readonly refresh: () => Promise<void>;
   /** Something was read. */
   readonly wake: () => void;
 }
@@ -123,8 +125,17 @@ export class ViewLoader {
   }
 
   async #guard(read: Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
+    const { state } = this.#deps;
+    const { restarts } = state;
     try {
-      await read;
+      try {
+        await read;
+      } catch (error) {
+        if (!isCorrupt(error)) throw error;
+        // What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells.
+        await this.#deps.refresh();
+        if (state.restarts === restarts) throw error;
+      }
       this.#suspects.delete(segment);
     } catch (error) {
       this.#deps.state.dropView(segment, view);

@@ -17,7 +17,7 @@ import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Properties, Table, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
-import { isTransient } from "../instance/failure.ts";
+import { isCorrupt, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
 import { blockRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { PendingItem, PhysicalHead, RecordContent } from "./lane.ts";
@@ -109,6 +109,18 @@ export class Applier {
       const lane = this.#lanes.get(transaction.segment);
       lane?.remove(record);
       this.#dropIdle(transaction.segment);
+    }
+  }
+
+  /** The log is another one: nothing that is known of it and its segments is so any more, and who waits is told `error`. */
+  forgetAll(error: StoreError): void {
+    this.#records.clear();
+    this.#opening = undefined;
+    this.#heads.clear();
+    this.#prepared.clear();
+    for (const [segment, lane] of this.#lanes) {
+      lane.forget(error);
+      this.#dropIdle(segment);
     }
   }
 
@@ -207,6 +219,7 @@ export class Applier {
           if (step === "unheard") await this.#deps.refreshPending();
         } catch (error) {
           this.#heads.delete(lane.segment);
+          if (isCorrupt(error) && (await this.#hasGoneBack(lane))) continue;
           if (!isTransient(error)) throw error;
           lane.isSuspect = true;
           for (const { record } of lane.items) record.dropContent();
@@ -233,6 +246,13 @@ export class Applier {
       lane.running = false;
       this.#dropIdle(lane.segment);
     }
+  }
+
+  /** What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells. */
+  async #hasGoneBack(lane: Lane): Promise<boolean> {
+    const { forgotten } = lane;
+    await this.#deps.refreshPending();
+    return lane.forgotten > forgotten;
   }
 
   /**

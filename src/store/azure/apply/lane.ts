@@ -90,6 +90,8 @@ export class Lane {
   running = false;
   /** Its storage failed when it was last asked. */
   isSuspect = false;
+  /** How often what was to be applied here turned out to be of a log that is no more. */
+  forgotten = 0;
   readonly #items: PendingItem[] = [];
   #waiters: Waiter[] = [];
 
@@ -163,6 +165,13 @@ export class Lane {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ sequence, resolve, reject });
     });
+  }
+
+  /** What is to be applied is of a log that is no more. */
+  forget(error: unknown): void {
+    this.#items.length = 0;
+    this.forgotten += 1;
+    this.fail(error);
   }
 
   fail(error: unknown): void {

@@ -1,8 +1,14 @@
 // Says in the store's words what went wrong at its table.
 
+import { StoreError } from "../../../core/errors.ts";
 import { TableFailure } from "../../../table/port.ts";
 
 export { asStoreError } from "../../../table/store-error.ts";
+
+/** What is stored contradicts itself, or what is remembered of it. */
+export function isCorrupt(cause: unknown): boolean {
+  return cause instanceof StoreError && cause.code === "corrupt_data";
+}
 
 /** Whether trying again could help. */
 export function isTransient(cause: unknown): boolean {

@@ -35,7 +35,9 @@ export type CatchUp =
   /** All records between the two versions, in order. */
   | { readonly kind: "moved"; readonly to: HeadRead; readonly records: readonly StoredRecord[] }
   /** More records than are worth reading. */
-  | { readonly kind: "far"; readonly to: HeadRead };
+  | { readonly kind: "far"; readonly to: HeadRead }
+  /** This log does not continue that version: the storage is another one, or an earlier state of it. */
+  | { readonly kind: "went_back"; readonly to: HeadRead };
 
 /** A record that is in the log is in every later read of it: more tries than a few mean that one is gone. */
 const catchUpTriesMax = 5;
@@ -65,27 +67,43 @@ export class LogReader {
 
   /**
    * What came since a version. Head and records are asked for at the same time; that the records are all there is told
-   * by their number, which must be the difference of the heads'.
+   * by their number, which must be the difference of the heads'. That the log is the same one is told by the version's own last
+   * record, which is read with them.
    */
   async readSince(version: LogVersion, recordsMax: number): Promise<CatchUp> {
-    const after = version.head.timestamp;
-    const [first, early] = await Promise.all([this.readHead(), this.#firstPageAfter(after, recordsMax)]);
+    const { count, timestamp: from, recordId } = version.head;
+    const [first, early] = await Promise.all([this.readHead(), this.#firstPageFrom(from, recordsMax + 1)]);
     let to = first;
     let records = early;
     for (let tries = 0; tries < catchUpTriesMax; tries += 1) {
       if (to.etag === version.etag) return { kind: "unmoved", serviceTime: to.serviceTime };
-      const missing = to.head.count - version.head.count;
-      if (missing > recordsMax) return { kind: "far", to };
-      const { timestamp } = to.head;
-      const between = records.filter(({ summary }) => summary.timestamp <= timestamp);
+      const missing = to.head.count - count;
+      if (missing < 0) return wentBack(to);
+      if (missing === 0) return to.head.recordId === recordId ? { kind: "moved", to, records: [] } : wentBack(to);
+      if (missing > recordsMax) return (await this.#has(version.head)) ? { kind: "far", to } : wentBack(to);
+      const { timestamp: until } = to.head;
+      const known = records.filter(({ summary }) => summary.timestamp <= until);
+      // A page may be short; what it begins with is there or is not.
+      if (count > 0 && known[0] !== undefined && known[0].summary.recordId !== recordId) return wentBack(to);
+      const between = count > 0 ? known.slice(1) : known;
       if (between.length === missing) return { kind: "moved", to, records: between };
-      if (between.length > missing)
-        throw corruptData(`the log has more records than its head counts (${to.head.count})`);
+      if (between.length > missing) return wentBack(to);
       // The page was taken before the head, or was short: read again up to what this head speaks of.
-      records = await this.#allAfter(after, timestamp, recordsMax);
-      if (records.length < missing) to = await this.readHead();
+      records = await this.#allFrom(from, until, recordsMax + 1);
+      if (records.length - Math.min(count, 1) < missing) to = await this.readHead();
     }
-    throw corruptData(`the log has fewer records than its head counts (${to.head.count})`);
+    return wentBack(to);
+  }
+
+  /** `corrupt_data` when a head and its last record, as they are stored, contradict each other. */
+  async checkLast(head: LogHead): Promise<void> {
+    if (head.count > 0 && !(await this.#has(head)))
+      throw corruptData(`the log does not have the last of the ${head.count} records that its head counts`);
+  }
+
+  async #has({ count, recordId, timestamp }: LogHead): Promise<boolean> {
+    const last = (await this.readRecordAt(timestamp))?.summary;
+    return last?.recordId === recordId && last.position === count;
   }
 
   /** The summaries of records at these timestamps; one that is not there is left out. */
@@ -130,19 +148,19 @@ export class LogReader {
     return recordRange(this.partition, from, to);
   }
 
-  async #firstPageAfter(timestamp: number, recordsMax: number): Promise<StoredRecord[]> {
-    const page = await this.#table.query(this.#range(timestamp + 1, lastRecordTimestamp), {
+  async #firstPageFrom(timestamp: number, recordsMax: number): Promise<StoredRecord[]> {
+    const page = await this.#table.query(this.#range(timestamp, lastRecordTimestamp), {
       select: summaryProperties,
       top: Math.min(recordsMax, 1_000),
     });
     return page.rows.map(storedRecord);
   }
 
-  async #allAfter(timestamp: number, until: number, recordsMax: number): Promise<StoredRecord[]> {
+  async #allFrom(timestamp: number, until: number, recordsMax: number): Promise<StoredRecord[]> {
     const records: StoredRecord[] = [];
     let continuation: string | undefined;
     do {
-      const page = await this.#table.query(this.#range(timestamp + 1, until), {
+      const page = await this.#table.query(this.#range(timestamp, until), {
         select: summaryProperties,
         top: 1_000,
         ...(continuation === undefined ? {} : { continuation }),
@@ -152,6 +170,10 @@ export class LogReader {
     } while (continuation !== undefined && records.length <= recordsMax);
     return records;
   }
+}
+
+function wentBack(to: HeadRead): CatchUp {
+  return { kind: "went_back", to };
 }
 
 function storedRecord(row: Row): StoredRecord {

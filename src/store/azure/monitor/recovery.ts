@@ -3,12 +3,12 @@
 import { LRUCache } from "lru-cache";
 
 import type { Clock, Random } from "../../../core/clock.ts";
-import { StoreError } from "../../../core/errors.ts";
 import type { SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Logger } from "../../../core/log.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
+import { isCorrupt } from "../instance/failure.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
 import type { PendingRecord } from "../apply/lane.ts";
 import type { LogReader } from "../log/log-reader.ts";
@@ -298,8 +298,4 @@ async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void>
   if (!(await applier.giveUpLost(record))) return;
   const { timestamp } = record.summary;
   log.error("a log record cannot be read: its segments go on without it", { space, timestamp });
-}
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof StoreError && error.code === "corrupt_data";
 }

@@ -73,7 +73,17 @@ export class SpaceWriter {
       applier,
       state,
       queue,
-      loader: new ViewLoader({ space, table, state, applier, queue, clock, random, wake }),
+      loader: new ViewLoader({
+        space,
+        table,
+        state,
+        applier,
+        queue,
+        clock,
+        random,
+        refresh: () => this.appender.refresh(),
+        wake,
+      }),
       registration: new Registration(instance.registry, store, space),
       serviceClock: new ServiceClock(clock),
       turns: new WriterTurns(clock, random, node, options.otherWritersMs),
@@ -196,6 +206,8 @@ export class SpaceWriter {
       });
       await Promise.race([Promise.all(applied), expired]);
     } catch (error) {
+      // The storage has gone back: it is not known any more.
+      if (error instanceof StoreError && error.effect === "unknown") throw error;
       throw asStoreError(error, "committed");
     } finally {
       cancel();
