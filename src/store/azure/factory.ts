@@ -50,9 +50,12 @@ export interface AzureStoreFactory extends StoreFactory {
 const storesMax = 1_000;
 /** Transactions that the segments in memory remember, on average: some hundred bytes each. */
 const placesPerSegment = 8;
-/** An apply that takes longer goes on beside the others, milliseconds; and those of segments that have just failed are few. */
-const applyTurnMs = 1_000;
-const suspectsMax = 4;
+/**
+ * An apply that takes longer than the storage usually does goes on beside the others, milliseconds: so many segments may stop answering in
+ * one moment without holding up the next. Each is one connection.
+ */
+const applyTurnMs = 100;
+const appliesBesideMax = 512;
 /** Notifications sent at the same time. */
 const notificationsMax = 16;
 
@@ -77,9 +80,8 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     }),
     heads: new SegmentCache({ segmentsMax }),
     workers: new Semaphore(options.applyWorkers, {
-      ...{ clock, turnMs: applyTurnMs, besideMax: 4 * options.applyWorkers },
+      ...{ clock, turnMs: applyTurnMs, besideMax: appliesBesideMax },
     }),
-    suspects: new Semaphore(suspectsMax),
     notifications: new Semaphore(notificationsMax),
     openMemory: deps.openMemory ?? (() => unboundedMemory),
   };

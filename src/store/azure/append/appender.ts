@@ -6,6 +6,7 @@
 // is pending in the head, and the next writer or the monitor applies it.
 
 import { sleep } from "../../../core/clock.ts";
+import type { SegmentName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
 import type { SubmitResult } from "../../../table/port.ts";
 import { TableFailure } from "../../../table/port.ts";
@@ -77,9 +78,18 @@ export class Appender {
     return state.attempts.length > 0 && clock.elapsed() - this.#sentAt < landsWithinMs;
   }
 
-  /** Queues the intent; its outcome is what the log says. Throws `overloaded` when too much waits. */
+  /**
+   * Queues the intent; its outcome is what the log says. Throws `overloaded` when too much waits, and `storage_unavailable` when one of its
+   * segments is known not to answer: it would take a place, and only wait. Each that is refused has its segment asked again.
+   */
   append(intent: WaitingIntent): void {
-    const { loader, options, queue, state } = this.#parts;
+    const { applier, loader, options, queue, state } = this.#parts;
+    for (const { segment } of intent.parts) {
+      if (!applier.health.isStuck(segment) && !loader.isStuck(segment)) continue;
+      this.#help.waiting(intent);
+      if (state.version !== undefined) loader.load([intent]);
+      throw queue.stuck(intent, segment);
+    }
     queue.add(intent, options.produceTimeoutMs);
     // Beside a commit that may be in flight: what it changes is folded into what is read.
     if (state.version !== undefined) loader.load([intent]);
@@ -191,10 +201,17 @@ export class Appender {
 
   async #commit(version: LogVersion, ready: readonly WaitingIntent[]): Promise<boolean> {
     const { applier, done, options, serviceClock, state } = this.#parts;
-    if (done.unsettled(version.head) >= options.pendingPerLogMax) {
+    const unsettled = done.unsettled(version.head);
+    // What waits for segments that do not answer may take half of the list; the rest is for those that do.
+    const isCrowded = unsettled >= Math.ceil(options.pendingPerLogMax / 2);
+    if (unsettled >= options.pendingPerLogMax) {
       this.#help.all();
       return this.#settleIfWanted();
     }
+    const isFull = (segment: SegmentName): boolean => {
+      if (applier.health.isDown(segment) || (isCrowded && !applier.health.isProven(segment))) return true;
+      return applier.unappliedIn(segment) >= (isCrowded ? 1 : options.pendingPerSegmentMax);
+    };
     const timestamp = Math.max(serviceClock.now(), version.head.timestamp + 1);
     const verdicts = planCommit({
       intents: ready,
@@ -203,7 +220,7 @@ export class Appender {
         if (view === undefined) throw new Error(`Segment ${segment} has no view.`);
         return view;
       },
-      isFull: (segment) => applier.unappliedIn(segment) >= options.pendingPerSegmentMax,
+      isFull,
       timestamp,
       logTimestamp: version.head.timestamp,
       fences: version.head.fences,
@@ -215,6 +232,10 @@ export class Appender {
       return true;
     }
     answerRepeats(this.#parts, verdicts, "proved");
+    for (const [intent, { kind }] of verdicts) {
+      if (kind !== "wait" || !intent.parts.some(({ segment }) => isFull(segment))) continue;
+      this.#help.waiting(intent);
+    }
     const accepted = new Map<WaitingIntent, readonly AcceptedPart[]>();
     for (const [intent, verdict] of verdicts) if (verdict.kind === "accept") accepted.set(intent, verdict.parts);
     if (accepted.size > 0) {
@@ -222,7 +243,6 @@ export class Appender {
       if (last !== undefined) return this.#transmit(version, last, noVerdicts);
       return this.#send(version, timestamp, accepted, verdicts);
     }
-    for (const [intent, verdict] of verdicts) if (verdict.kind === "wait") this.#help.waiting(intent);
     const refused = [...verdicts].flatMap(([intent, { kind }]) => (kind === "conflict" ? [intent] : []));
     if (refused.length > 0) {
       // An attempt that was accepted with a mate that waits no more may still land: sent again, it does or is refused.

@@ -19,11 +19,12 @@ export class Help {
     this.#done = done;
   }
 
-  /** For an intent whose segments take no more. */
+  /** For an intent whose segments take no more. Those to which nothing is committed are asked whether they would. */
   waiting({ parts }: Intent): void {
     for (const { segment } of parts) {
       const last = this.#parts.applier.pendingIn(segment).findLast(({ applied }) => !applied);
       if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);
+      else if (!this.#parts.applier.health.isProven(segment)) this.#prove(segment);
     }
   }
 
@@ -37,11 +38,18 @@ export class Help {
   }
 
   #ensure(segment: SegmentName, sequence: number): void {
-    const { applier, clock, random } = this.#parts;
+    this.#once(segment, () => this.#parts.applier.ensure(segment, sequence));
+  }
+
+  #prove(segment: SegmentName): void {
+    this.#once(segment, () => this.#parts.applier.prove(segment));
+  }
+
+  #once(segment: SegmentName, help: () => Promise<void>): void {
+    const { clock, random } = this.#parts;
     if (this.#running.has(segment)) return;
     this.#running.add(segment);
-    void applier
-      .ensure(segment, sequence)
+    void help()
       .catch(() => sleep(clock, pauseMs * (0.5 + random.fraction())))
       .then(() => {
         this.#running.delete(segment);

@@ -151,6 +151,12 @@ export class IntentQueue {
     }
   }
 
+  /** The error of an intent that is not taken in because its segment's storage does not answer. */
+  stuck(intent: WaitingIntent, segment: SegmentName): StoreError {
+    const message = `The storage of segment ${JSON.stringify(segment.slice(0, 100))} does not answer for now. Try again a little later.`;
+    return new StoreError("storage_unavailable", message, { effect: this.effectOf(intent), retryAfterMs: 1_000 });
+  }
+
   #tooMuch(intent: WaitingIntent, message: string): StoreError {
     return new StoreError("overloaded", message, { effect: this.effectOf(intent), retryAfterMs: 1_000 });
   }

@@ -39,8 +39,6 @@ export interface InstanceParts {
   readonly heads: SegmentCache<PhysicalHead>;
   /** Segments applied, and notifications sent, at the same time. */
   readonly workers: Semaphore;
-  /** Of segments that failed when they were last applied. */
-  readonly suspects: Semaphore;
   readonly notifications: Semaphore;
   /** What one read of a store holds in memory. */
   readonly openMemory: (store: StoreId) => Memory;

@@ -9,6 +9,7 @@ import type { Table } from "../../../table/port.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
 import { GrantLoader, isGrantKnown } from "./grant-loader.ts";
+import { SegmentHealth } from "../apply/segment-health.ts";
 import type { Intent } from "./intent.ts";
 import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { LogState } from "./log-state.ts";
@@ -19,8 +20,8 @@ import type { SegmentView } from "./segment-view.ts";
 
 /** Reads of one space's writer at the same time; one that takes longer than its turn goes on beside the others. */
 const readsMax = 64;
-const readTurnMs = 1_000;
-const readsBesideMax = 256;
+const readTurnMs = 100;
+const readsBesideMax = 512;
 /** And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just failed. */
 const readsPerSegmentMax = { known: 8, unknown: 2, suspect: 1 };
 
@@ -46,12 +47,19 @@ export class ViewLoader {
   readonly #suspects = new Set<SegmentName>();
   readonly #turns: Semaphore;
   readonly #grants: GrantLoader;
+  readonly #health: SegmentHealth;
 
   constructor(deps: ViewLoaderDeps) {
     this.#deps = deps;
     const { clock, wake: onFree } = deps;
     this.#grants = new GrantLoader(deps);
+    this.#health = new SegmentHealth(clock);
     this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
+  }
+
+  /** Its reads have not been answered for a while. */
+  isStuck(segment: SegmentName): boolean {
+    return this.#health.isStuck(segment);
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */
@@ -94,7 +102,7 @@ export class ViewLoader {
     const end = this.#begin(segment, readsPerSegmentMax.unknown);
     if (end === undefined) return undefined;
     const view = state.openView(segment);
-    void this.#guard(this.#readHead(segment, view), segment, view).then(end);
+    void this.#guard(() => this.#readHead(segment, view), segment, view).then(end);
     return view;
   }
 
@@ -113,7 +121,7 @@ export class ViewLoader {
     const end = this.#begin(segment, readsPerSegmentMax[view.state === undefined ? "unknown" : "known"]);
     if (end === undefined) return;
     this.#lookups.add(key);
-    void this.#guard(this.#readTransaction(segment, intent, view), segment, view).then(() => {
+    void this.#guard(() => this.#readTransaction(segment, intent, view), segment, view).then(() => {
       this.#lookups.delete(key);
       end();
     });
@@ -124,12 +132,12 @@ export class ViewLoader {
     view.foundById(intent.id, row === undefined ? "absent" : decodeTransactionRow(row, intent.id));
   }
 
-  async #guard(read: Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
+  async #guard(read: () => Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
     const { state } = this.#deps;
     const { restarts } = state;
     try {
       try {
-        await read;
+        await this.#health.watch(segment, read);
       } catch (error) {
         if (!isCorrupt(error)) throw error;
         // What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells.

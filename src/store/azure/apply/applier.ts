@@ -19,9 +19,10 @@ import type { Properties, Table, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
-import { blockRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import { blockRow, neverThereRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { PendingItem, PhysicalHead, RecordContent } from "./lane.ts";
-import { Lane, PendingRecord } from "./lane.ts";
+import { Lane, PendingRecord, sharedData } from "./lane.ts";
+import { SegmentHealth } from "./segment-health.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
@@ -48,7 +49,6 @@ export interface ApplierDeps {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly workers: Semaphore;
-  readonly suspects: Semaphore;
   readonly heads: CachedSegments<PhysicalHead>;
   readonly options: AzureStoreOptions;
   /** Brings the list of pending records up to the log's present version. */
@@ -57,7 +57,10 @@ export interface ApplierDeps {
   readonly onDone: (record: PendingRecord) => void;
 }
 
+type Step = "moved" | "overtaken" | "unheard";
+
 export class Applier {
+  readonly health: SegmentHealth;
   readonly #space: SpaceName;
   readonly #deps: ApplierDeps;
   readonly #records = new Map<number, PendingRecord>();
@@ -74,6 +77,7 @@ export class Applier {
     this.#space = space;
     this.#deps = deps;
     this.#heads = deps.heads;
+    this.health = new SegmentHealth(deps.clock);
     this.#inventory = new Inventory(space, deps);
   }
 
@@ -168,6 +172,12 @@ export class Applier {
     if (opening !== undefined) this.#finish(opening);
   }
 
+  /** Asks the segment's storage whether it takes writes, with one that changes nothing: it deletes what is never there. */
+  async prove(segment: SegmentName): Promise<void> {
+    const write = { kind: "delete", row: neverThereRow, ifMatch: "*" } as const;
+    await this.health.watch(segment, () => this.#deps.table.submit(segmentPartition(this.#space, segment), [write]));
+  }
+
   /** Everything of one record. Its segments do not wait for each other; the first failure is thrown after all have ended. */
   async ensureRecord(record: PendingRecord): Promise<void> {
     const applied = record.items.map(({ transaction }) => this.ensure(transaction.segment, transaction.lastSequence));
@@ -210,8 +220,7 @@ export class Applier {
     try {
       while (lane.isWanted) {
         try {
-          const { suspects, workers } = this.#deps;
-          const step = await (lane.isSuspect ? suspects : workers).run(() => this.#step(lane));
+          const step = await this.#inTurn(lane);
           lane.isSuspect = false;
           if (step === "moved") failures = 0;
           else failures += 1;
@@ -227,14 +236,8 @@ export class Applier {
           if (failures >= this.#deps.options.applyAttemptsMax) throw error;
         }
         if (failures >= this.#deps.options.applyAttemptsMax) {
-          throw new StoreError(
-            "overloaded",
-            "Too many writers apply to this segment at once. Try again a little later.",
-            {
-              effect: "committed",
-              retryAfterMs: 1_000,
-            },
-          );
+          const why = "Too many writers apply to this segment at once. Try again a little later.";
+          throw new StoreError("overloaded", why, { effect: "committed", retryAfterMs: 1_000 });
         }
         // The first time somebody else was faster: what he wrote may be all that was wanted.
         if (failures > 1) await backOff(this.#deps, failures);
@@ -248,6 +251,12 @@ export class Applier {
     }
   }
 
+  /** What has just failed waits for no turn: it would wait behind all that hang, and takes none from those that are well. */
+  #inTurn(lane: Lane): Promise<Step> {
+    const step = (): Promise<Step> => this.health.watch(lane.segment, () => this.#step(lane));
+    return lane.isSuspect ? step() : this.#deps.workers.run(step);
+  }
+
   /** What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells. */
   async #hasGoneBack(lane: Lane): Promise<boolean> {
     const { forgotten } = lane;
@@ -259,7 +268,7 @@ export class Applier {
    * One try to get further. `overtaken`: somebody else's write came between. `unheard`: what comes next is of a record
    * that this instance has not heard of.
    */
-  async #step(lane: Lane): Promise<"moved" | "overtaken" | "unheard"> {
+  async #step(lane: Lane): Promise<Step> {
     const cached = this.#heads.get(lane.segment);
     const physical = cached ?? (await (this.#prepared.get(lane.segment) ?? this.#readHead(lane.segment)));
     this.#reached(lane, physical.head);
@@ -384,11 +393,4 @@ export class Applier {
   #dropIdle(segment: SegmentName): void {
     if (this.#lanes.get(segment)?.isIdle === true) this.#lanes.delete(segment);
   }
-}
-
-/** A record of one transaction is, byte for byte, the block of that transaction: it is not compressed twice. */
-function sharedData(run: readonly PendingItem[]): Uint8Array | undefined {
-  const [only] = run;
-  if (only === undefined || run.length > 1 || only.record.items.length > 1) return undefined;
-  return only.record.content?.data;
 }

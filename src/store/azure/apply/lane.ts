@@ -180,3 +180,10 @@ export class Lane {
     for (const waiter of waiters) waiter.reject(error);
   }
 }
+
+/** A record of one transaction is, byte for byte, the block of that transaction: it is not compressed twice. */
+export function sharedData(run: readonly PendingItem[]): Uint8Array | undefined {
+  const [only] = run;
+  if (only === undefined || run.length > 1 || only.record.items.length > 1) return undefined;
+  return only.record.content?.data;
+}

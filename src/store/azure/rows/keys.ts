@@ -42,6 +42,8 @@ export const segmentHeadRow = (partition: string): string => headRow(partition);
 export const blockRow = (lastSequence: number): string => hexKey(uint64(lastSequence));
 /** Beside the head, before the blocks: what a transaction id was used for. */
 export const transactionRow = (id: TransactionId): string => hexKey(uint64(0), "TRX", uuidPart(id));
+/** Among them, and never written. */
+export const neverThereRow = hexKey(uint64(0), "NONE");
 const transactionRowPrefix = hexKey(uint64(0), "TRX", "");
 
 export const spacesPartition = hexKey("INV", "SPACES");

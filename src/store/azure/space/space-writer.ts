@@ -44,7 +44,7 @@ export class SpaceWriter {
   #active = 0;
 
   constructor(instance: InstanceParts, store: StoreId, space: SpaceName, table: Table) {
-    const { clock, compressor, log, node, options, random, suspects, telemetry, workers } = instance;
+    const { clock, compressor, log, node, options, random, telemetry, workers } = instance;
     const reader = new LogReader(table, space, compressor);
     const applier = new Applier(space, {
       table,
@@ -55,7 +55,6 @@ export class SpaceWriter {
       log,
       telemetry,
       workers,
-      suspects,
       heads: instance.heads.forSpace(),
       options,
       refreshPending: () => this.appender.refresh(),
@@ -139,6 +138,7 @@ export class SpaceWriter {
         new StoreError("overloaded", "The caller went away before the produce was sent.", { cause: signal?.reason }),
       );
     };
+    for (const { segment } of intent.parts) await this.#askAgain(segment);
     this.appender.append(waiting);
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -147,6 +147,13 @@ export class SpaceWriter {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Who comes after a segment has healed finds it well: one that was down is asked, unless somebody does. */
+  async #askAgain(segment: SegmentName): Promise<void> {
+    const { applier } = this.parts;
+    if (applier.health.isDown(segment) && !applier.health.isAsked(segment))
+      await applier.prove(segment).catch(() => undefined);
   }
 
   async #decided(intent: Intent, outcome: IntentOutcome): Promise<Produced> {

@@ -25,7 +25,7 @@ test("a head that was seen before the first entry is read again for the first ti
   await table.create();
   const applier = new Applier(space, {
     ...{ table, reader: new LogReader(table, space, plainCompressor), compressor: plainCompressor, clock, random },
-    ...{ log: silentLogger, telemetry: silentTelemetry, workers: new Semaphore(4), suspects: new Semaphore(1) },
+    ...{ log: silentLogger, telemetry: silentTelemetry, workers: new Semaphore(4) },
     heads: new SegmentCache<PhysicalHead>({ segmentsMax: 256 }).forSpace(),
     options: resolveOptions(),
     refreshPending: () => Promise.resolve(),
