@@ -15,6 +15,7 @@ const partition = hexKey("SUB");
 async function open() {
   const clock = new VirtualClock();
   const table = new SimulatedAccount({ clock }).table("streamkit");
+  await table.create();
   const logged: unknown[] = [];
   const subscriptions = createSubscriptions({
     table: () => table,
