@@ -57,7 +57,7 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
   },
   "streamkit.storage.retries": {
     by: "`db.system.name`, `db.operation.name`",
-    moves: "Reads alone are sent again, by themselves. A few are usual; many go with 5xx of the storage.",
+    moves: "Reads alone are sent again, by themselves. A few are usual; many go with 429 and 5xx of the storage.",
   },
   "streamkit.storage.went_back": {
     by: "",

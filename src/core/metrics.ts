@@ -66,7 +66,7 @@ export const metrics = {
   "streamkit.storage.retries": {
     kind: "counter",
     unit: "{request}",
-    description: "Reads that were sent again because the storage was unavailable.",
+    description: "Reads that were sent again because the storage was unavailable or too busy.",
   },
   "streamkit.storage.went_back": {
     kind: "counter",

@@ -1,7 +1,8 @@
 // One storage account's table service on the wire: requests in, answers out, through the SDK client's own pipeline: its
 // credentials, TLS, tracing and logging.
 //
-// Promise: `send` sends once. `read` tries again, shortly and boundedly. Every request ends within its time-out.
+// Promise: `send` sends once. `read` tries again, boundedly, and begins no further try when the time-out of one request is over. Every
+// request ends within its time-out.
 
 import { AzureSASCredential, TableServiceClient } from "@azure/data-tables";
 import { createHttpHeaders, createPipelineRequest, type Pipeline } from "@azure/core-rest-pipeline";
@@ -22,7 +23,7 @@ export interface TableAccountOptions {
   readonly random: Random;
   /** Of one request, from its start to the end of its answer. Default 10,000. */
   readonly requestTimeoutMs?: number;
-  /** How often a read is tried that found the service unavailable. Default 3. */
+  /** How often a read is tried that found the service unavailable or too busy. Default 3. */
   readonly readAttemptsMax?: number;
   /** Before the second attempt; doubled before each further one, plus as much again at random. Default 50. */
   readonly readRetryMs?: number;
@@ -103,18 +104,32 @@ export class Transport {
     }
   }
 
-  /** Again while the service is unavailable: a read changes nothing. Throttling and time-outs are the caller's to pace. */
+  /**
+   * Again while the service is unavailable or asks for less: a read changes nothing. It waits as long as the service says, and gives up
+   * at once where that is longer than one request may take. A time-out has had its time, and is the caller's to pace.
+   */
   async read(request: WireRequest, signal: AbortSignal | undefined): Promise<Answer> {
+    const endsAt = this.#clock.elapsed() + this.#timeoutMs;
     for (let attempt = 1; ; attempt++) {
+      let askedMs: number;
+      let outcome: { readonly answer: Answer } | { readonly failure: TableFailure };
       try {
         const answer = await this.send(request, "read", signal);
-        if (answer.status < 500 || attempt >= this.#readAttemptsMax || throttles(answer)) return answer;
+        const failure = passingFailure(answer);
+        if (failure === undefined) return answer;
+        askedMs = failure.retryAfterMs ?? 0;
+        outcome = { answer };
       } catch (error) {
-        const again = error instanceof TableFailure && error.kind === "unavailable";
-        if (!again || attempt >= this.#readAttemptsMax) throw error;
+        if (!(error instanceof TableFailure && error.kind === "unavailable")) throw error;
+        askedMs = 0;
+        outcome = { failure: error };
+      }
+      const waitMs = Math.max(askedMs, this.#readRetryMs * 2 ** (attempt - 1) * (1 + this.#random.fraction()));
+      if (attempt >= this.#readAttemptsMax || this.#clock.elapsed() + waitMs > endsAt) {
+        if ("failure" in outcome) throw outcome.failure;
+        return outcome.answer;
       }
       this.#telemetry.record("streamkit.storage.retries", 1, attributesOf(request));
-      const waitMs = this.#readRetryMs * 2 ** (attempt - 1) * (1 + this.#random.fraction());
       try {
         await sleep(this.#clock, waitMs, signal);
       } catch (reason) {
@@ -148,9 +163,12 @@ function statusOf(status: number): Attributes {
   return { "db.response.status_code": code, ...(failed ? { "error.type": code } : {}) };
 }
 
-function throttles(answer: Answer): boolean {
+/** What an answer says is wrong, if the next one may be another: the service is unavailable, or asks for less. */
+function passingFailure(answer: Answer): TableFailure | undefined {
+  if (answer.status < 400) return undefined;
   const verdict = classify.classifyAnswer(errorOf(answer), "read");
-  return verdict.kind === "failed" && verdict.failure.kind !== "unavailable";
+  if (verdict.kind !== "failed") return undefined;
+  return verdict.failure.kind === "unavailable" || verdict.failure.kind === "throttled" ? verdict.failure : undefined;
 }
 
 /**

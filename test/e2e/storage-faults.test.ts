@@ -123,6 +123,23 @@ describe("a caller without a key", () => {
       expect((await store.all("orders", "order-1")).map(({ payload }) => payload)).toEqual(stored);
     });
 
+    test("of a read, once at each kind of read, is not noticed where there is time for another", async () => {
+      const store = storeOf();
+      expect(await produce(store, "first")).toMatchObject({ kind: "ok" });
+      const failed = new Set<string>();
+      proxy.plan = (request) => {
+        const path = request.url.split("?", 1)[0] ?? "";
+        if (isWrite(request) || failed.has(path)) return pass;
+        failed.add(path);
+        return fault;
+      };
+      const answer = await store.page("orders", "", 10, 0);
+      // A request may take a second here: what takes that long, or is asked to wait so long, is told to the caller.
+      const isSlow = fault.kind === "delay" || "retryAfterSeconds" in fault;
+      expect(answer.kind).toBe(isSlow ? "problem" : "ok");
+      expect(failed.size).toBeGreaterThan(0);
+    });
+
     test("of every read ends in an error, and later it is all there", { timeout: 40_000 }, async () => {
       const store = storeOf();
       expect(await produce(store, "first")).toMatchObject({ kind: "ok" });

@@ -4,8 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { parseConnectionString } from "../../../src/table/connection.ts";
+import type { Clock } from "../../../src/core/clock.ts";
 import type { Table, Write } from "../../../src/table/port.ts";
 import { createTableAccount } from "../../../src/table/sdk.ts";
+import type { TableAccountOptions } from "../../../src/table/transport.ts";
 import { systemClock, systemRandom } from "../../system.ts";
 
 interface Seen {
@@ -24,6 +26,7 @@ afterEach(() => closing.splice(0).forEach((close) => close()));
 async function serviceWith(
   answers: readonly Answer[],
   credential = `AccountKey=${key}`,
+  options: Partial<TableAccountOptions> = {},
 ): Promise<{ table: Table; seen: Seen[] }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -47,6 +50,7 @@ async function serviceWith(
     random: systemRandom,
     requestTimeoutMs: 300,
     readRetryMs: 1,
+    ...options,
   });
   return { table: account.table("ttt"), seen };
 }
@@ -114,7 +118,7 @@ test("a read is tried again while the service is unavailable, three times in all
 });
 
 test.each<[string, Answer, object]>([
-  ["throttled", error(503, "ServerBusy"), { kind: "throttled" }],
+  ["told to wait longer than it may take", error(503, "ServerBusy", { "retry-after": "60" }), { kind: "throttled" }],
   ["denied", error(403, "AuthenticationFailed"), { kind: "denied" }],
   ["without an answer in time", silence, { kind: "timeout" }],
   ["answered by something else", error(404, "NoSuchPage"), { kind: "rejected" }],
@@ -122,6 +126,41 @@ test.each<[string, Answer, object]>([
   const { table, seen } = await serviceWith([answer]);
   await expect(table.get("p", "r")).rejects.toMatchObject(failure);
   expect(seen).toHaveLength(1);
+});
+
+test.each<[string, Answer]>([
+  ["503 ServerBusy", error(503, "ServerBusy")],
+  ["429", error(429, "TooManyRequests")],
+  ["503", error(503, "Any")],
+  ["504", error(504, "Any")],
+])(
+  "a single %s on a read is not noticed; of one that stays the caller is told after three tries",
+  async (_, answer) => {
+    const once = await serviceWith([answer, json(entity)]);
+    expect((await once.table.get("p", "r")).row).toEqual(row);
+    expect(once.seen).toHaveLength(2);
+    const always = await serviceWith([answer]);
+    await expect(always.table.query(range)).rejects.toMatchObject({ name: "TableFailure", effect: "none" });
+    expect(always.seen).toHaveLength(3);
+  },
+);
+
+test.each([429, 503])("a read that is answered %s is tried again no sooner than Retry-After says", async (status) => {
+  const waits: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, callback) => {
+      // The time-outs of requests are the others.
+      if (ms === 10_000) return systemClock.after(ms, callback);
+      waits.push(ms);
+      return systemClock.after(0, callback);
+    },
+  };
+  const busy = error(status, "ServerBusy", { "retry-after": "2" });
+  const { table, seen } = await serviceWith([busy, json(entity)], undefined, { clock, requestTimeoutMs: 10_000 });
+  expect((await table.get("p", "r")).row).toEqual(row);
+  expect(seen).toHaveLength(2);
+  expect(waits).toEqual([2_000]);
 });
 
 test("a read that waits for its next try can be given up", async () => {
