@@ -36,7 +36,7 @@ if (loaded instanceof StoreError) {
   const log = createLogger({ level: "error", clock: systemClock, write: (line) => void process.stdout.write(line) });
   log.error("misconfigured: every call is answered 503", { reason: loaded.message });
 } else {
-  app.hook.appTerminate(loaded.flushTelemetry);
+  app.hook.appTerminate(loaded.stop);
 }
 
 /**

@@ -66,6 +66,9 @@ for (const name of unknownSettings(process.env)) log.warn("there is no such sett
 const late = lateTelemetry();
 const telemetry = late ?? silentTelemetry;
 
+/** Aborts when this process is told to end. */
+const stopping = new AbortController();
+
 // Subscribed now: a request is announced before its function is called.
 const guard = guardStreams(clock, settings.stallMs);
 
@@ -163,6 +166,7 @@ export const httpParts = once((): HttpParts => ({
     log,
     telemetry,
     options: { streamMs: settings.streamMs, heartbeatMs: settings.heartbeatMs },
+    stopping: stopping.signal,
     probe: () => probe()(),
   },
 }));
@@ -209,8 +213,9 @@ async function countPoisoned(): Promise<void> {
   }
 }
 
-/** Before the process ends: sends what was measured and not sent yet. */
-export async function flushTelemetry(): Promise<void> {
+/** Before the process ends: ends the live streams, and sends what was measured and not sent yet. */
+export async function stop(): Promise<void> {
+  stopping.abort();
   await late?.flush();
 }
 

@@ -1,4 +1,5 @@
-// A cursor: the place of one entry in the order of its space, as lexkey(DAT, SPACES, space, timestamp, segment, sequence) in hex.
+// A cursor: a place in the order of a space, behind an entry or where there is none, as lexkey(DAT, SPACES, space, timestamp, segment,
+// sequence) in hex. Sequence 0 is the place before the first entry that a segment could have at that time.
 //
 // Promise: cursors of a space sort, as text, in the order of its entries; one text for one place; what is parsed was made here.
 
@@ -28,10 +29,28 @@ const sequenceBytes = 9;
 const charactersMax =
   2 * (prefix.length + limits.spaceNameBytesMax + timestampBytes + limits.segmentNameBytesMax + sequenceBytes);
 const signBit = 1n << 63n;
+/** No name sorts before it: it is the first character that names may have. */
+const leastName = parseSegmentName(" ");
 
 export function encodeCursor(place: Place): Cursor {
   const { space, timestamp, segment, sequence } = place;
   return hexKey("DAT", "SPACES", space, int64(timestamp), segment, uint64(sequence)) as Cursor;
+}
+
+/** Behind everything of the space up to this timestamp, whatever its names are, and before everything later; 0: the start. */
+export function cursorAfter(space: SpaceName, timestamp: number): Cursor {
+  if (timestamp === 0) return "" as Cursor;
+  return encodeCursor({
+    space,
+    timestamp: Math.min(timestamp + 1, limits.sequenceMax),
+    segment: leastName,
+    sequence: 0,
+  });
+}
+
+/** Of two places of a space, the one that is further on. */
+export function laterCursor(one: Cursor, other: Cursor): Cursor {
+  return one < other ? other : one;
 }
 
 /** Not for the empty cursor, which names no place: `invalid_argument`, field `offset`, as for anything else. */
@@ -58,7 +77,7 @@ function readPlace(key: Buffer): Place {
     space: parseSpaceName(key.toString("utf8", prefix.length, spaceEnd)),
     timestamp: exact(key.readBigUInt64BE(spaceEnd + 1) - signBit, 0n),
     segment: parseSegmentName(key.toString("utf8", segmentStart, segmentEnd)),
-    sequence: exact(key.readBigUInt64BE(segmentEnd + 1), 1n),
+    sequence: exact(key.readBigUInt64BE(segmentEnd + 1), 0n),
   };
 }
 

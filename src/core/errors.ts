@@ -1,6 +1,6 @@
 // The errors of the store: a stable code for programs, a sentence for people, and whether the effect may have happened.
 
-import type { SegmentName, TransactionId } from "./ids.ts";
+import type { SegmentName, SpaceName, TransactionId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 /** Stable: clients match on these. The HTTP status of each is in `wire/`. */
@@ -137,6 +137,18 @@ export function transactionIdMismatch(id: TransactionId): StoreError {
     `Transaction ${id} is already in this segment with other content. Use a new id for new content; repeat an id only with the same records.`,
     { details: { transactionId: id } },
   );
+}
+
+/** The same failure, and of which space it is: for those who asked for several. Anything but a store's error stays as it is. */
+export function inSpace(space: SpaceName, error: unknown): unknown {
+  if (!(error instanceof StoreError) || "space" in error.details) return error;
+  const { code, message, effect, retryAfterMs, details } = error;
+  return new StoreError(code, message, {
+    effect,
+    cause: error,
+    details: { ...details, space },
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** A newer holder of the lease has written to the space, or was granted the lease: `token` is its token. */

@@ -11,47 +11,45 @@ import {
   segmentStatus as segmentStatusOperation,
 } from "../wire/operations.ts";
 import { parseConsumeBody } from "../wire/consume-body.ts";
+import { parseEventId } from "../wire/event-ids.ts";
+import type { ResumedAt } from "../wire/event-ids.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import { bodyText } from "./body.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { Connection, HttpAnswer } from "./http.ts";
+import { liveEntries } from "./live-entries.ts";
 import { measuredReading, segmentReading, spaceReading, spacesReading } from "./reading.ts";
-import type { Reading } from "./reading.ts";
+import type { Reading, ReadingContext } from "./reading.ts";
 import { jsonAnswer, serve } from "./serve.ts";
+import type { Services } from "./services.ts";
 import { readStatus } from "./status-reading.ts";
-import { entryLines, eventAnswer, lineAnswer, Waiting } from "./streams.ts";
+import { entryLines, lineAnswer, nextMembers, Waiting } from "./streams.ts";
 import type { StreamContext } from "./streams.ts";
 
-export const consumeSegment = serve(consumeSegmentOperation, (services, call) => {
+export const consumeSegment = serve(consumeSegmentOperation, async (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
-  const reading = segmentReading(
-    store,
-    params.space,
-    params.segment,
-    query,
-    call.headers["Last-Event-ID"],
-    services.clock,
-  );
-  return answerReading({ ...call, services }, store, reading, { ...call, ...query });
+  const resumed = parseEventId(call.headers["Last-Event-ID"]);
+  const context = contextOf(services, call);
+  const reading = await segmentReading(store, params.space, params.segment, query, resumed, context);
+  return answerReading({ ...call, services }, store, reading, { ...call, ...query, resumed });
 });
 
-export const consumeSpace = serve(consumeSpaceOperation, (services, call) => {
+export const consumeSpace = serve(consumeSpaceOperation, async (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
-  const reading = spaceReading(store, params.space, query, call.headers["Last-Event-ID"], services.clock);
-  return answerReading({ ...call, services }, store, reading, { ...call, ...query });
+  const resumed = parseEventId(call.headers["Last-Event-ID"]);
+  const reading = await spaceReading(store, params.space, query, resumed, contextOf(services, call));
+  return answerReading({ ...call, services }, store, reading, { ...call, ...query, resumed });
 });
 
 export const consume = serve(consumeOperation, async (services, call) => {
   const body = parseConsumeBody(await bodyText(consumeOperation, call));
   const store = services.stores.open(call.params.store);
-  const reading = await spacesReading(store, body, call.headers["Last-Event-ID"], {
-    clock: services.clock,
-    signal: call.connection.gone,
-  });
-  return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit });
+  const resumed = parseEventId(call.headers["Last-Event-ID"]);
+  const reading = await spacesReading(store, body, resumed, contextOf(services, call));
+  return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit, resumed });
 });
 
 export const peek = serve(peekOperation, async (services, call) => {
@@ -72,7 +70,16 @@ interface Wanted {
   readonly accept: "application/json" | "application/x-ndjson" | "text/event-stream";
   readonly encoding: Encoding;
   readonly limit?: number | undefined;
+  readonly last?: number | undefined;
   readonly wait?: number | undefined;
+  readonly resumed: ResumedAt | undefined;
+}
+
+function contextOf(
+  { clock }: Services,
+  { accept, connection }: { readonly accept: string; readonly connection: Connection },
+): ReadingContext {
+  return { clock, signal: connection.gone, isLive: accept === mediaTypes.events };
 }
 
 async function answerReading(
@@ -82,13 +89,16 @@ async function answerReading(
   wanted: Wanted,
 ): Promise<HttpAnswer> {
   const reading = measuredReading(unmeasured, context.services.telemetry);
-  const { accept, encoding, limit = 0, wait = 0 } = wanted;
+  const { accept, encoding, wait = 0, resumed } = wanted;
+  const limit = wanted.limit ?? 0;
   if (wait > 0 && accept !== mediaTypes.json) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
-  if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, limit, encoding));
-  if (accept === mediaTypes.events) return eventAnswer(context, store, reading, limit, encoding);
-  const entries = await readPage(context, reading, limit, encoding);
+  if (accept === mediaTypes.events) return liveEntries(context, store, reading, { encoding, limit, resumed });
+  // Of the newest no more than were asked for, also when others come while they are read.
+  const most = limit === 0 ? (wanted.last ?? 0) : limit;
+  if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, most, encoding));
+  const entries = await readPage(context, reading, most, encoding);
   if (entries.length > 0 || wait === 0 || reading.finished()) return pageAnswer(entries, reading);
-  return pageAnswer(await awaitPage(context, store, reading, { ...wanted, limit, wait }), reading);
+  return pageAnswer(await awaitPage(context, store, reading, { ...wanted, limit: most, wait }), reading);
 }
 
 async function readPage(
@@ -136,5 +146,5 @@ async function awaitPage(
 }
 
 function pageAnswer(entries: readonly string[], reading: Reading): HttpAnswer {
-  return jsonAnswer(`{"entries":[${entries.join(",")}],"next":${reading.next()}}`);
+  return jsonAnswer(`{"entries":[${entries.join(",")}],${nextMembers(reading)}}`);
 }

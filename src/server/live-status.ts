@@ -17,8 +17,8 @@ import { jsonAnswer, serve } from "./serve.ts";
 import type { SpaceWatch } from "./space-watch.ts";
 import { StatusReading } from "./status-reading.ts";
 import type { StatusesWanted } from "./status-reading.ts";
-import { heartbeat, liveAnswer } from "./streams.ts";
-import type { StreamContext } from "./streams.ts";
+import { awaitNews, isTimeUp, liveAnswer, placeEvent } from "./streams.ts";
+import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
 
 export const liveStatus = serve(liveStatusOperation, async (services, call) => {
   const { params, query, headers, accept } = call;
@@ -30,7 +30,7 @@ export const liveStatus = serve(liveStatusOperation, async (services, call) => {
   const reading = new StatusReading(store, wanted, resumed === "" ? (query.cursor ?? "") : resumed);
   if (accept === mediaTypes.events) {
     if (wait > 0) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
-    return liveAnswer(context, store, [wanted.space], events(context, store, wanted, reading));
+    return liveAnswer(context, store, [wanted.space], (own) => events(own, store, wanted, reading));
   }
   return answerPage(context, store, wanted, reading, wait);
 });
@@ -81,11 +81,12 @@ async function* events(
   store: Store,
   { space }: StatusesWanted,
   reading: StatusReading,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<LivePiece, void, undefined> {
   const { services, connection } = context;
   const { clock, options } = services;
   const { gone } = connection;
   const endsAt = clock.elapsed() + options.streamMs;
+  const place = (): LivePlace => ({ id: reading.cursor, next: JSON.stringify(reading.cursor) });
   let watch: SpaceWatch | undefined;
   try {
     let isNews = !reading.follows;
@@ -93,34 +94,29 @@ async function* events(
     for await (const status of reading.snapshot(0, gone)) {
       piece += eventOf(reading.cursor, status);
       if (piece.length < wireLimits.pieceCharacters) continue;
-      yield piece;
+      yield { text: piece, place: place() };
       piece = "";
-      if (clock.elapsed() >= endsAt) break;
+      if (isTimeUp(services, endsAt)) break;
     }
-    let saidAt = clock.elapsed();
     let seen = -1;
-    while (reading.follows && clock.elapsed() < endsAt && !gone.aborted) {
+    while (reading.follows && !isTimeUp(services, endsAt) && !gone.aborted) {
       watch ??= await services.watches.open(store, space);
       if (watch.version > seen || reading.isBehind) {
         seen = watch.version;
         piece += eventsOf(await reading.changes(gone), reading);
       }
       if (isNews && !reading.isBehind) {
-        piece += `event: live\nid: ${reading.cursor}\ndata: {"next":"${reading.cursor}"}\n\n`;
+        piece += placeEvent("live", place());
         isNews = false;
       }
-      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = heartbeat;
-      if (piece !== "") {
-        yield piece;
-        piece = "";
-        saidAt = clock.elapsed();
-      }
+      if (piece !== "") yield { text: piece, place: place() };
+      piece = "";
       if (reading.isBehind) continue;
-      const ms = Math.min(saidAt + options.heartbeatMs, endsAt) - clock.elapsed();
-      await watch.changed(seen, Math.max(0, ms), gone);
+      const opened = watch;
+      await awaitNews(context, endsAt, (ms, signal) => opened.changed(seen, ms, signal));
     }
     if (gone.aborted) return;
-    yield `${piece}event: end\ndata: {"next":"${reading.cursor}"}\n\n`;
+    yield { text: piece + placeEvent("end", place()), place: place() };
   } finally {
     watch?.close();
   }

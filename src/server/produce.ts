@@ -4,6 +4,8 @@ import type * as z from "zod";
 
 import type { AppendRecord, SegmentStatus } from "../core/entry.ts";
 import { contentBytes } from "../core/entry.ts";
+import type { Cursor } from "../core/ids.ts";
+import { encodeCursor } from "../codec/cursor.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { statusText } from "../wire/entries.ts";
@@ -144,11 +146,11 @@ async function* untilGone(
 
 async function producedText(chunks: AsyncIterable<ProducedChunk>): Promise<string> {
   let status: SegmentStatus | undefined;
-  const transactions: CommittedTransaction[] = [];
+  const transactions: Committed[] = [];
   try {
     for await (const chunk of chunks) {
       status = chunk.status;
-      if (chunk.transaction !== undefined) transactions.push(chunk.transaction);
+      if (chunk.transaction !== undefined) transactions.push(committed(chunk.status, chunk.transaction));
     }
   } catch (error) {
     throw withCommitted(error, status, transactions);
@@ -158,11 +160,7 @@ async function producedText(chunks: AsyncIterable<ProducedChunk>): Promise<strin
 }
 
 /** What failed, and what had been committed before it. */
-function withCommitted(
-  error: unknown,
-  status: SegmentStatus | undefined,
-  transactions: readonly CommittedTransaction[],
-): unknown {
+function withCommitted(error: unknown, status: SegmentStatus | undefined, transactions: readonly Committed[]): unknown {
   if (!(error instanceof StoreError) || status === undefined || transactions.length === 0) return error;
   return new StoreError(error.code, error.message, {
     effect: error.effect,
@@ -177,14 +175,22 @@ async function* chunkLines(chunks: AsyncIterable<ProducedChunk>): AsyncGenerator
   for await (const chunk of chunks) yield { text: chunkText(chunk), urgent: true };
 }
 
-function chunkText(chunk: ProducedChunk): string {
-  const status = `"status":${statusText(chunk.status)}`;
-  return chunk.transaction === undefined
-    ? `{${status}}`
-    : `{${status},"transaction":${transactionText(chunk.transaction)}}`;
+function chunkText({ status, transaction }: ProducedChunk): string {
+  const statusMember = `"status":${statusText(status)}`;
+  return transaction === undefined
+    ? `{${statusMember}}`
+    : `{${statusMember},"transaction":${transactionText(committed(status, transaction))}}`;
 }
 
-function transactionText(transaction: CommittedTransaction): string {
-  const { id, number, firstSequence, lastSequence, duplicate } = transaction;
-  return JSON.stringify({ id, number, firstSequence, lastSequence, duplicate });
+/** With the place of its last entry in its space, so that its writer can read on from there. */
+type Committed = CommittedTransaction & { readonly offset: Cursor };
+
+/** `status`: the segment as of this transaction. */
+function committed(status: SegmentStatus, transaction: CommittedTransaction): Committed {
+  const { space, segment, lastTimestamp: timestamp } = status;
+  return { ...transaction, offset: encodeCursor({ space, segment, timestamp, sequence: transaction.lastSequence }) };
+}
+
+function transactionText({ id, number, firstSequence, lastSequence, offset, duplicate }: Committed): string {
+  return JSON.stringify({ id, number, firstSequence, lastSequence, offset, duplicate });
 }

@@ -3,16 +3,18 @@
 import type { Clock } from "../core/clock.ts";
 import type { Entry } from "../core/entry.ts";
 import { contentBytes } from "../core/entry.ts";
-import { invalidArgument } from "../core/errors.ts";
+import { inSpace, invalidArgument } from "../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Telemetry } from "../core/telemetry.ts";
-import { encodeCursor } from "../codec/cursor.ts";
+import { cursorAfter, encodeCursor, laterCursor } from "../codec/cursor.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import { offsetsText } from "../wire/consume-body.ts";
-import { cursorOf } from "../wire/names.ts";
-import { encodePlace, isEntryAt, notAnId, parsePlacesId, placesId } from "../wire/places.ts";
+import type { ResumedAt } from "../wire/event-ids.ts";
+import { cursorOf, theEnd } from "../wire/names.ts";
+import { cursorBeside, cursorBetween, encodePlace, notAnId, parsePlacesId, placesId } from "../wire/places.ts";
 import type { Store } from "../store/store.ts";
+import { readStatus } from "./status-reading.ts";
 
 export interface Reading {
   /** Where a commit may bring something new. */
@@ -24,10 +26,19 @@ export interface Reading {
   advance(entry: Entry): void;
   /** The present place, as JSON: `next` of an answer. */
   next(): string;
-  /** The present place, as the id of an event. */
-  eventId(): string;
+  /** The present place, as a part of the id of an event. */
+  place(): string;
+  /** Whether the last read has shown that nothing more is there. */
+  isAtEnd(): boolean;
   /** Once all that is there was read: nothing more can come. */
   finished(): boolean;
+}
+
+/** Who asks, and how: live readers go on where others have their answer. */
+export interface ReadingContext {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly isLive: boolean;
 }
 
 /** Clocks may be a little apart, and what a writer that died has committed is in its segment only when the monitor has been there. */
@@ -38,111 +49,213 @@ export interface Bounds {
   readonly until?: number | undefined;
 }
 
+/** `last`: begins with the newest so many. */
 export interface SegmentBounds extends Bounds {
-  readonly from?: number | undefined;
+  readonly from?: number | typeof theEnd | undefined;
   readonly to?: number | undefined;
+  readonly last?: number | undefined;
 }
 
-export function segmentReading(
+export interface SpaceBounds extends Bounds {
+  readonly offset?: string | undefined;
+  readonly last?: number | undefined;
+}
+
+export async function segmentReading(
   store: Store,
   space: SpaceName,
   segment: SegmentName,
   bounds: SegmentBounds,
-  lastEventId: string | undefined,
-  clock: Clock,
-): Reading {
-  let from = Math.max(1, bounds.from ?? 0);
-  if (lastEventId !== undefined && lastEventId !== "") from = parseSequence(lastEventId) + 1;
-  const to = bounds.to ?? 0;
+  resumed: ResumedAt | undefined,
+  context: ReadingContext,
+): Promise<Reading> {
+  const { last = 0 } = bounds;
+  refuseBeside("last", last, { from: bounds.from, to: bounds.to, until: bounds.until });
+  let from = typeof bounds.from === "number" ? Math.max(1, bounds.from) : 1;
+  let to = bounds.to ?? 0;
+  if (resumed !== undefined) {
+    from = parseSequence(resumed.place) + 1;
+  } else if (last > 0 || bounds.from === theEnd) {
+    const { lastSequence } = await readStatus(store, space, segment, context.signal);
+    from = Math.max(1, lastSequence - last + 1);
+    // The newest when they were asked for; what comes while they are read is for those who go on.
+    if (last > 0 && !context.isLive) to = lastSequence;
+  }
   const times = timesOf(bounds);
+  const passed = (sequence: number): void => {
+    from = Math.max(from, sequence + 1);
+  };
+  const isPastTo = (): boolean => to > 0 && from > to;
+  const open = (limit: number, signal: AbortSignal) =>
+    store.consumeSegment(space, segment, { from, to, ...times, limit, signal, passed });
+  const reads = new Reads(open);
   return {
     spaces: [space],
     lags: true,
-    read: (limit, signal) => store.consumeSegment(space, segment, { from, to, ...times, limit, signal }),
+    read: (limit, signal) => reads.read(limit, signal),
     advance: (entry) => {
       from = entry.sequence + 1;
     },
     next: () => String(from),
-    eventId: () => String(from - 1),
-    finished: () => (to > 0 && from > to) || isOver(bounds, clock),
+    place: () => String(from - 1),
+    isAtEnd: () => reads.isAtEnd || isPastTo(),
+    finished: () => isPastTo() || isOver(bounds, context.clock),
   };
 }
 
-export function spaceReading(
+export async function spaceReading(
   store: Store,
   space: SpaceName,
-  bounds: Bounds & { readonly offset?: string | undefined },
-  lastEventId: string | undefined,
-  clock: Clock,
-): Reading {
-  const resumed = lastEventId === undefined || lastEventId === "" ? undefined : lastEventId;
-  let offset = resumed === undefined ? cursorOf(bounds.offset ?? "", space) : cursorOf(resumed, space, "Last-Event-ID");
+  bounds: SpaceBounds,
+  resumed: ResumedAt | undefined,
+  context: ReadingContext,
+): Promise<Reading> {
+  const { last = 0 } = bounds;
+  const given = bounds.offset === "" ? undefined : bounds.offset;
+  refuseBeside("last", last, { offset: given, until: bounds.until });
+  let offset: Cursor;
+  if (resumed !== undefined) offset = cursorOf(resumed.place, space, "Last-Event-ID");
+  else if (last > 0) offset = await store.spaceTail(space, last, { signal: context.signal });
+  else offset = await offsetOf(store, space, given ?? "", context.signal);
+  offset = pastTime(space, offset, bounds);
   const times = timesOf(bounds);
+  const open = (limit: number, signal: AbortSignal) =>
+    store.consumeSpace(space, { ...placeOf(offset), ...times, limit, signal });
+  const reads = new Reads(open);
   return {
     spaces: [space],
     lags: false,
-    read: (limit, signal) => store.consumeSpace(space, { ...placeOf(offset), ...times, limit, signal }),
+    read: (limit, signal) => reads.read(limit, signal),
     advance: (entry) => {
       offset = encodeCursor(entry);
     },
     next: () => JSON.stringify(offset),
-    eventId: () => offset,
-    finished: () => isOver(bounds, clock),
+    place: () => offset,
+    isAtEnd: () => reads.isAtEnd,
+    finished: () => isOver(bounds, context.clock),
   };
 }
 
 export async function spacesReading(
   store: Store,
-  bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor> },
-  lastEventId: string | undefined,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor | typeof theEnd> },
+  resumed: ResumedAt | undefined,
+  { clock, signal }: ReadingContext,
 ): Promise<Reading> {
-  const offsets = new Map(bounds.offsets);
   // Whatever order the caller named them in: it may be another one when it comes back.
-  const spaces = [...offsets.keys()].sort(compareUtf8);
-  if (lastEventId !== undefined && lastEventId !== "") {
-    for (const [space, offset] of await resumedOffsets(store, spaces, lastEventId, signal)) offsets.set(space, offset);
-  }
+  const spaces = [...bounds.offsets.keys()].sort(compareUtf8);
+  const resumedAt = resumed === undefined ? [] : parsePlacesId(resumed.place, spaces.length);
+  const places = await Promise.all(
+    spaces.map(async (space, index) => {
+      const place = resumedAt[index];
+      // A space of which nothing had been read begins where it is said to.
+      try {
+        const offset =
+          place === undefined || resumed === undefined
+            ? await offsetOf(store, space, bounds.offsets.get(space) ?? "", signal)
+            : await resumedOffset(store, space, place, resumed.place, signal);
+        return [space, pastTime(space, offset, bounds)] as const;
+      } catch (error) {
+        throw inSpace(space, error);
+      }
+    }),
+  );
+  // In the order that the caller named them in.
+  const offsets = new Map<SpaceName, Cursor>([...bounds.offsets.keys()].map((space) => [space, "" as Cursor]));
+  for (const [space, offset] of places) offsets.set(space, offset);
   const times = timesOf(bounds);
   /** Parts of the present id: of a hundred spaces, an entry moves one. */
-  const places = new Map<SpaceName, Uint8Array>();
-  const placeIn = (space: SpaceName): Uint8Array => {
-    const place = places.get(space) ?? encodePlace(offsets.get(space) ?? ("" as Cursor));
-    places.set(space, place);
-    return place;
+  const parts = new Map<SpaceName, Uint8Array>();
+  const partOf = (space: SpaceName): Uint8Array => {
+    const part = parts.get(space) ?? encodePlace(offsets.get(space) ?? ("" as Cursor));
+    parts.set(space, part);
+    return part;
   };
+  const open = (limit: number, own: AbortSignal) =>
+    store.consume({ offsets: new Map(offsets), ...times, limit, signal: own });
+  const reads = new Reads(open);
   return {
     spaces,
     lags: false,
-    read: (limit, signal) => store.consume({ offsets: new Map(offsets), ...times, limit, signal }),
+    read: (limit, own) => reads.read(limit, own),
     advance: (entry) => {
       offsets.set(entry.space, encodeCursor(entry));
-      places.delete(entry.space);
+      parts.delete(entry.space);
     },
     next: () => offsetsText(offsets),
-    eventId: () => placesId(spaces.map(placeIn)),
+    place: () => placesId(spaces.map(partOf)),
+    isAtEnd: () => reads.isAtEnd,
     finished: () => isOver(bounds, clock),
   };
 }
 
-/** Where the id says that its reader was; a space of which it had read nothing is not among them. */
-async function resumedOffsets(
+/**
+ * Reads that know whether they came to the end: one entry more than was asked for is looked for, where that takes no further request.
+ * That entry is not given, and that it cannot be read is no failure of the others.
+ */
+class Reads {
+  readonly #open: (limit: number, signal: AbortSignal) => AsyncIterable<Entry>;
+  #isAtEnd = false;
+
+  constructor(open: (limit: number, signal: AbortSignal) => AsyncIterable<Entry>) {
+    this.#open = open;
+  }
+
+  get isAtEnd(): boolean {
+    return this.#isAtEnd;
+  }
+
+  async *read(limit: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+    this.#isAtEnd = false;
+    const looksOn = limit > 0 && limit < limits.pageRowsMax;
+    const entries = this.#open(looksOn ? limit + 1 : limit, signal)[Symbol.asyncIterator]();
+    try {
+      for (let left = limit === 0 ? Infinity : limit; left > 0; left -= 1) {
+        const next = await entries.next();
+        this.#isAtEnd = next.done === true;
+        if (next.done === true) return;
+        yield next.value;
+      }
+      if (looksOn) this.#isAtEnd = await entries.next().then(({ done }) => done === true, () => false); // prettier-ignore
+    } finally {
+      await entries.return?.();
+    }
+  }
+}
+
+/** Where a reader that begins at `offset` is; `end`: behind all that there is now. */
+function offsetOf(store: Store, space: SpaceName, offset: string, signal: AbortSignal): Promise<Cursor> | Cursor {
+  return offset === theEnd ? store.spaceTail(space, 0, { signal }) : cursorOf(offset, space);
+}
+
+/** Behind what `after` hides: whoever goes on from there without it never sees that. */
+function pastTime(space: SpaceName, offset: Cursor, { after = 0 }: Bounds): Cursor {
+  return laterCursor(offset, cursorAfter(space, after));
+}
+
+/** Where the id says that its reader was. */
+async function resumedOffset(
   store: Store,
-  spaces: readonly SpaceName[],
+  space: SpaceName,
+  place: NonNullable<ReturnType<typeof parsePlacesId>[number]>,
   id: string,
   signal: AbortSignal,
-): Promise<readonly (readonly [SpaceName, Cursor])[]> {
-  const places = parsePlacesId(id, spaces.length);
-  const found = spaces.map(async (space, index) => {
-    const place = places[index];
-    if (place === undefined) return [];
-    const { timestamp } = place;
-    for await (const entry of store.consumeSpace(space, { after: timestamp - 1, until: timestamp, signal })) {
-      if (isEntryAt(entry, place)) return [[space, encodeCursor(entry)] as const];
-    }
-    throw notAnId(id);
-  });
-  return (await Promise.all(found)).flat();
+): Promise<Cursor> {
+  const between = cursorBetween(space, place);
+  if (between !== undefined) return between;
+  const { timestamp } = place;
+  for await (const entry of store.consumeSpace(space, { after: timestamp - 1, until: timestamp, signal })) {
+    const cursor = cursorBeside(entry, place);
+    if (cursor !== undefined) return cursor;
+  }
+  throw notAnId(id);
+}
+
+function refuseBeside(field: string, value: number, others: Readonly<Record<string, unknown>>): void {
+  if (value === 0) return;
+  for (const [name, other] of Object.entries(others)) {
+    if (other !== undefined && other !== 0) throw invalidArgument(field, `nothing with ${name}`);
+  }
 }
 
 /** The same reading; what is read is measured. */

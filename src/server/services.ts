@@ -42,6 +42,8 @@ export interface Services {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly options: ServerOptions;
+  /** Aborts when this instance is about to stop: live streams then end, and their callers go on at another. */
+  readonly stopping: AbortSignal;
   /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
   probe(): Promise<void>;
 }

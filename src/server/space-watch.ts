@@ -110,7 +110,7 @@ class Poller {
   readonly #stopped = new AbortController();
   readonly #stopListening: () => void;
   readonly #waiters = new Set<() => void>();
-  #mark = "";
+  #end = "";
   #pollMs = pollMsMin;
   /** Ends the pause before the next look. */
   #wake: () => void = () => undefined;
@@ -169,12 +169,12 @@ class Poller {
   }
 
   async #look(): Promise<void> {
-    const mark = await this.#store.spaceMark(this.#space, { signal: this.#stopped.signal });
-    if (mark === this.#mark) {
+    const end = await this.#store.spaceTail(this.#space, 0, { signal: this.#stopped.signal });
+    if (end === this.#end) {
       this.#pollMs = Math.min(pollMsMax, 2 * this.#pollMs);
       return;
     }
-    this.#mark = mark;
+    this.#end = end;
     this.#moved();
   }
 

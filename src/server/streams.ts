@@ -3,6 +3,7 @@
 // Promise: memory is bounded by a piece; a caller that leaves stops the reads; a failure on the way is said in the stream's own
 // words after what was read before it, never by a shorter stream.
 
+import { inSpace } from "../core/errors.ts";
 import { problemOf } from "../wire/errors.ts";
 import { entryText } from "../wire/entries.ts";
 import type { Encoding } from "../wire/payload.ts";
@@ -12,6 +13,7 @@ import type { Connection, HttpAnswer } from "./http.ts";
 import type { Logger } from "../core/log.ts";
 import type { SpaceName } from "../core/ids.ts";
 import type { Store } from "../store/store.ts";
+import type { Clock } from "../core/clock.ts";
 import { logFailure } from "./serve.ts";
 import type { Holder } from "./overload.ts";
 import type { Reading } from "./reading.ts";
@@ -24,8 +26,6 @@ const recheckMsMin = 25;
 const recheckMsMax = 5_000;
 /** What a browser waits before it reconnects. */
 const reconnectMs = 1_000;
-/** What a live stream says when there has been nothing to say for a while. */
-export const heartbeat = ": still here\n\n";
 
 export interface StreamContext {
   readonly services: Services;
@@ -46,7 +46,7 @@ export interface Line {
   readonly urgent?: boolean;
 }
 
-/** Every entry that matches, then the place to go on from. */
+/** Every entry that matches, then the place to go on from, and whether nothing more was there. */
 export async function* entryLines(
   context: StreamContext,
   reading: Reading,
@@ -57,18 +57,12 @@ export async function* entryLines(
     reading.advance(entry);
     yield { text: entryText(entry, encoding, true) };
   }
-  yield { text: `{"next":${reading.next()}}` };
+  yield { text: `{${nextMembers(reading)}}` };
 }
 
-/** Every entry that matches as an event, then each that comes. */
-export async function eventAnswer(
-  context: StreamContext,
-  store: Store,
-  reading: Reading,
-  limit: number,
-  encoding: Encoding,
-): Promise<HttpAnswer> {
-  return liveAnswer(context, store, reading.spaces, events(context, store, reading, limit, encoding));
+/** `next` of an answer, and `end` when it showed all that there was. */
+export function nextMembers(reading: Reading): string {
+  return `"next":${reading.next()}${reading.isAtEnd() ? ',"end":true' : ""}`;
 }
 
 /** Waits, `ms` at most, until there may be something new for the reading. */
@@ -86,7 +80,13 @@ export class Waiting {
 
   /** What is read after this has resolved, or after `changed` has, misses nothing. */
   static async open(services: Services, store: Store, reading: Reading): Promise<Waiting> {
-    const opened = await Promise.allSettled(reading.spaces.map((space) => services.watches.open(store, space)));
+    const opened = await Promise.allSettled(
+      reading.spaces.map((space) =>
+        services.watches.open(store, space).catch((error: unknown) => {
+          throw inSpace(space, error);
+        }),
+      ),
+    );
     const watches = opened.filter((result) => result.status === "fulfilled").map((result) => result.value);
     const failed = opened.find((result) => result.status === "rejected");
     const watch = watchAny(watches);
@@ -109,82 +109,105 @@ export class Waiting {
   }
 }
 
-async function* events(
-  context: StreamContext,
-  store: Store,
-  reading: Reading,
-  limit: number,
-  encoding: Encoding,
-): AsyncGenerator<string, void, undefined> {
-  const { services } = context;
-  const { clock, options } = services;
-  const { gone } = context.connection;
-  const endsAt = clock.elapsed() + options.streamMs;
-  let left = limit === 0 ? Infinity : limit;
-  let complete = false;
-  let waiting: Waiting | undefined;
+/** A live stream says it in its own words: `text` leaves at once; `place` is where the caller is when it has it. */
+export interface LivePiece {
+  readonly text: string;
+  readonly place: LivePlace;
+}
+
+/** The id of an event, and the place as JSON: `next` of an answer. */
+export interface LivePlace {
+  readonly id: string;
+  readonly next: string;
+}
+
+/** An event that says nothing but where the caller is: `live`, `heartbeat`, `end`. */
+export function placeEvent(name: string, { id, next }: LivePlace, more = ""): string {
+  return `event: ${name}\nid: ${id}\ndata: {"next":${next}${more}}\n\n`;
+}
+
+/** Whether a live stream is over for now: its time is up, or this instance is about to stop. */
+export function isTimeUp({ clock, stopping }: Services, endsAt: number): boolean {
+  return stopping.aborted || clock.elapsed() >= endsAt;
+}
+
+/** Waits for something to come; that this instance is about to stop ends the wait. */
+export async function awaitNews(
+  { services, connection }: StreamContext,
+  endsAt: number,
+  changed: (ms: number, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { clock, stopping } = services;
   try {
-    let saidAt = clock.elapsed();
-    while (clock.elapsed() < endsAt && !gone.aborted) {
-      let piece = "";
-      let isCut = false;
-      for await (const entry of reading.read(left === Infinity ? 0 : left, gone)) {
-        reading.advance(entry);
-        left -= 1;
-        piece += `id: ${reading.eventId()}\ndata: ${entryText(entry, encoding, true)}\n\n`;
-        if (piece.length < wireLimits.pieceCharacters) continue;
-        yield piece;
-        piece = "";
-        isCut = clock.elapsed() >= endsAt;
-        if (isCut) break;
-      }
-      if (piece === "" && clock.elapsed() - saidAt >= options.heartbeatMs) piece = heartbeat;
-      if (piece !== "") {
-        yield piece;
-        saidAt = clock.elapsed();
-      }
-      complete = left === 0 || (!isCut && reading.finished());
-      if (complete) break;
-      if (waiting === undefined) {
-        waiting = await Waiting.open(services, store, reading);
-        continue; // What came before the watch was open.
-      }
-      const ms = Math.min(saidAt + options.heartbeatMs, endsAt) - clock.elapsed();
-      await waiting.changed(Math.max(0, ms), gone);
-    }
-    if (gone.aborted) return;
-    yield `event: end\ndata: {"next":${reading.next()},"complete":${complete}}\n\n`;
-  } finally {
-    waiting?.close();
+    await changed(Math.max(0, endsAt - clock.elapsed()), AbortSignal.any([connection.gone, stopping]));
+  } catch (error) {
+    if (!stopping.aborted || connection.gone.aborted) throw error;
   }
 }
 
-/** A live stream, of reads or of statuses: it says something at once, and what went wrong as an event. */
+/** A live stream, of reads or of statuses: it says something at once and at least every so often, and what went wrong as an event. */
 export function liveAnswer(
   context: StreamContext,
   store: Store,
   spaces: readonly SpaceName[],
-  events: AsyncIterable<string>,
+  pieces: (context: StreamContext) => AsyncIterable<LivePiece>,
 ): Promise<HttpAnswer> {
-  return startedAnswer(mediaTypes.events, livePieces(context, store, spaces, events));
+  return startedAnswer(mediaTypes.events, livePieces(context, store, spaces, pieces));
 }
 
 async function* livePieces(
   context: StreamContext,
   store: Store,
   spaces: readonly SpaceName[],
-  events: AsyncIterable<string>,
+  open: (context: StreamContext) => AsyncIterable<LivePiece>,
 ): AsyncGenerator<string, void, undefined> {
-  const place = context.services.livePlaces.take(context.holder, store.id, spaces);
+  const { services, connection } = context;
+  const { clock, options } = services;
+  const held = services.livePlaces.take(context.holder, store.id, spaces);
+  // Whoever leaves this stream ends what it waits for. The instance outlives its streams: none may stay tied to its signal.
+  const leaving = new AbortController();
+  const gone = AbortSignal.any([connection.gone, leaving.signal]);
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  if (services.stopping.aborted) stop();
+  else services.stopping.addEventListener("abort", stop, { once: true });
+  const own = { ...context, services: { ...services, stopping: stopping.signal }, connection: { ...connection, gone } };
+  const pieces = open(own)[Symbol.asyncIterator]();
   try {
     yield `: live\nretry: ${reconnectMs}\n\n`;
-    yield* events;
+    let place: LivePlace | undefined;
+    for (;;) {
+      const next = pieces.next();
+      while (!(await settlesWithin(clock, options.heartbeatMs, next))) {
+        yield place === undefined ? ": still here\n\n" : placeEvent("heartbeat", place);
+      }
+      const piece = await next;
+      if (piece.done === true) return;
+      ({ place } = piece.value);
+      yield piece.value.text;
+    }
   } catch (error) {
-    if (context.connection.gone.aborted) return;
+    if (connection.gone.aborted) return;
     logFailure(context.log, "a live stream failed", error);
-    yield `event: error\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
+    // Not `error`: a browser's EventSource has an event of that name itself.
+    yield `event: problem\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
   } finally {
-    place.close();
+    leaving.abort();
+    services.stopping.removeEventListener("abort", stop);
+    held.close();
+    await pieces.return?.().catch(() => undefined);
+  }
+}
+
+/** Whether the promise settles, either way, before the time is over. */
+async function settlesWithin(clock: Clock, ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const timer = Promise.withResolvers<boolean>();
+  const cancel = clock.after(ms, () => timer.resolve(false));
+  const settled = (): boolean => true;
+  try {
+    return await Promise.race([promise.then(settled, settled), timer.promise]);
+  } finally {
+    cancel();
   }
 }
 
@@ -217,10 +240,13 @@ async function* linePieces(
   }
 }
 
+/** Nothing between may change a stream, or hold it back. */
+const streamHeaders = { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" };
+
 /** A stream as an answer. A failure before its first piece is thrown. */
 async function startedAnswer(type: string, pieces: AsyncGenerator<string, void, undefined>): Promise<HttpAnswer> {
   const first = await pieces.next();
-  return { status: 200, headers: { "content-type": type, "cache-control": "no-store" }, body: resumed(first, pieces) };
+  return { status: 200, headers: { "content-type": type, ...streamHeaders }, body: resumed(first, pieces) };
 }
 
 async function* resumed(

@@ -1,13 +1,16 @@
 // Several spaces read as one: merged by (timestamp, space, segment, sequence).
 //
 // Promise: a stream is begun when the merge comes near its first entry, a few at a time, so that what is read is about what is wanted; each
-// is read one entry ahead at most; one that fails fails the whole; leaving leaves all of them.
+// is read one entry ahead at most; one that fails fails the whole, and the error names its space; leaving leaves all of them.
 
 import type { Entry } from "../core/entry.ts";
+import { inSpace } from "../core/errors.ts";
+import type { SpaceName } from "../core/ids.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 
 /** The entries of one space, in its order. */
 export interface SpaceStream {
+  readonly space: SpaceName;
   /** A cheap look: no entry has an earlier timestamp. Infinity: there is none. Absent: nothing is known. */
   readonly from?: () => Promise<number>;
   /** Requests nothing before its first `next`. */
@@ -19,7 +22,11 @@ const togetherMax = 8;
 
 /** `limit`: over all of them; 0 or absent: all. */
 export async function* mergeSpaces(streams: Iterable<SpaceStream>, limit = 0): AsyncGenerator<Entry> {
-  const sources = [...streams].map(({ from, entries }) => ({ from, iterator: entries[Symbol.asyncIterator]() }));
+  const sources = [...streams].map(({ space, from, entries }) => ({
+    space,
+    from,
+    iterator: entries[Symbol.asyncIterator](),
+  }));
   let left = limit === 0 ? Infinity : limit;
   let together = 1;
   const heads: Head[] = [];
@@ -46,6 +53,7 @@ export async function* mergeSpaces(streams: Iterable<SpaceStream>, limit = 0): A
 }
 
 interface Source {
+  readonly space: SpaceName;
   readonly from: (() => Promise<number>) | undefined;
   readonly iterator: AsyncIterator<Entry>;
 }
@@ -68,7 +76,10 @@ async function inOrder(sources: readonly Source[]): Promise<Waiting[]> {
     const some = sources.slice(at, at + togetherMax);
     waiting.push(
       ...(await settled(
-        some.map(async (source) => ({ source, from: sources.length > 1 ? ((await source.from?.()) ?? 0) : 0 })),
+        some.map(async (source) => ({
+          source,
+          from: sources.length > 1 ? ((await named(source.space, async () => source.from?.())) ?? 0) : 0,
+        })),
       )),
     );
   }
@@ -90,8 +101,18 @@ async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
 }
 
 async function nextOf(source: Source): Promise<Head | undefined> {
-  const result = await source.iterator.next();
-  return result.done === true ? undefined : { entry: result.value, source };
+  return named(source.space, async () => {
+    const result = await source.iterator.next();
+    return result.done === true ? undefined : { entry: result.value, source };
+  });
+}
+
+async function named<T>(space: SpaceName, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw inSpace(space, error);
+  }
 }
 
 function earliest(heads: readonly Head[]): Head | undefined {

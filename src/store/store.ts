@@ -27,6 +27,8 @@ export interface ConsumeSegmentArgs extends StreamOptions {
   /** Timestamps, milliseconds: inclusive. */
   readonly until?: number;
   readonly limit?: number;
+  /** Told, in order, the sequence of each entry that `after` hides: whoever goes on behind the last of them never reads them again. */
+  readonly passed?: (sequence: number) => void;
 }
 
 export interface ConsumeSpaceArgs extends StreamOptions {
@@ -144,8 +146,11 @@ export interface Store {
    * segments from now on has it. 0 when that is said of none. One point read.
    */
   appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number>;
-  /** A cheap mark of how far the space's log is: equal marks mean nothing new. One point read. */
-  spaceMark(space: SpaceName, options?: StreamOptions): Promise<string>;
+  /**
+   * The place in the space that its newest `count` entries follow, and then what is committed from now on; the start when there are
+   * fewer. With a count of 0 it is one point read, and equal places mean that nothing was committed between.
+   */
+  spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor>;
 
   /** Refuses new work, lets running work end. */
   close(): Promise<void>;

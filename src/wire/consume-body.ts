@@ -7,7 +7,7 @@ import type { StoreError } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
 import { parseObject } from "./json-object.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
-import { afterBodySchema, cursorOf, limitBodySchema, spaceNameSchema, untilBodySchema } from "./names.ts";
+import { afterBodySchema, cursorOf, limitBodySchema, spaceNameSchema, theEnd, untilBodySchema } from "./names.ts";
 import { parseWith } from "./parse.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -18,7 +18,8 @@ export const consumeBodySchema = z
       additionalProperties: { type: "string" },
       minProperties: 1,
       maxProperties: wireLimits.consumeSpacesMax,
-      description: "The spaces to read, each with the cursor to go on from; an empty one is the start.",
+      description:
+        "The spaces to read, each with the cursor to go on from; an empty one is the start, `end` is behind what there is now.",
     }),
     after: afterBodySchema.optional(),
     until: untilBodySchema.optional(),
@@ -27,7 +28,7 @@ export const consumeBodySchema = z
   .meta({ examples: [{ offsets: { orders: "", payments: "" }, limit: 100 }] });
 
 export interface ConsumeBody {
-  readonly offsets: ReadonlyMap<SpaceName, Cursor>;
+  readonly offsets: ReadonlyMap<SpaceName, Cursor | typeof theEnd>;
   readonly after: number;
   readonly until: number;
   readonly limit: number;
@@ -44,14 +45,14 @@ export function parseConsumeBody(text: string): ConsumeBody {
 }
 
 /** A map of spaces and cursors as JSON. */
-function parseOffsets(text: string): ReadonlyMap<SpaceName, Cursor> {
-  const offsets = new Map<SpaceName, Cursor>();
+function parseOffsets(text: string): ConsumeBody["offsets"] {
+  const offsets = new Map<SpaceName, Cursor | typeof theEnd>();
   for (const [name, raw] of splitObject(text, "offsets")) {
     if (offsets.size === wireLimits.consumeSpacesMax) throw spacesExceeded();
     const space = parseWith(spaceNameSchema, name, "offsets");
     const offset = parseSlice(raw, "offsets");
     if (typeof offset !== "string") throw invalidArgument("offsets", "a cursor, in a string, for each space", offset);
-    offsets.set(space, cursorOf(offset, space, `offsets.${space}`));
+    offsets.set(space, offset === theEnd ? offset : cursorOf(offset, space, `offsets.${space}`));
   }
   if (offsets.size === 0) throw spacesExceeded();
   return offsets;

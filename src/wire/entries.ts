@@ -57,6 +57,7 @@ export const committedTransactionSchema = z
     number: z.int().min(0),
     firstSequence: z.int().min(0),
     lastSequence: z.int().min(0),
+    offset: z.string().meta({ description: "The place of its last entry in the space: where to go on after it." }),
     duplicate: z.boolean().meta({ description: "It had been committed before; nothing was written now." }),
   })
   .meta({ id: "CommittedTransaction" });

@@ -129,7 +129,9 @@ export function problemOf(error: unknown, requestId: string | undefined): Proble
     ...(requestId === undefined ? {} : { requestId }),
   };
   // First for the order of the members, last so that details cannot change them.
-  return hidden ? own : { ...own, ...shownMembers(known.details), ...own };
+  const { details } = known;
+  const told = hidden ? ("space" in details ? { space: details["space"] } : {}) : details;
+  return { ...own, ...shownMembers(told), ...own };
 }
 
 function shownMembers(details: Readonly<Record<string, unknown>>): Record<string, unknown> {

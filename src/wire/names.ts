@@ -73,7 +73,8 @@ export const idempotencyKeySchema = textFor(parseTransactionId).meta({
 
 /** A place in a space: not looked at before it is known which space is read; see `cursorOf`. */
 export const offsetSchema = z.string().meta({
-  description: "A cursor: an entry's `offset`, or `next` of an answer. Empty: the start.",
+  description:
+    "A cursor: an entry's `offset`, or `next` of an answer. Empty: the start; end: behind what there is now.",
   examples: [""],
 });
 
@@ -122,18 +123,42 @@ export const ackSchema = z.enum(["applied", "committed"], { error: "applied or c
     "What the answer waits for. applied: every read anywhere sees the records. committed: they are durable and in their space; reads of the segment follow.",
 });
 
-/** An integer in a query: digits, nothing else. */
-export function queryInteger(min: number, max: number, description: string) {
-  const expected = `an integer from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,15})$/, { error: expected })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error: expected })
-    .meta({ type: "integer", pattern: undefined, minimum: min, maximum: max, description });
+/** An integer as it is written, in digits or as a decimal without a fraction (`1.0`); undefined for anything else. */
+export function integerIn(text: string, min: number, max: number): number | undefined {
+  const [, digits] = /^(0|-?[1-9][0-9]{0,15})(?:\.0{1,16})?$/.exec(text) ?? [];
+  const value = Number(digits);
+  return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
 }
 
-export const fromSchema = queryInteger(0, limits.sequenceMax, "First sequence, inclusive. 0: from the start.");
+/** An integer in a query. What is refused is told back as it was written. */
+export function queryInteger(min: number, max: number, description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = integerIn(text, min, max);
+      if (value !== undefined) return value;
+      context.addIssue({ code: "custom", message: `an integer from ${min} to ${max}`, input: text });
+      return z.NEVER;
+    })
+    .meta({ type: "integer", minimum: min, maximum: max, description });
+}
+
+/** In place of a sequence or a cursor: behind all that there is now. */
+export const theEnd = "end";
+
+const fromExpected = `an integer from 0 to ${limits.sequenceMax}, or ${theEnd}`;
+export const fromSchema = z
+  .string()
+  .transform((text, context) => {
+    const from = text === theEnd ? text : integerIn(text, 0, limits.sequenceMax);
+    if (from !== undefined) return from;
+    context.addIssue({ code: "custom", message: fromExpected, input: text });
+    return z.NEVER;
+  })
+  .meta({
+    description: "First sequence, inclusive. 0: from the start; end: behind what there is now.",
+    examples: ["1"],
+  });
 export const toSchema = queryInteger(0, limits.sequenceMax, "Last sequence, inclusive. 0: open.");
 const afterText = "Only entries later than this timestamp, milliseconds since 1970. 0: open.";
 const untilText = "Only entries up to this timestamp, inclusive, milliseconds since 1970. 0: open.";
@@ -145,6 +170,12 @@ export const untilBodySchema = z.int().min(0).meta({ description: untilText });
 const limitText = `At most this many entries. In a JSON page ${wireLimits.pageEntriesDefault} when 0 or absent, and never more than ${wireLimits.pageEntriesMax}; in a stream no limit when 0 or absent.`;
 export const limitSchema = queryInteger(0, limits.sequenceMax, limitText);
 export const limitBodySchema = z.int().min(0).meta({ description: limitText });
+
+export const lastSchema = queryInteger(
+  0,
+  wireLimits.lastEntriesMax,
+  "The newest so many entries, in order; a stream of events then goes on with what comes. 0: as if absent.",
+);
 
 export const waitSchema = queryInteger(
   0,

@@ -121,6 +121,7 @@ class Description {
       responses: {
         [operation.status]: this.#answer(operation, "Done."),
         ...(operation.created === true ? { 201: this.#answer(operation, "Made.") } : {}),
+        ...(operation.over === true ? { 204: overAnswer } : {}),
         ...(access === "key" && !isPublic
           ? { 401: { description: "No key, or a wrong one. The host says so, without a body." } }
           : {}),
@@ -230,6 +231,11 @@ const eventSchema = {
     data: { type: "string", contentMediaType: mediaTypes.json },
     retry: { type: "integer", format: "int32" },
   },
+};
+
+const overAnswer = {
+  description: "To a Last-Event-ID that is at the end of what was asked for: nothing more can come.",
+  headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
 };
 
 function examplesOf(schema: z.ZodType): readonly unknown[] | undefined {

@@ -32,6 +32,8 @@ export interface Operation {
   readonly status: 200 | 204;
   /** 201 with the same answer when it made something new. */
   readonly created?: true;
+  /** 204 to a client that comes back to a stream of which nothing is left. */
+  readonly over?: true;
   /** In the order of preference where a caller has none; nothing with 204. */
   readonly answer: Contents;
   readonly errors: readonly ErrorCode[];

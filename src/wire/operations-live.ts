@@ -38,7 +38,7 @@ export const liveStatus = operation({
     "text/event-stream": {
       schema: z.string(),
       description:
-        "One event a status; `event: live` when all that there were have been told. `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: error` with a problem.",
+        "One event a status; `event: live` when all that there were have been told, `event: heartbeat` while nothing comes, each with `next`. `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: problem`.",
     },
   },
   errors: readErrors,

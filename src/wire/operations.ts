@@ -11,6 +11,7 @@ import {
   encodingSchema,
   fromSchema,
   idempotencyKeySchema,
+  lastSchema,
   limitSchema,
   offsetSchema,
   queryInteger,
@@ -108,14 +109,18 @@ export const produceAll = operation({
 
 // Consume
 
+const endSchema = z
+  .literal(true)
+  .optional()
+  .meta({ description: "There when nothing more was there; absent, there may be more." });
 const streamedEntries = {
-  schema: z.union([entrySchema, z.object({ next: z.unknown() }), problemSchema]),
+  schema: z.union([entrySchema, z.object({ next: z.unknown(), end: endSchema }), problemSchema]),
   description: "Everything that matches, one entry a line; the last line is `next`, or a problem.",
 };
 const liveEntries = {
   schema: z.string(),
   description:
-    "Everything that matches, then what comes: one event an entry, `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: error` with a problem.",
+    "Everything that matches, then what comes: one event an entry, `id` is where to go on (Last-Event-ID). `event: live` when all that there was has been told, `event: heartbeat` while nothing comes, each with `next`. Ended by the server from time to time: `event: end`, then reconnect; 204 when nothing more can come. A failure is `event: problem`.",
 };
 
 export const consumeSegment = operation({
@@ -132,14 +137,16 @@ export const consumeSegment = operation({
     to: toSchema.optional(),
     after: afterSchema.optional(),
     until: untilSchema.optional(),
+    last: lastSchema.optional(),
     limit: limitSchema.optional(),
     encoding: encodingSchema,
     wait: waitSchema.optional(),
   }),
   headers: lastEventId,
   status: 200,
+  over: true,
   answer: {
-    "application/json": { schema: z.object({ entries: z.array(entrySchema), next: z.int().min(1) }) },
+    "application/json": { schema: z.object({ entries: z.array(entrySchema), next: z.int().min(1), end: endSchema }) },
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },
@@ -160,14 +167,16 @@ export const consumeSpace = operation({
     offset: offsetSchema.optional(),
     after: afterSchema.optional(),
     until: untilSchema.optional(),
+    last: lastSchema.optional(),
     limit: limitSchema.optional(),
     encoding: encodingSchema,
     wait: waitSchema.optional(),
   }),
   headers: lastEventId,
   status: 200,
+  over: true,
   answer: {
-    "application/json": { schema: z.object({ entries: z.array(entrySchema), next: z.string() }) },
+    "application/json": { schema: z.object({ entries: z.array(entrySchema), next: z.string(), end: endSchema }) },
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },
@@ -187,8 +196,11 @@ export const consume = operation({
   headers: lastEventId,
   body: { "application/json": { schema: consumeBodySchema } },
   status: 200,
+  over: true,
   answer: {
-    "application/json": { schema: z.object({ entries: z.array(entrySchema), next: z.record(z.string(), z.string()) }) },
+    "application/json": {
+      schema: z.object({ entries: z.array(entrySchema), next: z.record(z.string(), z.string()), end: endSchema }),
+    },
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },

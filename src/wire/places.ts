@@ -1,18 +1,18 @@
 // Where a reader of several spaces is, as the id of an event: short enough for the header in which it comes back, whatever the names.
 //
-// An id has 24 bytes for each space, in the order of their names: of the last entry that was read, its timestamp, its sequence and a
-// digest of its segment's name; zeros before the first. What the digest is of is found at that timestamp. In base64url, a hundred
-// spaces are 3,200 characters; servers take about 8,000 in all headers together.
+// An id has 24 bytes for each space, in the order of their names: of its cursor the timestamp, the sequence and a digest of the segment's
+// name; zeros before the first. What the digest is of is found at that timestamp, where the cursor is not one between two timestamps.
+// In base64url, a hundred spaces are 3,200 characters; servers take about 8,000 in all headers together.
 
 import { hash } from "node:crypto";
 
-import { parseCursor } from "../codec/cursor.ts";
+import { cursorAfter, encodeCursor, parseCursor } from "../codec/cursor.ts";
 import type { Entry } from "../core/entry.ts";
 import { invalidArgument } from "../core/errors.ts";
-import type { Cursor } from "../core/ids.ts";
+import type { Cursor, SpaceName } from "../core/ids.ts";
 
 /** Of one space; undefined before its first entry. */
-export interface EntryPlace {
+export interface ShortPlace {
   readonly timestamp: number;
   readonly sequence: number;
   readonly segmentDigest: string;
@@ -38,7 +38,7 @@ export function placesId(places: readonly Uint8Array[]): string {
 }
 
 /** The places of so many spaces; `invalid_argument` for anything that is none. */
-export function parsePlacesId(id: string, spaces: number): readonly (EntryPlace | undefined)[] {
+export function parsePlacesId(id: string, spaces: number): readonly (ShortPlace | undefined)[] {
   const bytes = Buffer.from(id, "base64url");
   if (bytes.toString("base64url") !== id || bytes.byteLength !== spaces * placeBytes) throw notAnId(id);
   return Array.from({ length: spaces }, (_, index) => {
@@ -46,13 +46,22 @@ export function parsePlacesId(id: string, spaces: number): readonly (EntryPlace 
     const timestamp = Number(bytes.readBigUInt64BE(at));
     const sequence = Number(bytes.readBigUInt64BE(at + integerBytes));
     if (timestamp === 0) return undefined;
-    if (!Number.isSafeInteger(timestamp)) throw notAnId(id);
+    if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(sequence)) throw notAnId(id);
     return { timestamp, sequence, segmentDigest: bytes.toString("hex", at + 2 * integerBytes, at + placeBytes) };
   });
 }
 
-export function isEntryAt(entry: Entry, { timestamp, sequence, segmentDigest }: EntryPlace): boolean {
-  return entry.timestamp === timestamp && entry.sequence === sequence && digestOf(entry.segment) === segmentDigest;
+/** The cursor of a place that is between two timestamps: no entry is needed to tell it. */
+export function cursorBetween(space: SpaceName, place: ShortPlace): Cursor | undefined {
+  const cursor = cursorAfter(space, place.timestamp - 1);
+  if (place.sequence !== 0 || cursor === "") return undefined;
+  return place.segmentDigest === digestOf(parseCursor(cursor).segment) ? cursor : undefined;
+}
+
+/** The cursor of the place, if it is in the segment that the entry is of, at the entry's timestamp. */
+export function cursorBeside(entry: Entry, { timestamp, sequence, segmentDigest }: ShortPlace): Cursor | undefined {
+  if (entry.timestamp !== timestamp || digestOf(entry.segment) !== segmentDigest) return undefined;
+  return encodeCursor({ ...entry, sequence });
 }
 
 export function notAnId(id: string): Error {

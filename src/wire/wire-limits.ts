@@ -6,6 +6,8 @@ export const wireLimits = {
   /** Entries of one JSON page when nothing is said, and at most. */
   pageEntriesDefault: 1_000,
   pageEntriesMax: 10_000,
+  /** The newest entries that are found from the end: what one page of the storage holds. */
+  lastEntriesMax: 1_000,
   /** A JSON page ends with the entry that crosses this many characters: what a client holds in memory without a thought. */
   pageCharactersMax: 4 * 1024 * 1024,
   /** Names of one JSON page when nothing is said, and at most. */

@@ -17,6 +17,7 @@ import { segmentClaims } from "./claims/segment.ts";
 import { sequenceClaims } from "./claims/sequences.ts";
 import { severalClaims } from "./claims/several.ts";
 import { spaceClaims } from "./claims/space.ts";
+import { tailClaims } from "./claims/tail.ts";
 import { tailingClaims } from "./claims/tailing.ts";
 import { transactionClaims } from "./claims/transactions.ts";
 
@@ -32,6 +33,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   "consume a space": spaceClaims,
   "consume several spaces": severalClaims,
   "a reader at the tail": tailingClaims,
+  "the end and the newest": tailClaims,
   "peek and status": peekClaims,
   names: nameClaims,
   leases: leaseClaims,

@@ -206,7 +206,7 @@ test("a live reader hears a heartbeat, then each record as it is produced", { ti
   answer.setEncoding("utf8").on("data", (piece: string) => (text += piece));
   answer.on("error", () => undefined);
   await until("the first comment", () => text.includes(": live"));
-  await until("a heartbeat", () => text.includes(": still here"));
+  await until("a heartbeat", () => text.includes("event: heartbeat"));
   for (const payload of [1, 2, 3]) {
     await fetch(at(store, "/segments/g/records?encoding=json"), {
       method: "POST",

@@ -3,7 +3,8 @@
 import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
 import { newTransactionId } from "../../core/clock.ts";
-import type { SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
+import { cursorAfter } from "../../codec/cursor.ts";
 import { contentDigest, derivedTransactionId } from "../../codec/digest.ts";
 import type { Table } from "../../table/port.ts";
 import { chunkRecords } from "../chunks.ts";
@@ -31,6 +32,7 @@ import type { ListSource, Source } from "./read/read.ts";
 import type { InstanceParts } from "./append/space-parts.ts";
 import type { SpaceWriter } from "./space/space-writer.ts";
 import type { SpaceWriters } from "./space/space-writers.ts";
+import { readTail } from "./read/tail.ts";
 
 /** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
 const entryFixedBytes = 88;
@@ -83,6 +85,7 @@ export class AzureStore implements Store {
     const streams = [...offsets].map(([space, offset]) => {
       const args = { ...bounds, offset, ...(limit === undefined ? {} : { limit }) };
       return {
+        space,
         from: () => firstTimestamp(this.#source, space, args),
         entries: readSpace(this.#source, space, args, offsets.size),
       };
@@ -136,8 +139,10 @@ export class AzureStore implements Store {
     return doneThrough(unapplied, timestamp);
   }
 
-  async spaceMark(space: SpaceName, options?: StreamOptions): Promise<string> {
-    return String((await this.#logHead(space, options?.signal)).timestamp);
+  async spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor> {
+    const { timestamp, count: records } = await this.#logHead(space, options?.signal);
+    if (count === 0) return cursorAfter(space, timestamp);
+    return this.#work.run(() => readTail(this.#table, space, { timestamp, records }, count, options?.signal));
   }
 
   async close(): Promise<void> {

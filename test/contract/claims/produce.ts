@@ -88,9 +88,9 @@ export const produceClaims: readonly Claim[] = [
     expect(await all(other.getSpaces())).toEqual([]);
     expect(await all(other.getSegments(orders))).toEqual([]);
     const status = (await produce(store, first, records(3)))[0]?.status;
-    const mark = await store.spaceMark(orders);
+    const end = await store.spaceTail(orders, 0);
     expect(await produce(store, first, [])).toEqual([{ status }]);
-    expect(await store.spaceMark(orders)).toBe(mark);
+    expect(await store.spaceTail(orders, 0)).toBe(end);
     expect(await segmentEntries(other, first)).toHaveLength(3);
   }),
 
@@ -169,20 +169,6 @@ export const produceClaims: readonly Claim[] = [
       await eventually("the listener is called", () => Promise.resolve(calls.here > 0), 3_000);
       stop();
       expect(calls.stopped).toBe(0);
-    },
-  ),
-
-  claim(
-    "the mark of a space is the same until something is committed to it, and then another",
-    async ({ store, other }) => {
-      const empty = await store.spaceMark(orders);
-      expect(await other.spaceMark(orders)).toBe(empty);
-      await produce(store, first, records(1));
-      const one = await other.spaceMark(orders);
-      expect(one).not.toBe(empty);
-      expect(await store.spaceMark(orders)).toBe(one);
-      await produce(other, first, records(1));
-      expect(await store.spaceMark(orders)).not.toBe(one);
     },
   ),
 ];

@@ -11,6 +11,8 @@ export interface RequestOptions {
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Told the place to go on from, when the lines have come to it. */
+  readonly ended?: (next: unknown) => void;
 }
 
 export class HttpClient {
@@ -36,7 +38,8 @@ export class HttpClient {
         options.signal?.throwIfAborted();
         const line: unknown = JSON.parse(text);
         if (isProblem(line)) throw errorOf(line);
-        if (!isEnd(line)) yield line;
+        if (isEnd(line)) options.ended?.(line.next);
+        else yield line;
       }
       options.signal?.throwIfAborted();
     } finally {
@@ -108,7 +111,7 @@ function isProblem(line: unknown): line is Problem {
   return typeof line === "object" && line !== null && "code" in line && "type" in line;
 }
 
-function isEnd(line: unknown): boolean {
+function isEnd(line: unknown): line is { readonly next: unknown } {
   return typeof line === "object" && line !== null && "next" in line;
 }
 

@@ -46,7 +46,16 @@ export class HttpStore implements Store {
   consumeSegment(space: SpaceName, segment: SegmentName, args: ConsumeSegmentArgs = {}): AsyncIterable<Entry> {
     const { from, to, after, until, limit } = args;
     const query = { from, to, after, until, limit };
-    return this.#work.stream(this.#lines(`${segmentPath(space, segment)}/entries`, query, args, entryOf));
+    const path = `${segmentPath(space, segment)}/entries`;
+    const passes = new Passed(args);
+    const ended = (next: unknown): void => passes.upTo(Number(next));
+    const entries = mapped(this.#http.lines(path, query, { ...signalOf(args), ended }), entryOf);
+    return this.#work.stream(
+      mapped(entries, (entry) => {
+        passes.upTo(entry.sequence);
+        return entry;
+      }),
+    );
   }
 
   consumeSpace(space: SpaceName, args: ConsumeSpaceArgs = {}): AsyncIterable<Entry> {
@@ -83,7 +92,7 @@ export class HttpStore implements Store {
       ...writeOf(options),
     };
     const lines = this.#http.lines(`${segmentPath(space, segment)}/records`, queryOf(options), request);
-    return this.#work.stream(mapped(lines, (line) => line as ProducedChunk));
+    return this.#work.stream(mapped(lines, chunkOf));
   }
 
   produceAll(
@@ -101,7 +110,7 @@ export class HttpStore implements Store {
     return this.#work.run(async () => {
       const path = `/spaces/${encodeURIComponent(space)}/transactions`;
       const answer = await this.#http.json(path, queryOf(options), request);
-      return (answer as { readonly segments: readonly ProducedChunk[] }).segments;
+      return (answer as { readonly segments: readonly unknown[] }).segments.map(chunkOf);
     });
   }
 
@@ -134,12 +143,18 @@ export class HttpStore implements Store {
     });
   }
 
-  /** Where a reader of all of it ends. */
-  spaceMark(space: SpaceName, options: StreamOptions = {}): Promise<string> {
+  /** Where a reader begins that asks for the newest. */
+  spaceTail(space: SpaceName, count: number, options: StreamOptions = {}): Promise<Cursor> {
     return this.#work.run(async () => {
-      let mark = "" as Cursor;
-      for await (const entry of this.#consumeSpace(space, options)) mark = encodeCursor(entry);
-      return mark;
+      const path = `/spaces/${encodeURIComponent(space)}/entries`;
+      if (count === 0) {
+        const page = await this.#http.json(path, { offset: "end" }, signalOf(options));
+        return (page as { readonly next: Cursor }).next;
+      }
+      for await (const first of this.#lines(path, { last: count }, options, entryOf)) {
+        return encodeCursor({ ...first, sequence: first.sequence - 1 });
+      }
+      return "" as Cursor;
     });
   }
 
@@ -160,6 +175,32 @@ export class HttpStore implements Store {
   #lines<T>(path: string, query: Query, options: StreamOptions, read: (line: unknown) => T): AsyncIterable<T> {
     return mapped(this.#http.lines(path, query, signalOf(options)), read);
   }
+}
+
+/** What `after` has hidden, as the places tell where a reader came to. */
+class Passed {
+  readonly #passed: ConsumeSegmentArgs["passed"];
+  #next: number;
+
+  constructor({ from = 0, after = 0, passed }: ConsumeSegmentArgs) {
+    this.#next = Math.max(1, from);
+    this.#passed = after === 0 ? undefined : passed;
+  }
+
+  /** Of a reader that came to this sequence without an entry, or has it as its first. */
+  upTo(sequence: number): void {
+    for (; this.#next < sequence; this.#next += 1) this.#passed?.(this.#next);
+    // Entries follow one another: what comes behind the first was not hidden.
+    this.#next = Infinity;
+  }
+}
+
+/** A store does not tell the offset: it is of the interface. */
+function chunkOf(told: unknown): ProducedChunk {
+  const { status, transaction } = told as ProducedChunk & { readonly transaction?: { readonly offset: string } };
+  if (transaction === undefined) return { status };
+  const { id, number, firstSequence, lastSequence, duplicate } = transaction;
+  return { status, transaction: { id, number, firstSequence, lastSequence, duplicate } };
 }
 
 function segmentPath(space: SpaceName, segment: SegmentName): string {

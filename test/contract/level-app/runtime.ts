@@ -68,6 +68,7 @@ const parts: HttpParts = {
     log,
     telemetry: silentTelemetry,
     options: { streamMs: 180_000, heartbeatMs: 15_000 },
+    stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
   },
 };
@@ -87,4 +88,4 @@ export function dispatch(): Promise<void> {
   return Promise.resolve();
 }
 
-export const flushTelemetry = (): Promise<void> => Promise.resolve();
+export const stop = (): Promise<void> => Promise.resolve();

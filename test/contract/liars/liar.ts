@@ -42,7 +42,7 @@ export function honest(store: Store): Store {
     produceAll: (space, segments, options) => store.produceAll(space, segments, options),
     onCommit: (space, listener) => store.onCommit(space, listener),
     appliedThrough: (space, options) => store.appliedThrough(space, options),
-    spaceMark: (space, options) => store.spaceMark(space, options),
+    spaceTail: (space, count, options) => store.spaceTail(space, count, options),
     close: () => store.close(),
   };
 }

@@ -1,6 +1,6 @@
 // Lies about what is there.
 
-import { encodeCursor } from "../../../src/codec/cursor.ts";
+import { cursorAfter, encodeCursor } from "../../../src/codec/cursor.ts";
 import type { Entry } from "../../../src/core/entry.ts";
 import type { StoreError } from "../../../src/core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../../../src/core/ids.ts";
@@ -295,6 +295,35 @@ export const readingLiars: readonly Liar[] = [
         memory.set(key, found);
         yield* known ?? found;
       },
+    }),
+  },
+  {
+    lie: "tells the end of a space by its first commit only",
+    topic: "the end and the newest",
+    tell: (truth) => ({
+      spaceTail: async (space, count) => {
+        if (count > 0) return truth.spaceTail(space, count);
+        const [entry] = await all(truth.consumeSpace(space, { limit: 1 }));
+        return entry === undefined ? ("" as Cursor) : encodeCursor(entry);
+      },
+    }),
+  },
+  {
+    lie: "begins the newest entries with the commit they are in",
+    topic: "the end and the newest",
+    tell: (truth) => ({
+      spaceTail: async (space, count) => {
+        const offset = await truth.spaceTail(space, count);
+        const [entry] = await all(truth.consumeSpace(space, { offset, limit: 1 }));
+        return count === 0 || entry === undefined ? offset : cursorAfter(space, entry.timestamp - 1);
+      },
+    }),
+  },
+  {
+    lie: "says nothing of what after hides",
+    topic: "the end and the newest",
+    tell: (truth) => ({
+      consumeSegment: (space, segment, args = {}) => truth.consumeSegment(space, segment, except(args, "passed")),
     }),
   },
 ];

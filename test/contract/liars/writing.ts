@@ -313,13 +313,6 @@ export const writingLiars: readonly Liar[] = [
     topic: "produce",
     tell: () => ({ onCommit: () => () => undefined }),
   },
-  {
-    lie: "marks a space by its first commit only",
-    topic: "produce",
-    tell: (truth) => ({
-      spaceMark: async (space) => ((await all(truth.consumeSpace(space, { limit: 1 }))).length === 0 ? "none" : "some"),
-    }),
-  },
 ];
 
 /** An acknowledgement of nothing. */

@@ -15,7 +15,7 @@ import {
   transactionIdMismatch,
   unreachable,
 } from "../../../src/core/errors.ts";
-import type { NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
+import type { Cursor, NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
 import { limits } from "../../../src/core/limits.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
 import { contentDigest, derivedTransactionId } from "../../../src/codec/digest.ts";
@@ -42,7 +42,7 @@ import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { KeyValue } from "./keyspace.ts";
-import { lastEntry, readSegment, readSegments, readSpace, readSpaces } from "./read.ts";
+import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail } from "./read.ts";
 import type { Source } from "./read.ts";
 import { decodeFences, decodeHead, decodeTransaction, encodeFences } from "./rows.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
@@ -94,6 +94,7 @@ export class LevelStore implements Store {
 
   consume({ offsets, limit, ...bounds }: ConsumeArgs): AsyncIterable<Entry> {
     const streams = [...offsets].map(([space, offset]) => ({
+      space,
       entries: readSpace(this.#source, space, { ...bounds, offset }),
     }));
     return this.#work.stream(mergeSpaces(streams, limit));
@@ -151,11 +152,8 @@ export class LevelStore implements Store {
     });
   }
 
-  spaceMark(space: SpaceName, options?: StreamOptions): Promise<string> {
-    return this.#work.run(async () => {
-      options?.signal?.throwIfAborted();
-      return String(await this.#lastTimestamp(space));
-    });
+  spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor> {
+    return this.#work.run(() => readTail(this.#source, space, count, options?.signal));
   }
 
   async close(): Promise<void> {

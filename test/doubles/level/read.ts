@@ -5,13 +5,13 @@
 
 import type { Entry } from "../../../src/core/entry.ts";
 import { invalidArgument } from "../../../src/core/errors.ts";
-import type { SegmentName, SpaceName } from "../../../src/core/ids.ts";
+import type { Cursor, SegmentName, SpaceName } from "../../../src/core/ids.ts";
 import { decodeBlock } from "../../../src/codec/block.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
-import { parseCursor } from "../../../src/codec/cursor.ts";
+import { cursorAfter, encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
 import { compareUtf8 } from "../../../src/codec/lexkey.ts";
 import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../../src/store/store.ts";
-import { segmentOfKey, spaceOfKey } from "./keys.ts";
+import { segmentOfKey, spaceOfKey, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { KeyValue, Keyspace, Range } from "./keyspace.ts";
 
@@ -50,7 +50,10 @@ export async function* readSegment(
   async function* within(): AsyncGenerator<Entry> {
     for await (const entry of entries(source, range, args.signal)) {
       if (entry.sequence > to || entry.timestamp > until) return;
-      if (entry.sequence >= from && entry.timestamp > after) yield entry;
+      if (entry.sequence >= from) {
+        if (entry.timestamp > after) yield entry;
+        else args.passed?.(entry.sequence);
+      }
       // Here rather than at the next entry, which is not asked for and may be beyond reading.
       if (entry.sequence === to) return;
     }
@@ -80,6 +83,31 @@ export async function lastEntry(source: Source, range: Range): Promise<Entry | u
   const row = await source.keyspace.last(range);
   if (row === undefined) return undefined;
   return (await decodeBlock(row.value, source.compressor)).at(-1)?.entries.at(-1);
+}
+
+/** The place that the newest `count` entries of a space follow; the start when there are no more. */
+export async function readTail(
+  source: Source,
+  space: SpaceName,
+  count: number,
+  signal: AbortSignal | undefined,
+): Promise<Cursor> {
+  const range = source.keys.records(space, 0);
+  let left = count;
+  for (let { to } = range; ;) {
+    signal?.throwIfAborted();
+    const row = await source.keyspace.last({ from: range.from, to });
+    if (row === undefined) return "" as Cursor;
+    if (left === 0) return cursorAfter(space, timestampOfKey(row.key));
+    for (const { segment, timestamp, firstSequence, lastSequence } of (
+      await decodeBlock(row.value, source.compressor)
+    ).reverse()) {
+      const entries = lastSequence - firstSequence + 1;
+      if (entries >= left) return encodeCursor({ space, timestamp, segment, sequence: lastSequence - left });
+      left -= entries;
+    }
+    to = row.key;
+  }
 }
 
 /** Rows of a range, one at a time; stops asking when the signal aborts. */

@@ -154,6 +154,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     log,
     telemetry: silentTelemetry,
     options: { streamMs: 60_000, heartbeatMs: 15_000 },
+    stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
     ...changes,
   };

@@ -114,7 +114,7 @@ describe("NDJSON", () => {
     });
     expect(lines).toHaveLength(12_346);
     expect(lines[12_344]).toMatchObject({ payload: 12_344 });
-    expect(lines[12_345]).toEqual({ next: lines[12_344]?.offset });
+    expect(lines[12_345]).toEqual({ next: lines[12_344]?.offset, end: true });
   });
 });
 

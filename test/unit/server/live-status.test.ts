@@ -301,7 +301,7 @@ describe("the answer", () => {
     await produce(store, "a");
     let text = "";
     for await (const piece of events(statusPath(store))) text += piece;
-    const end = /event: end\ndata: \{"next":"(c\d+)"\}\n\n$/.exec(text)!;
+    const end = /event: end\nid: c\d+\ndata: \{"next":"(c\d+)"\}\n\n$/.exec(text)!;
     const b = await produce(store, "b");
     const { json } = await service.call("GET", statusPath(store, `?cursor=${end[1]!}`));
     expect(json).toMatchObject({ statuses: [b] });
@@ -350,7 +350,7 @@ describe("the answer", () => {
       const path = `/v1/stores/${id}/spaces/orders/status`;
       expect((await broken.call("GET", path)).status).toBe(503);
       const { text } = await broken.call("GET", path, { headers: { accept: "text/event-stream" } });
-      expect(text).toMatch(/event: error\ndata: \{.*"code":"storage_unavailable"/);
+      expect(text).toMatch(/event: problem\ndata: \{.*"code":"storage_unavailable"/);
     } finally {
       await broken.dispose();
     }

@@ -132,7 +132,7 @@ describe("long-poll", () => {
   test("is an empty page when nothing comes in time", async () => {
     const service = await start();
     const answer = await service.call("GET", `/v1/stores/${randomUUID()}/spaces/s/entries?wait=1`);
-    expect(answer.json).toEqual({ entries: [], next: "" });
+    expect(answer.json).toEqual({ entries: [], next: "", end: true });
     expect(service.services.watches.size).toBe(0);
     expect(service.services.streams.used).toBe(0);
   });
@@ -175,6 +175,7 @@ describe("server-sent events", () => {
     const before = await nextEvent(events);
     expect(before).toMatchObject({ data: { payload: "before" } });
     expect(before.id).toBe((before.data as { offset: string }).offset);
+    expect(await nextEvent(events)).toEqual({ event: "live", id: before.id, data: { next: before.id } });
     const next = nextEvent(events);
     await produce(service, store, "s", "h", "after");
     expect(await next).toMatchObject({ data: { payload: "after", segment: "h" } });
@@ -211,7 +212,7 @@ describe("server-sent events", () => {
   });
 
   test("of a hundred spaces have ids that fit a header, whatever the names, and go on after each of them", async () => {
-    const service = await start({ options: { streamMs: 150, heartbeatMs: 1_000 } });
+    const service = await start();
     const store = randomUUID();
     const spaces = Array.from({ length: 100 }, (_, index) => `${index}-`.padEnd(96, "s"));
     const path = `/v1/stores/${store}/spaces/`;
@@ -224,9 +225,13 @@ describe("server-sent events", () => {
     }
     const ask = async (names: readonly string[], headers = {}) => {
       const offsets = Object.fromEntries(names.map((name) => [name, ""]));
-      const init = json({ offsets }, { accept: "text/event-stream", ...headers });
+      // Complete when all is told, so that no time decides.
+      const init = json({ offsets, limit: 400 }, { accept: "text/event-stream", ...headers });
       const answer = await service.call("POST", `/v1/stores/${store}/consume?encoding=json`, init);
-      return { answer, events: eventsIn(answer.text).filter(({ id }) => id !== undefined) };
+      return {
+        answer,
+        events: eventsIn(answer.text).filter(({ id, event }) => id !== undefined && event === undefined),
+      };
     };
     const { events: all } = await ask(spaces);
     expect(all).toHaveLength(400);
@@ -247,19 +252,24 @@ describe("server-sent events", () => {
     const service = await start({ options: { streamMs: 150, heartbeatMs: 40 } });
     const seen: LiveEvent[] = [];
     for await (const event of eventsOf(service, `/v1/stores/${randomUUID()}/spaces/s/entries`)) seen.push(event);
-    expect(seen.at(-1)).toEqual({ event: "end", data: { next: "", complete: false } });
-    expect(seen.filter((event) => event.comment === "still here").length).toBeGreaterThanOrEqual(2);
+    expect(seen.at(-1)).toEqual({ event: "end", id: ".", data: { next: "", complete: false } });
+    const heartbeats = seen.filter(({ event }) => event === "heartbeat");
+    expect(heartbeats.length).toBeGreaterThanOrEqual(2);
+    expect(heartbeats[0]).toEqual({ event: "heartbeat", id: ".", data: { next: "" } });
   });
 
   test("are complete when the last wanted entry was sent", async () => {
     const service = await start();
     const store = randomUUID();
     for (const payload of [1, 2, 3]) await produce(service, store, "s", "g", payload);
-    for (const query of ["to=2", "limit=2"]) {
+    for (const [query, id] of [
+      ["to=2", "2"],
+      ["limit=2", "2.0"],
+    ] as const) {
       const seen: LiveEvent[] = [];
       for await (const event of eventsOf(service, segmentPath(store, "s", "g", `/entries?${query}`))) seen.push(event);
       expect(seen).toHaveLength(4);
-      expect(seen[3]).toEqual({ event: "end", data: { next: 3, complete: true } });
+      expect(seen[3]).toEqual({ event: "end", id, data: { next: 3, complete: true } });
     }
   });
 
@@ -280,11 +290,11 @@ describe("server-sent events", () => {
   test("tell a failure of the store as an event", async () => {
     const service = await start();
     const store = parseStoreId(randomUUID());
-    service.services.stores.open(store).spaceMark = () =>
+    service.services.stores.open(store).spaceTail = () =>
       Promise.reject(new StoreError("storage_unavailable", "The storage is away."));
     const seen: LiveEvent[] = [];
     for await (const event of eventsOf(service, `/v1/stores/${store}/spaces/s/entries`)) seen.push(event);
-    expect(seen.at(-1)).toMatchObject({ event: "error", data: { code: "storage_unavailable", retryable: true } });
+    expect(seen.at(-1)).toMatchObject({ event: "problem", data: { code: "storage_unavailable", retryable: true } });
     expect(service.services.watches.size).toBe(0);
   });
 
@@ -308,9 +318,9 @@ describe("a watch", () => {
     const store = service.services.stores.open(id);
     let marks = 0;
     const counting = altered(store, {
-      spaceMark: (space) => {
+      spaceTail: (space, count) => {
         marks += 1;
-        return store.spaceMark(space);
+        return store.spaceTail(space, count);
       },
     });
     const watches = new SpaceWatches(clock, random, silentLogger);

@@ -176,7 +176,7 @@ describe("consume", () => {
     expect(first).toMatchObject({ entries: [{ payload: 1 }, { payload: 2 }], next: 3 });
     const second = (await consume(store, "s", "g", `?encoding=json&from=${first.next}`)).json;
     expect(second).toMatchObject({ entries: [{ payload: 3, sequence: 3 }], next: 4 });
-    expect((await consume(store, "s", "g", "?from=4")).json).toEqual({ entries: [], next: 4 });
+    expect((await consume(store, "s", "g", "?from=4")).json).toEqual({ entries: [], next: 4, end: true });
   });
 
   test("a space by its cursor; a cursor of another space is refused", async () => {
@@ -189,7 +189,11 @@ describe("consume", () => {
     expect(first.next).toBe(first.entries[0]?.offset);
     const rest = (await service.call("GET", `${path}&offset=${first.next}`)).json;
     expect(rest.entries).toMatchObject([{ segment: "b" }]);
-    expect((await service.call("GET", `${path}&offset=${rest.next}`)).json).toEqual({ entries: [], next: rest.next });
+    expect((await service.call("GET", `${path}&offset=${rest.next}`)).json).toEqual({
+      entries: [],
+      next: rest.next,
+      end: true,
+    });
     const other = await service.call("GET", `/v1/stores/${store}/spaces/t/entries?offset=${first.next}`);
     expect(other.json).toMatchObject({ status: 400, code: "invalid_argument", field: "offset" });
   });
@@ -218,10 +222,11 @@ describe("consume", () => {
 
   test("unknown stores, spaces and segments are empty, not an error", async () => {
     const store = randomUUID();
-    expect((await consume(store, "none", "none")).json).toEqual({ entries: [], next: 1 });
+    expect((await consume(store, "none", "none")).json).toEqual({ entries: [], next: 1, end: true });
     expect((await service.call("GET", `/v1/stores/${store}/spaces/none/entries`)).json).toEqual({
       entries: [],
       next: "",
+      end: true,
     });
     expect((await service.call("GET", segmentPath(store, "none", "none", "/last"))).json).toEqual({
       space: "none",

@@ -45,7 +45,9 @@ class Stream implements AsyncIterable<Entry> {
   }
 }
 
-const of = (streams: readonly Stream[]) => streams.map((entries) => ({ entries }));
+/** Each of a space of its own. */
+const of = (streams: readonly Stream[]) =>
+  streams.map((entries, index) => ({ space: parseSpaceName(`space ${index}`), entries }));
 
 const places = (entries: readonly Entry[]): string[] =>
   entries.map(({ space, timestamp, segment, sequence }) => `${space} ${timestamp} ${segment} ${sequence}`);
@@ -67,7 +69,7 @@ test("streams are merged by timestamp, then space, segment and sequence, names a
     "\u{10000} 3 s 2",
     "a 4 s 2",
   ]);
-  expect(await all(mergeSpaces([]))).toEqual([]);
+  expect(await all(mergeSpaces(of([])))).toEqual([]);
 });
 
 test("no stream is read more than one entry ahead, nor beyond the limit, and all are left at the end", async () => {

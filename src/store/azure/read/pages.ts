@@ -22,6 +22,8 @@ export interface RowsOptions {
   readonly limit?: number;
   /** Of a range that is read beside others; absent or undefined: as far ahead as is good for one alone. */
   readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
+  /** Rows of the first page; absent: few, as nothing is known of their size. */
+  readonly firstRows?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -96,7 +98,7 @@ async function* pages(
   const leaving = new AbortController();
   const both = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
   let left = options.limit === undefined || options.limit === 0 ? Infinity : options.limit;
-  let top = Math.min(left, ahead?.firstRows ?? firstPageRows);
+  let top = Math.min(left, options.firstRows ?? ahead?.firstRows ?? firstPageRows);
   const ask = (continuation?: string): ReturnType<Table["query"]> => {
     const asked = table.query(range, {
       ...(select === undefined ? {} : { select }),

@@ -85,11 +85,17 @@ export async function* readSegment(
   // A block has an entry at least, so no more rows than entries are needed, unless the time hides some.
   const rowsMax = after === 0 ? wanted : Infinity;
   let left = open(args.limit);
-  const options = { ...signalOf(args), select: blockProperties, limit: rowsMax };
+  // Whoever names the last one wants them all: in as few pages as the service gives.
+  const firstRows = to === Infinity ? {} : { firstRows: Math.min(wanted, limits.pageRowsMax) };
+  const options = { ...signalOf(args), select: blockProperties, limit: rowsMax, ...firstRows };
   for await (const batches of blocks(source, range, options)) {
     for (const entry of entriesOf(batches, args.signal)) {
       if (entry.sequence > to || entry.timestamp > until) return;
-      if (entry.sequence < from || entry.timestamp <= after) continue;
+      if (entry.sequence < from) continue;
+      if (entry.timestamp <= after) {
+        args.passed?.(entry.sequence);
+        continue;
+      }
       yield entry;
       left -= 1;
       // Not at the entry after the last: its block was not asked for and may be beyond reading.

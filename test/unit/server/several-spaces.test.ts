@@ -1,0 +1,67 @@
+// Several spaces read as one: when one of them fails, the problem says which.
+
+import { randomUUID } from "node:crypto";
+
+import { afterEach, describe, expect, test } from "vitest";
+
+import { plainCompressor } from "../../../src/codec/block.ts";
+import { corruptData, StoreError } from "../../../src/core/errors.ts";
+import { silentLogger } from "../../../src/core/log.ts";
+import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
+import { SimulatedAccount } from "../../doubles/simulated-table.ts";
+import { clock, json, openService, random, segmentPath } from "./in-process.ts";
+import type { Reply, Service } from "./in-process.ts";
+
+const events = { accept: "text/event-stream" };
+const open: Service[] = [];
+afterEach(async () => {
+  for (const service of open.splice(0)) await service.dispose();
+});
+
+async function start(...changes: Parameters<typeof openService>): Promise<Service> {
+  const service = await openService(...changes);
+  open.push(service);
+  return service;
+}
+
+const produce = (service: Service, store: string, space: string): Promise<Reply> =>
+  service.call("POST", segmentPath(store, space, "g", "/records?encoding=json"), json({ records: [{ payload: 1 }] }));
+
+describe("of several spaces", () => {
+  test.each([
+    ["cannot be read", new StoreError("storage_unavailable", "The storage is away."), 503],
+    ["is damaged", corruptData("a block"), 500],
+  ])("the one that %s is named", async (_, failure, status) => {
+    const service = await start();
+    const store = randomUUID();
+    await produce(service, store, "broken");
+    const opened = service.services.stores.open(store as never);
+    opened.spaceTail = (space) => (space === "broken" ? Promise.reject(failure) : Promise.resolve("" as never));
+    const ask = (offset: string, headers = {}) =>
+      service.call("POST", `/v1/stores/${store}/consume`, json({ offsets: { s: "", broken: offset } }, headers));
+    expect((await ask("end")).json).toMatchObject({ status, space: "broken" });
+    const { text } = await ask("", events);
+    expect(text).toMatch(/event: problem\ndata: \{.*"space":"broken"/);
+  });
+
+  test("the one whose entries cannot be read is named in a page, in lines and in events", async () => {
+    const account = new SimulatedAccount({ clock });
+    const parts = { account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger };
+    const stores = createAzureStoreFactory(parts);
+    const service = await start({ stores });
+    const store = randomUUID();
+    await produce(service, store, "broken");
+    const broken = createAzureStoreFactory({
+      ...parts,
+      compressor: { ...plainCompressor, decompress: () => Promise.reject(corruptData("it")) },
+    });
+    const reading = await start({ stores: broken });
+    const ask = (headers = {}) =>
+      reading.call("POST", `/v1/stores/${store}/consume`, json({ offsets: { broken: "", none: "" } }, headers));
+    expect((await ask()).json).toMatchObject({ code: "corrupt_data", space: "broken" });
+    expect((await ask({ accept: "application/x-ndjson" })).json).toMatchObject({ space: "broken" });
+    expect((await ask(events)).text).toContain('"space":"broken"');
+    await stores.close();
+    await broken.close();
+  });
+});
