@@ -81,12 +81,13 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
       "0 when all is well. Beyond twice `STREAMKIT_WAL_GRACE_MS` and growing: a record is stuck, or the queue takes no notifications; see the runbook.",
   },
   "streamkit.notifications.deliveries": {
-    by: "`streamkit.delivery.outcome`: `delivered`, `failed`, `rested` (not tried: it has failed several times in a row)",
-    moves: "Many `failed` or `rested`: a target is down; its subscription has the last error.",
+    by: "`streamkit.delivery.outcome`: `delivered`, `failed`, `rested` (not tried: the target rests after failures), `given_up`",
+    moves:
+      "Many `failed` or `rested`: a target is down; its subscription has the last error. `given_up`: it was down for a day, or too much waits for it.",
   },
   "streamkit.notifications.poisoned": {
     by: "",
-    moves: "Above 0: notifications that failed for good wait for somebody to look at them, see the runbook.",
+    moves: "Above 0: notifications that could not be dispatched wait for somebody to look at them, see the runbook.",
   },
 };
 

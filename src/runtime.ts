@@ -34,6 +34,7 @@ import { registryTableName, storeTableName } from "./store/azure/rows/keys.ts";
 import { resolveOptions } from "./store/azure/instance/options.ts";
 import { createProbe } from "./store/azure/log/probe.ts";
 import { isEmulator } from "./table/connection.ts";
+import { ServiceClock } from "./table/service-clock.ts";
 import type { Table } from "./table/port.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { createTableAccount } from "./table/sdk.ts";
@@ -76,6 +77,9 @@ const account = once(() =>
   createTableAccount(settings.connection, { clock, random, telemetry, requestTimeoutMs: settings.requestTimeoutMs }),
 );
 
+/** The storage's time, where it is not a space's log that tells it. */
+const serviceClock = new ServiceClock(clock);
+
 const queues = once(() =>
   createQueueAccount(settings.connection, { clock, requestTimeoutMs: settings.requestTimeoutMs }),
 );
@@ -105,11 +109,11 @@ function storeTable(store: StoreId): Table {
 }
 
 const targets = once((): TargetPolicy => {
-  const { connection, notificationsQueue: own, subscriptionQueuePrefix, webhookNetworks } = settings;
+  const { connection, notificationsQueue, retriesQueue, subscriptionQueuePrefix, webhookNetworks } = settings;
   return {
     addresses: createAddressPolicy({ loopback: isEmulator(connection), networks: webhookNetworks }),
     queuePrefix: subscriptionQueuePrefix,
-    reservedQueues: own === undefined ? [] : [own],
+    reservedQueues: [notificationsQueue, retriesQueue].filter((name) => name !== undefined),
   };
 });
 
@@ -120,22 +124,27 @@ const subscriptions = once(() =>
     policy: targets(),
     notifies: settings.notificationsQueue !== undefined,
     clock,
+    serviceClock,
     random,
     newSecret: () => `whsec_${randomBytes(webhookSecretBytes).toString("base64")}`,
   }),
 );
 
 const dispatcher = once((): Dispatcher => {
-  const { notificationsQueue: name } = settings;
+  const { retriesQueue: name } = settings;
   if (name === undefined) throw new StoreError("internal", "There is a message of a queue that is turned off.");
   return new Dispatcher({
-    queue: queues().queue(name),
+    retries: queues().queue(name),
     queues: queues(),
-    webhooks: createWebhookSender({ clock, addresses: targets().addresses, timeoutMs: webhookTimeoutMs }),
+    webhooks: createWebhookSender({
+      ...{ clock, serviceClock, addresses: targets().addresses, timeoutMs: webhookTimeoutMs },
+    }),
     policy: targets(),
     subscriptions: subscriptions(),
     reports: new DeliveryReports(subscriptions(), clock, log),
     clock,
+    serviceClock,
+    random,
     log,
     telemetry,
   });
@@ -187,7 +196,7 @@ export async function monitor(): Promise<void> {
   }
 }
 
-/** One message of the notifications' queue. Rejects when it is to be tried again. */
+/** One message of the notifications' queue, or of that of retries. Rejects when it is to be tried again by the host. */
 export async function dispatch(message: unknown): Promise<void> {
   try {
     await dispatcher().dispatch(message);
@@ -204,12 +213,15 @@ export async function dispatch(message: unknown): Promise<void> {
 
 /** What failed for good waits for somebody to look at it. Nobody is told where nobody measures. */
 async function countPoisoned(): Promise<void> {
-  const { notificationsQueue: name } = settings;
-  if (name === undefined || late === undefined) return;
+  const { notificationsQueue, retriesQueue } = settings;
+  if (notificationsQueue === undefined || late === undefined) return;
   try {
-    telemetry.record("streamkit.notifications.poisoned", await queues().queue(`${name}-poison`).count());
+    const names = [notificationsQueue, retriesQueue].map((name) => `${name}-poison`);
+    const waiting = names.map((name) => queues().queue(name).count());
+    const poisoned = (await Promise.all(waiting)).reduce((sum, count) => sum + count, 0);
+    telemetry.record("streamkit.notifications.poisoned", poisoned);
   } catch (error) {
-    log.warn("the poison queue could not be counted", { error });
+    log.warn("the poison queues could not be counted", { error });
   }
 }
 

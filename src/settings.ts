@@ -62,8 +62,8 @@ export const settingsSchema = z.object({
   STREAMKIT_JWT_CLOCK_SKEW_SECONDS: integer(60, 0, 600, "With jwt: how far the issuer's clock may be off, seconds."),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
-    .regex(/^(-?|(?=.{3,56}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
-      error: "3 to 56 lower-case letters, digits and single dashes, or - for none",
+    .regex(/^(-?|(?=.{3,50}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
+      error: "3 to 50 lower-case letters, digits and single dashes, or - for none",
     })
     .optional()
     .meta({
@@ -195,6 +195,8 @@ export interface Settings {
   readonly authentication: Authentication;
   /** Undefined: nobody is told. */
   readonly notificationsQueue: string | undefined;
+  /** Where deliveries wait that are tried again; beside the one above. */
+  readonly retriesQueue: string | undefined;
   /** Subscriptions deliver only to queues whose names begin so. */
   readonly subscriptionQueuePrefix: string;
   /** Networks that webhooks may be sent to besides the internet, as CIDR. */
@@ -246,10 +248,12 @@ export function parseSettings(env: Environment): Settings {
     queuedBytesMax: values.STREAMKIT_QUEUED_BYTES_MAX,
   };
   resolveOptions(store);
+  const notificationsQueue = queueOf(values);
   return {
     connection,
     authentication: authenticationOf(values, connection),
-    notificationsQueue: queueOf(values),
+    notificationsQueue,
+    retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,
     subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,
     webhookNetworks,
     monitorSchedule: values.STREAMKIT_MONITOR_SCHEDULE,

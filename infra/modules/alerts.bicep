@@ -129,7 +129,7 @@ var queries = [
   {
     name: 'poison'
     title: 'The poison queue is not empty'
-    description: 'Notifications that failed five times lie in the poison queue, until somebody puts them back or deletes them.'
+    description: 'Notifications that could not be dispatched lie in a poison queue, until somebody puts them back or deletes them.'
     query: poisoned
     operator: 'GreaterThan'
     threshold: 0

@@ -30,8 +30,15 @@ param packageContainerName string
 @description('The queue for notifications; empty: none.')
 param notificationsQueue string
 
-// The host moves a message that failed five times to the second.
-var queueNames = empty(notificationsQueue) ? [] : [notificationsQueue, '${notificationsQueue}-poison']
+// What is to be tried again waits in the second. The host moves what it could not dispatch to the poison queue of either.
+var queueNames = empty(notificationsQueue)
+  ? []
+  : [
+      notificationsQueue
+      '${notificationsQueue}-retry'
+      '${notificationsQueue}-poison'
+      '${notificationsQueue}-retry-poison'
+    ]
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name

@@ -27,6 +27,8 @@ export const limits = {
   leaseTtlSecondsMax: 86_400,
   /** Subscriptions of one store: each message is held against all of them. */
   subscriptionsPerStoreMax: 100,
+  /** Messages that wait for one target that fails, about: what comes beyond is given up. Entries are read with a cursor, and miss nothing. */
+  waitingPerSubscriptionMax: 1_000,
   /** Where a webhook is, characters. */
   webhookUrlCharactersMax: 2_048,
   /** Compressed data of one log record or block, bytes: an entity holds 1 MiB, the rest is for keys and summary. */

@@ -102,6 +102,6 @@ export const metrics = {
   "streamkit.notifications.poisoned": {
     kind: "gauge",
     unit: "{message}",
-    description: "Messages in the notifications' poison queue, when the monitor last ran.",
+    description: "Messages in the notifications' poison queues, when the monitor last ran.",
   },
 } as const satisfies Readonly<Record<string, Metric>>;

@@ -1,22 +1,26 @@
 // How deliveries go, gathered for a moment and then written beside each subscription.
 //
-// Promise: never fails a delivery and never waits for one. What is not written in time, or when others write the same row
-// too often, is lost: counts are about right.
+// Promise: never fails a delivery and never waits for one. What is not written in time, or when others write the same row too often, is
+// lost: counts are about right. Each change of how a subscription does is one line of the log, in whatever instance it was noticed first.
 
 import type { Clock } from "../core/clock.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
-import { addReports, nothingDelivered } from "./subscription.ts";
-import type { DeliveryReport } from "./subscription.ts";
+import { addNews } from "./health.ts";
+import type { Change, DeliveryNews } from "./health.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** One write a subscription and second, however many messages there are. */
 const gatherMs = 1_000;
 
+/** What is known of a change besides, for who reads the log. Never told to callers. */
+export type Circumstances = Readonly<Record<string, unknown>>;
+
 interface Gathered {
   readonly store: StoreId;
   readonly id: SubscriptionId;
-  report: DeliveryReport;
+  news: DeliveryNews;
+  circumstances: Circumstances;
 }
 
 export class DeliveryReports {
@@ -31,34 +35,46 @@ export class DeliveryReports {
     this.#log = log;
   }
 
-  delivered(store: StoreId, id: SubscriptionId): void {
-    this.#add(store, id, { ...nothingDelivered, delivered: 1, lastDeliveredAt: this.#clock.now() });
-  }
-
-  /** `reason` undefined: for the same reason as before. */
-  failed(store: StoreId, id: SubscriptionId, reason: string | undefined): void {
-    const lastError = reason === undefined ? undefined : { at: this.#clock.now(), reason };
-    this.#add(store, id, { ...nothingDelivered, failed: 1, lastError });
-  }
-
-  #add(store: StoreId, id: SubscriptionId, report: DeliveryReport): void {
+  add(store: StoreId, id: SubscriptionId, news: DeliveryNews, circumstances: Circumstances = {}): void {
     if (this.#gathered.size === 0) this.#clock.after(gatherMs, () => void this.#write());
     const key = `${store}/${id}`;
     const known = this.#gathered.get(key);
-    if (known === undefined) this.#gathered.set(key, { store, id, report });
-    else known.report = addReports(known.report, report);
+    if (known === undefined) {
+      this.#gathered.set(key, { store, id, news, circumstances });
+      return;
+    }
+    known.news = addNews(known.news, news);
+    known.circumstances = { ...known.circumstances, ...circumstances };
   }
 
   async #write(): Promise<void> {
     const gathered = [...this.#gathered.values()];
     this.#gathered = new Map();
     // One after the other: nobody waits for it.
-    for (const { store, id, report } of gathered) {
+    for (const { store, id, news, circumstances } of gathered) {
       try {
-        await this.#subscriptions.report(store, id, report);
+        const changes = await this.#subscriptions.report(store, id, news);
+        for (const change of changes) this.#tell(change, { store, subscription: id, ...circumstances });
       } catch (error) {
         this.#log.warn("counts of deliveries are lost", { store, subscription: id, error });
       }
+    }
+  }
+
+  #tell(change: Change, fields: Circumstances): void {
+    switch (change) {
+      case "failing":
+        this.#log.warn("a subscription's target fails: its messages are tried again for a day", fields);
+        return;
+      case "giving_up":
+        this.#log.warn("notifications of a subscription are given up: its target has failed too long", fields);
+        return;
+      case "recovered":
+        this.#log.info("a subscription's target takes messages again", fields);
+        return;
+      case "disabled":
+        this.#log.warn("a subscription is disabled: its webhook answered 410", fields);
+        return;
     }
   }
 }

@@ -1,40 +1,28 @@
 // Gives each status notification to the subscriptions that want it.
 //
-// Promise: at least once. A notification is tried with all who want it, side by side; those with whom it fails get a message of their own
-// in the queue, so that only they are tried again: by the queue, until it puts that message with what failed (`-poison`).
+// Promise: at least once, until it is given up after a day. A notification is tried with all who want it, side by side, and its invocation
+// ends soon, whatever they do: what fails, rests or takes long waits in the queue of retries, for those subscriptions alone. Where the
+// process dies, what was not done with is still in one of the two queues.
 // What a subscription is, is known for a few seconds: changes take effect as soon.
 
 import { LRUCache } from "lru-cache";
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
-import type { StoreId } from "../core/ids.ts";
-import type { Logger } from "../core/log.ts";
-import type { Telemetry } from "../core/telemetry.ts";
+import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import type { StatusNotification } from "../store/notifier.ts";
-import type { DeliveryReports } from "./delivery-reports.ts";
-import { deliveryText, messageId, parseMessage, retryText } from "./message.ts";
-import type { MessageQueue, QueueAccount } from "./queue.ts";
-import { Rests } from "./rests.ts";
+import { pauseMs } from "./back-off.ts";
+import { Courier } from "./courier.ts";
+import type { CourierDeps, Errand, Left } from "./courier.ts";
+import { parseMessage, retryTexts } from "./message.ts";
+import type { StatusMessage } from "./message.ts";
+import type { MessageQueue } from "./queue.ts";
 import { wantedStatuses } from "./subscription.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import { checkTarget, parseWebhook } from "./targets.ts";
-import type { TargetPolicy } from "./targets.ts";
-import type { Delivery, WebhookSender } from "./webhook.ts";
 
-export interface DispatcherDeps {
-  /** Where notifications come from: what is to be tried again goes there. */
-  readonly queue: MessageQueue;
-  /** The queues that messages are delivered to. */
-  readonly queues: QueueAccount;
-  readonly webhooks: WebhookSender;
-  readonly policy: TargetPolicy;
+export interface DispatcherDeps extends CourierDeps {
   readonly subscriptions: Pick<Subscriptions, "list">;
-  readonly reports: Pick<DeliveryReports, "delivered" | "failed">;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly telemetry: Telemetry;
 }
 
 /** How long the subscriptions of a store are taken for known. */
@@ -47,39 +35,65 @@ interface Known {
 }
 
 export class Dispatcher {
-  readonly #deps: DispatcherDeps;
-  readonly #rests: Rests;
+  readonly #subscriptions: Pick<Subscriptions, "list">;
+  readonly #retries: MessageQueue;
+  readonly #clock: Clock;
+  readonly #serviceClock: DispatcherDeps["serviceClock"];
+  readonly #random: Random;
+  readonly #courier: Courier;
   readonly #known = new LRUCache<StoreId, Known>({ max: storesMax });
 
   constructor(deps: DispatcherDeps) {
-    this.#deps = deps;
-    this.#rests = new Rests(deps.clock);
+    this.#subscriptions = deps.subscriptions;
+    this.#retries = deps.retries;
+    this.#clock = deps.clock;
+    this.#serviceClock = deps.serviceClock;
+    this.#random = deps.random;
+    this.#courier = new Courier(deps);
   }
 
-  /** One message of the queue. Rejects when it is to be tried again. */
+  /** One message, of either queue. Rejects when it is to be tried again by the host: it could not be put off. */
   async dispatch(message: unknown): Promise<void> {
-    const { subscription: only, ...notification } = parseMessage(message);
-    const wanting = (await this.#subscriptionsOf(notification.store)).flatMap((subscription) => {
-      if (only !== undefined && subscription.id !== only) return [];
-      const statuses = wantedStatuses(subscription, notification);
-      return statuses.length === 0 ? [] : [{ subscription, part: { ...notification, statuses } }];
-    });
-    const outcomes = await Promise.allSettled(
-      wanting.map(async ({ subscription, part }) => {
-        const delivery = await this.#deliver(subscription, part);
-        if (delivery.kind === "delivered") return;
-        if (only !== undefined) throw notDelivered(subscription, delivery.reason);
-        await this.#deps.queue.send(retryText(part, subscription.id));
-      }),
+    const parsed = parseMessage(message);
+    let all: readonly Subscription[];
+    try {
+      all = await this.#subscriptionsOf(parsed.store);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      // The storage may fail for longer than the host tries.
+      await this.#putOff(parsed, parsed.subscriptions, parsed.since);
+      return;
+    }
+    const outcomes = await Promise.allSettled(errandsOf(parsed, all).map((errand) => this.#courier.run(errand)));
+    const left = outcomes.flatMap((outcome) =>
+      outcome.status === "fulfilled" && outcome.value !== undefined ? [outcome.value] : [],
     );
+    await Promise.all(together(left).map((some) => this.#retryAll(parsed, some)));
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
+  /** Some that are due at about the same time, in as few messages as there can be: a store's cost is by its notifications. */
+  async #retryAll(notification: StatusNotification, some: readonly Left[]): Promise<void> {
+    const delayMs = Math.max(...some.map((one) => one.delayMs));
+    const since = Math.min(...some.map((one) => one.since));
+    const ids = some.map(({ subscription }) => subscription);
+    for (const text of retryTexts(notification, ids, since)) await this.#retries.sendLater(text, delayMs);
+  }
+
+  async #putOff(
+    notification: StatusNotification,
+    subscriptions: readonly SubscriptionId[] | undefined,
+    since = this.#serviceClock.now(),
+  ): Promise<void> {
+    const delayMs = pauseMs(this.#serviceClock.now() - since, this.#random.fraction());
+    for (const text of retryTexts(notification, subscriptions, since)) await this.#retries.sendLater(text, delayMs);
+  }
+
   async #subscriptionsOf(store: StoreId): Promise<readonly Subscription[]> {
-    const now = this.#deps.clock.elapsed();
+    const now = this.#clock.elapsed();
     let known = this.#known.get(store);
     if (known === undefined || now - known.at >= knownForMs) {
-      known = { at: now, subscriptions: this.#deps.subscriptions.list(store) };
+      known = { at: now, subscriptions: this.#subscriptions.list(store) };
       this.#known.set(store, known);
     }
     try {
@@ -89,55 +103,29 @@ export class Dispatcher {
       throw error;
     }
   }
-
-  /** Tries once, and tells how it went. */
-  async #deliver(subscription: Subscription, part: StatusNotification): Promise<Delivery> {
-    const { log, reports, telemetry } = this.#deps;
-    const count = (outcome: "delivered" | "failed" | "rested"): void =>
-      telemetry.record("streamkit.notifications.deliveries", 1, { "streamkit.delivery.outcome": outcome });
-    const { store } = part;
-    const { id } = subscription;
-    const target = `${store}/${id}`;
-    if (this.#rests.isResting(target)) {
-      reports.failed(store, id, undefined);
-      count("rested");
-      return { kind: "failed", reason: "It rests, having failed several times in a row." };
-    }
-    const delivery = await this.#send(subscription, part);
-    count(delivery.kind);
-    if (delivery.kind === "delivered") {
-      this.#rests.delivered(target);
-      reports.delivered(store, id);
-    } else {
-      this.#rests.failed(target);
-      reports.failed(store, id, delivery.reason);
-      log.warn("a status notification was not delivered", { store, subscription: id, reason: delivery.reason });
-    }
-    return delivery;
-  }
-
-  async #send(subscription: Subscription, part: StatusNotification): Promise<Delivery> {
-    const { policy, queues, webhooks } = this.#deps;
-    const { id, secret, target } = subscription;
-    const text = deliveryText(part);
-    try {
-      if ("queue" in target) {
-        checkTarget(policy, target);
-        await queues.queue(target.queue).send(text);
-        return { kind: "delivered" };
-      }
-      if (secret === undefined) throw new StoreError("corrupt_data", "The subscription has no secret.");
-      const url = parseWebhook(policy, target.webhook);
-      return await webhooks.send(url, { id: messageId(id, text), body: text, secret });
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return { kind: "failed", reason: error.message };
-    }
-  }
 }
 
-function notDelivered({ id }: Subscription, reason: string): StoreError {
-  return new StoreError("storage_unavailable", `The subscription ${id} was not delivered to: ${reason}`, {
-    effect: "unknown",
+function errandsOf({ subscriptions: only, since, ...notification }: StatusMessage, all: readonly Subscription[]) {
+  return all.flatMap((subscription): readonly Errand[] => {
+    if (subscription.report.health.kind === "disabled") return [];
+    if (only !== undefined && !only.includes(subscription.id)) return [];
+    const statuses = wantedStatuses(subscription, notification);
+    return statuses.length === 0 ? [] : [{ subscription, part: { ...notification, statuses }, since }];
   });
+}
+
+/** Those whose delays differ by less than double. */
+function together(left: readonly Left[]): readonly (readonly Left[])[] {
+  const groups = new Map<number, Left[]>();
+  for (const one of left) {
+    const doublings = Math.floor(Math.log2(Math.max(1, one.delayMs)));
+    const group = groups.get(doublings);
+    if (group === undefined) groups.set(doublings, [one]);
+    else group.push(one);
+  }
+  return [...groups.values()];
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof StoreError && ["storage_unavailable", "throttled", "overloaded"].includes(error.code);
 }

@@ -16,12 +16,14 @@ import type { StatusNotification } from "../store/notifier.ts";
 
 export const messageVersion = 1;
 
-/** What every message leaves free: the dispatcher writes a subscription's id into those it sends again. */
+/** What every message leaves free: the dispatcher writes for whom and since when into those it sends again; one id fits at least. */
 const spareBytes = 256;
 
 export interface StatusMessage extends StatusNotification {
-  /** For this subscription alone: what could not be delivered to it at once. */
-  readonly subscription: SubscriptionId | undefined;
+  /** For these subscriptions alone: what could not be delivered to them at once. Undefined: for all. */
+  readonly subscriptions: readonly SubscriptionId[] | undefined;
+  /** When it was first put off, milliseconds since 1970, the storage's time. Undefined: it comes for the first time. */
+  readonly since: number | undefined;
 }
 
 /** The fewest messages that hold all statuses, in their order. */
@@ -52,9 +54,32 @@ export function deliveryText({ store, space, statuses }: StatusNotification): st
   return messageOf(headText({ store, space }), statuses.map(statusText));
 }
 
-/** The same, for the dispatcher to try again. */
-export function retryText({ store, space, statuses }: StatusNotification, subscription: SubscriptionId): string {
-  return messageOf(headText({ store, space, subscription }), statuses.map(statusText));
+/** The fewest messages by which the dispatcher tries again: for these subscriptions alone, or for all. */
+export function retryTexts(
+  { store, space, statuses }: StatusNotification,
+  subscriptions: readonly SubscriptionId[] | undefined,
+  since: number,
+): readonly string[] {
+  const texts = statuses.map(statusText);
+  if (subscriptions === undefined) return [messageOf(headText({ store, space, since }), texts)];
+  const textFor = (ids: readonly SubscriptionId[]): string =>
+    messageOf(headText({ store, space, subscriptions: ids, since }), texts);
+  const room = limits.messageBytesMax - Buffer.byteLength(textFor([]));
+  const messages: string[] = [];
+  let ids: SubscriptionId[] = [];
+  let bytes = 0;
+  for (const id of subscriptions) {
+    const size = id.length + '"",'.length;
+    if (ids.length > 0 && bytes + size > room) {
+      messages.push(textFor(ids));
+      ids = [];
+      bytes = 0;
+    }
+    ids.push(id);
+    bytes += size;
+  }
+  if (ids.length > 0) messages.push(textFor(ids));
+  return messages;
 }
 
 /** The same for the same content, so that a repeat is known as one. */
@@ -67,8 +92,9 @@ export function messageId(subscription: SubscriptionId, text: string): string {
 export function parseMessage(message: unknown): StatusMessage {
   const parsed = messageSchema.safeParse(typeof message === "string" ? jsonOf(message) : message);
   if (parsed.success) {
-    const { store, space, statuses, subscription } = parsed.data;
-    return { store, space, statuses, subscription };
+    const { store, space, statuses, subscription, subscriptions, since } = parsed.data;
+    const only = subscriptions ?? (subscription === undefined ? undefined : [subscription]);
+    return { store, space, statuses, subscriptions: only, since };
   }
   const issue = parsed.error.issues[0];
   throw invalidArgument(["message", ...(issue?.path ?? [])].join("."), issue?.message ?? "a status notification");
@@ -102,7 +128,10 @@ const messageSchema = z.object({
   store: checked(parseStoreId),
   space,
   statuses: z.array(statusSchema, { error: "an array" }),
+  /** In messages of former versions. */
   subscription: checked(parseSubscriptionId).optional(),
+  subscriptions: z.array(checked(parseSubscriptionId), { error: "an array" }).optional(),
+  since: count.optional(),
 });
 
 function jsonOf(text: string): unknown {
@@ -113,7 +142,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function headText(members: Readonly<Record<string, string>>): string {
+function headText(members: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify({ version: messageVersion, ...members }).slice(0, -1)},"statuses":[`;
 }
 

@@ -5,6 +5,15 @@
 import { StoreError, invalidArgument } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 
+/** Which message it was, for who sent it. */
+export interface SentMessage {
+  readonly id: string;
+  readonly receipt: string;
+}
+
+/** How long a message may be kept from everybody: the service's own limit, ms. */
+export const delayMsMax = 7 * 24 * 60 * 60_000;
+
 export interface MessageQueue {
   readonly name: string;
   /**
@@ -12,6 +21,10 @@ export interface MessageQueue {
    * Rejects with `throttled` or `storage_unavailable`, effect unknown.
    */
   send(text: string, signal?: AbortSignal): Promise<void>;
+  /** As `send`. Nobody receives it before `delayMs` are over: whole seconds, rounded up, at most `delayMsMax`. */
+  sendLater(text: string, delayMs: number): Promise<SentMessage>;
+  /** Takes back a message that nobody has received yet; nothing when somebody has. Rejects as `send` does. */
+  takeBack(message: SentMessage): Promise<void>;
   /** Creates the queue unless it exists. */
   create(): Promise<void>;
   /** About how many messages are in it; 0 when there is no such queue. Rejects as `send` does. */

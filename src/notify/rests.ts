@@ -1,22 +1,30 @@
-// Targets that fail again and again are left in peace for a while, so that waiting for them does not hold up the others.
+// Targets that fail are left in peace until their pause is over, so that trying them costs neither them nor others.
 //
-// Promise: one delivery at a time finds out whether a resting target is back; as soon as it is, all go on.
+// Promise: one delivery of an instance finds out whether a resting target is back; as soon as any instance found that it is, all go on.
+// What this instance saw counts until the subscription's row tells it.
 
 import { LRUCache } from "lru-cache";
 
 import type { Clock } from "../core/clock.ts";
+import type { Health } from "./health.ts";
 
 /** Failures in a row before a target rests: one or two may be a restart. */
 const failuresMax = 3;
-/** Shorter than the time between two tries of a message, so that each of them may be the one that finds out. */
-const restMs = 5_000;
+/** A target that fails for so long rests at each further failure, ms, in every instance. */
+const establishedMs = 30_000;
+/** From a failure seen here until the row that tells it has been written and read again, ms; with room. */
+const rowKnowsAfterMs = 10_000;
+/** The others wait for so long for who finds out: its time-out, and some, ms. */
+const probeMs = 12_000;
 /** Targets that are remembered: a forgotten one is tried once more. */
 const targetsMax = 10_000;
 
 interface State {
-  failures: number;
-  /** When one may try again, on the clock that only moves forward. */
-  restsUntil: number;
+  readonly failures: number;
+  /** When it was last changed, and until when to rest, on the clock that only moves forward. */
+  readonly at: number;
+  /** 0: it does not. */
+  readonly restsUntil: number;
 }
 
 export class Rests {
@@ -27,22 +35,37 @@ export class Rests {
     this.#clock = clock;
   }
 
-  /** Whether to leave it in peace now. Who is told that it need not is the one who finds out. */
-  isResting(target: string): boolean {
+  /**
+   * How long to leave it in peace, ms; undefined: it may be tried now. Who is told that it may is the one who finds out.
+   * `health`: as the row has it; `now`: the storage's time, which that speaks of.
+   */
+  left(target: string, health: Health, now: number): number | undefined {
+    const elapsed = this.#clock.elapsed();
     const state = this.#states.get(target);
-    if (state === undefined || state.failures < failuresMax) return false;
-    const now = this.#clock.elapsed();
-    if (now < state.restsUntil) return true;
-    state.restsUntil = now + restMs;
-    return false;
+    const isFresh = state !== undefined && elapsed - state.at <= rowKnowsAfterMs;
+    const rowUntil = isEstablished(health) ? elapsed + health.until - now : 0;
+    const restsUntil = isFresh ? state.restsUntil : rowUntil;
+    if (restsUntil > elapsed) return restsUntil - elapsed;
+    const failures = state?.failures ?? 0;
+    if (restsUntil > 0) this.#states.set(target, { failures, at: elapsed, restsUntil: elapsed + probeMs });
+    else if (!isFresh) this.#states.delete(target);
+    return undefined;
   }
 
   delivered(target: string): void {
-    this.#states.delete(target);
+    this.#states.set(target, { failures: 0, at: this.#clock.elapsed(), restsUntil: 0 });
   }
 
-  failed(target: string): void {
+  /** `failingMs`: for how long; `asked`: it said itself when to come back. */
+  failed(target: string, pauseMs: number, failingMs: number, asked: boolean): void {
+    const at = this.#clock.elapsed();
     const failures = (this.#states.get(target)?.failures ?? 0) + 1;
-    this.#states.set(target, { failures, restsUntil: this.#clock.elapsed() + restMs });
+    const rests = asked || failures >= failuresMax || failingMs >= establishedMs;
+    this.#states.set(target, { failures, at, restsUntil: rests ? at + pauseMs : 0 });
   }
+}
+
+/** By its age, or because the target asked for so long a pause. */
+function isEstablished(health: Health): health is Extract<Health, { kind: "failing" }> {
+  return health.kind === "failing" && health.until - health.since >= establishedMs;
 }

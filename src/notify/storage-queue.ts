@@ -10,7 +10,8 @@ import { invalidArgument, type StoreError } from "../core/errors.ts";
 import type { StorageConnection } from "../table/connection.ts";
 import { withDeadline } from "../table/deadline.ts";
 import { identityCredential } from "../table/identity.ts";
-import { checkMessage, checkQueueName, queueFailure, type MessageQueue, type QueueAccount } from "./queue.ts";
+import { checkMessage, checkQueueName, delayMsMax, queueFailure } from "./queue.ts";
+import type { MessageQueue, QueueAccount, SentMessage } from "./queue.ts";
 
 export interface QueueAccountOptions {
   readonly clock: Clock;
@@ -31,6 +32,9 @@ export function createQueueAccount(connection: StorageConnection, options: Queue
   };
 }
 
+/** What the service says of a message that somebody has received, or that is gone. */
+const receivedCodes = ["MessageNotFound", "PopReceiptMismatch"];
+
 function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock, timeoutMs: number): MessageQueue {
   const within = async <T>(work: (abortSignal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> => {
     const outcome = await withDeadline(clock, timeoutMs, signal, work);
@@ -45,22 +49,38 @@ function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock,
         throw queueFailure("storage_unavailable", "the sender gave up", outcome.reason);
     }
   };
+  const send = (text: string, visibilityTimeout: number, signal?: AbortSignal): Promise<SentMessage> => {
+    checkMessage(text);
+    const content = Buffer.from(text).toString("base64");
+    return within(async (abortSignal) => {
+      const queue = await client();
+      const sendOnce = async (): Promise<SentMessage> => {
+        const { messageId, popReceipt } = await queue.sendMessage(content, { abortSignal, visibilityTimeout });
+        return { id: messageId, receipt: popReceipt };
+      };
+      try {
+        return await sendOnce();
+      } catch (error) {
+        if (!isRestError(error) || error.code !== "QueueNotFound") throw error;
+        await queue.createIfNotExists({ abortSignal });
+        return sendOnce();
+      }
+    }, signal);
+  };
   return {
     name,
     send: async (text, signal) => {
-      checkMessage(text);
-      const content = Buffer.from(text).toString("base64");
-      await within(async (abortSignal) => {
-        const queue = await client();
-        try {
-          await queue.sendMessage(content, { abortSignal });
-        } catch (error) {
-          if (!isRestError(error) || error.code !== "QueueNotFound") throw error;
-          await queue.createIfNotExists({ abortSignal });
-          await queue.sendMessage(content, { abortSignal });
-        }
-      }, signal);
+      await send(text, 0, signal);
     },
+    sendLater: async (text, delayMs) => send(text, Math.ceil(Math.min(delayMs, delayMsMax) / 1_000)),
+    takeBack: ({ id, receipt }) =>
+      within(async (abortSignal) => {
+        try {
+          await (await client()).deleteMessage(id, receipt, { abortSignal });
+        } catch (error) {
+          if (!isRestError(error) || !receivedCodes.includes(error.code ?? "")) throw error;
+        }
+      }),
     create: async () => {
       await within(async (abortSignal) => (await client()).createIfNotExists({ abortSignal }));
     },

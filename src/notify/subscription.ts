@@ -1,4 +1,4 @@
-// A subscription: which changes of status are wanted, where they go, and how that goes. And the row it is kept in.
+// A subscription: which changes of status are wanted, and where they go. And the row it is kept in, with how its deliveries go.
 
 import type { SegmentStatus } from "../core/entry.ts";
 import { hexKey } from "../codec/lexkey.ts";
@@ -10,6 +10,7 @@ import { parseSpaceName, parseSubscriptionId } from "../core/ids.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { Properties, Row } from "../table/port.ts";
 import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
+import type { DeliveryReport, Health } from "./health.ts";
 
 /** A queue of the app's storage account, or an HTTPS URL. */
 export type Target = { readonly queue: string } | { readonly webhook: string };
@@ -18,16 +19,6 @@ export interface Wanted extends SegmentsWanted {
   /** `*`: any. */
   readonly space: SpaceName;
   readonly target: Target;
-}
-
-/** What became of deliveries. Counts are about right: they are written seldom, and never at the cost of a delivery. */
-export interface DeliveryReport {
-  readonly delivered: number;
-  /** Tries, not messages. */
-  readonly failed: number;
-  /** Milliseconds since 1970; 0: never. */
-  readonly lastDeliveredAt: number;
-  readonly lastError: { readonly at: number; readonly reason: string } | undefined;
 }
 
 export interface Subscription extends Wanted {
@@ -43,8 +34,6 @@ export interface WebhookSecret {
   /** Signs as well until then, so that whoever checks has time to change. */
   readonly former: { readonly secret: string; readonly until: number } | undefined;
 }
-
-export const nothingDelivered: DeliveryReport = { delivered: 0, failed: 0, lastDeliveredAt: 0, lastError: undefined };
 
 /** The statuses of the notification that the subscription wants. */
 export function wantedStatuses(wanted: Wanted, notification: StatusNotification): readonly SegmentStatus[] {
@@ -65,16 +54,6 @@ export function isSameTarget(a: Target, b: Target): boolean {
 export function isSameReceiver(a: Target | undefined, b: Target): boolean {
   if (a === undefined || !("webhook" in a) || !("webhook" in b)) return false;
   return new URL(a.webhook).origin === new URL(b.webhook).origin;
-}
-
-/** Two reports of different times as one. */
-export function addReports(before: DeliveryReport, after: DeliveryReport): DeliveryReport {
-  return {
-    delivered: before.delivered + after.delivered,
-    failed: before.failed + after.failed,
-    lastDeliveredAt: Math.max(before.lastDeliveredAt, after.lastDeliveredAt),
-    lastError: after.lastError ?? before.lastError,
-  };
 }
 
 const formatVersion = 1n;
@@ -99,7 +78,22 @@ export function encodeSubscription(subscription: Subscription): Properties {
     ...(report.lastError === undefined
       ? {}
       : { failedAt: BigInt(report.lastError.at), reason: report.lastError.reason }),
+    ...(report.givenUp === 0 ? {} : { givenUp: BigInt(report.givenUp), givenUpAt: BigInt(report.lastGivenUpAt) }),
+    ...healthProperties(report.health),
   };
+}
+
+function healthProperties(health: Health): Properties {
+  switch (health.kind) {
+    case "ok":
+      return {};
+    case "failing": {
+      const { since, until, waiting } = health;
+      return { failingSince: BigInt(since), nextAttempt: BigInt(until), waiting: BigInt(waiting) };
+    }
+    case "disabled":
+      return { disabledAt: BigInt(health.at) };
+  }
 }
 
 /** `corrupt_data` for what could not have been written. */
@@ -118,6 +112,9 @@ export function decodeSubscription(row: Row): Subscription {
       failed: numberIn(row, "failed"),
       lastDeliveredAt: numberIn(row, "deliveredAt"),
       lastError: has(row, "failedAt") ? { at: numberIn(row, "failedAt"), reason: textIn(row, "reason") } : undefined,
+      givenUp: has(row, "givenUp") ? numberIn(row, "givenUp") : 0,
+      lastGivenUpAt: has(row, "givenUp") ? numberIn(row, "givenUpAt") : 0,
+      health: healthIn(row),
     },
   };
 }
@@ -126,6 +123,13 @@ function idIn(row: Row): SubscriptionId {
   const id = readStored("the id of a subscription", () => parseSubscriptionId(textIn(row, "id")));
   if (hexKey(id) !== row.row) throw corruptData(`the id in row ${row.row} of the subscriptions`);
   return id;
+}
+
+function healthIn(row: Row): Health {
+  if (has(row, "disabledAt")) return { kind: "disabled", at: numberIn(row, "disabledAt") };
+  if (!has(row, "failingSince")) return { kind: "ok" };
+  const since = numberIn(row, "failingSince");
+  return { kind: "failing", since, until: numberIn(row, "nextAttempt"), waiting: numberIn(row, "waiting") };
 }
 
 function targetIn(row: Row): Target {

@@ -9,20 +9,15 @@ import { parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Logger } from "../core/log.ts";
 import { hexKey } from "../codec/lexkey.ts";
+import { changesOf, nothingDelivered, withNews } from "./health.ts";
+import type { Change, DeliveryNews } from "./health.ts";
 import { changeRow } from "../table/change-row.ts";
 import type { RowChange, RowPlace } from "../table/change-row.ts";
 import type { Row, Table } from "../table/port.ts";
+import type { ServiceClock } from "../table/service-clock.ts";
 import { asStoreError } from "../table/store-error.ts";
-import {
-  addReports,
-  decodeSubscription,
-  encodeSubscription,
-  isSameReceiver,
-  isSameTarget,
-  isSameWanted,
-  nothingDelivered,
-} from "./subscription.ts";
-import type { DeliveryReport, Subscription, Wanted, WebhookSecret } from "./subscription.ts";
+import { decodeSubscription, encodeSubscription, isSameReceiver, isSameTarget, isSameWanted } from "./subscription.ts";
+import type { Subscription, Wanted, WebhookSecret } from "./subscription.ts";
 import { checkTarget } from "./targets.ts";
 import type { TargetPolicy } from "./targets.ts";
 
@@ -56,8 +51,8 @@ export interface Subscriptions {
   list(store: StoreId): Promise<readonly Subscription[]>;
   /** Those of `list`, and those that it leaves out: all that there is to remove. */
   listAll(store: StoreId): Promise<SubscriptionList>;
-  /** Adds to what is known of its deliveries; nothing when it is gone. */
-  report(store: StoreId, id: SubscriptionId, report: DeliveryReport): Promise<void>;
+  /** Adds to what is known of its deliveries, and tells what that changed; nothing when it is gone. */
+  report(store: StoreId, id: SubscriptionId, news: DeliveryNews): Promise<readonly Change[]>;
 }
 
 export interface SubscriptionsOptions {
@@ -68,6 +63,8 @@ export interface SubscriptionsOptions {
   /** Whether there are notifications at all: without them no subscription is made or changed. */
   readonly notifies: boolean;
   readonly clock: Clock;
+  /** Learns the storage's time from each list. */
+  readonly serviceClock: Pick<ServiceClock, "learn">;
   readonly random: Random;
   /** `whsec_` and the base64 of 24 to 64 bytes that nobody can guess. */
   readonly newSecret: () => string;
@@ -79,18 +76,21 @@ const formerSecretMs = 24 * 60 * 60_000;
 const partition = hexKey("SUB");
 
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
-  const { log, table, policy, notifies, clock, newSecret } = options;
+  const { log, table, policy, notifies, newSecret, serviceClock } = options;
   const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
 
-  const secretFor = (before: Subscription | undefined, request: PutRequest): WebhookSecret | undefined => {
+  const secretFor = (before: Subscription | undefined, request: PutRequest, now: number): WebhookSecret | undefined => {
     if ("queue" in request.target) return undefined;
     const secret = before?.secret;
     if (secret === undefined || !isSameReceiver(before?.target, request.target)) {
       return { current: newSecret(), former: undefined };
     }
     if (!request.rotateSecret) return secret;
-    return { current: newSecret(), former: { secret: secret.current, until: clock.now() + formerSecretMs } };
+    return { current: newSecret(), former: { secret: secret.current, until: now + formerSecretMs } };
   };
+
+  const rowsOf = (store: StoreId): Promise<readonly Row[]> =>
+    listRows(table(store), (serviceTime) => serviceClock.learn(serviceTime));
 
   const get: Subscriptions["get"] = async (store, id) => {
     const { table: of, row: key } = place(store, id);
@@ -105,7 +105,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
   const listAll: Subscriptions["listAll"] = async (store) => {
     const subscriptions: Subscription[] = [];
     const unreadable: SubscriptionList["unreadable"][number][] = [];
-    for (const row of await listRows(table(store))) {
+    for (const row of await rowsOf(store)) {
       try {
         subscriptions.push(decodeSubscription(row));
       } catch (error) {
@@ -126,10 +126,10 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
         throw invalidArgument("rotateSecret", "it only with a webhook: a queue has no secret");
       }
       // A change needs no place, and a few too many by chance do no harm.
-      if ((await get(store, id)) === undefined) await refuseBeyondLimit(table(store));
-      return changeRow<PutOutcome>(place(store, id), options, ({ row }) => {
+      if ((await get(store, id)) === undefined) refuseBeyondLimit(await rowsOf(store));
+      return changeRow<PutOutcome>(place(store, id), options, ({ row, now }) => {
         const before = row === undefined ? undefined : decodeSubscription(row);
-        return putOver(before, id, request, secretFor(before, request), clock.now());
+        return putOver(before, id, request, secretFor(before, request, now), now);
       });
     },
     get,
@@ -141,12 +141,13 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
       ),
     list: async (store) => (await listAll(store)).subscriptions,
     listAll,
-    report: (store, id, report) =>
-      changeRow(place(store, id), options, ({ row }): RowChange<void> => {
-        if (row === undefined) return { outcome: undefined, change: undefined };
+    report: (store, id, news) =>
+      changeRow(place(store, id), options, ({ row }): RowChange<readonly Change[]> => {
+        if (row === undefined) return { outcome: [], change: undefined };
         const before = decodeSubscription(row);
-        const properties = encodeSubscription({ ...before, report: addReports(before.report, report) });
-        return { outcome: undefined, change: { kind: "put", properties } };
+        const report = withNews(before.report, news);
+        const properties = encodeSubscription({ ...before, report });
+        return { outcome: changesOf(before.report, report), change: { kind: "put", properties } };
       }),
   };
 }
@@ -160,7 +161,8 @@ function putOver(
 ): RowChange<PutOutcome> {
   const { space, segment, prefix, target } = request;
   const newSecret = secret === undefined || secret.current === before?.secret?.current ? undefined : secret.current;
-  if (before !== undefined && newSecret === undefined && isSameWanted(before, request)) {
+  const isDisabled = before?.report.health.kind === "disabled";
+  if (before !== undefined && newSecret === undefined && !isDisabled && isSameWanted(before, request)) {
     return { outcome: { kind: "unchanged", subscription: before, newSecret }, change: undefined };
   }
   const subscription: Subscription = {
@@ -171,7 +173,12 @@ function putOver(
     target,
     createdAt: before?.createdAt ?? now,
     secret,
-    report: before !== undefined && isSameTarget(before.target, target) ? before.report : nothingDelivered,
+    report:
+      before === undefined || !isSameTarget(before.target, target)
+        ? nothingDelivered
+        : isDisabled
+          ? { ...before.report, health: { kind: "ok" } }
+          : before.report,
   };
   const kind = before === undefined ? "created" : "changed";
   return {
@@ -199,13 +206,13 @@ function idOfRow({ row }: Row): SubscriptionId | undefined {
   }
 }
 
-async function refuseBeyondLimit(table: Table): Promise<void> {
+function refuseBeyondLimit(rows: readonly Row[]): void {
   const limit = limits.subscriptionsPerStoreMax;
-  if ((await listRows(table)).length < limit) return;
+  if (rows.length < limit) return;
   throw invalidArgument("subscriptions", `at most ${limit} in a store`);
 }
 
-async function listRows(table: Table): Promise<readonly Row[]> {
+async function listRows(table: Table, learn: (serviceTime: number) => void): Promise<readonly Row[]> {
   const rows: Row[] = [];
   let continuation: string | undefined;
   try {
@@ -215,6 +222,7 @@ async function listRows(table: Table): Promise<readonly Row[]> {
         { partition, from: "0", to: "g" },
         continuation === undefined ? {} : { continuation },
       );
+      learn(page.serviceTime);
       rows.push(...page.rows);
       continuation = page.continuation;
     } while (continuation !== undefined);

@@ -14,6 +14,7 @@ import { Webhook } from "standardwebhooks";
 
 import type { Clock } from "../core/clock.ts";
 import { withDeadline } from "../table/deadline.ts";
+import type { ServiceClock } from "../table/service-clock.ts";
 import type { AddressPolicy, Scheme } from "./addresses.ts";
 import type { WebhookSecret } from "./subscription.ts";
 import { literalOf } from "./targets.ts";
@@ -27,11 +28,18 @@ export interface WebhookMessage {
 
 export type Delivery =
   | { readonly kind: "delivered" }
-  /** `reason`: a sentence for people, without secrets and without the URL. */
-  | { readonly kind: "failed"; readonly reason: string };
+  /** It answered 410: it wants nothing any more. */
+  | { readonly kind: "gone"; readonly reason: string }
+  /**
+   * `reason`: a sentence for whoever made the subscription: without secrets and without the URL, and without what only this network knows,
+   * such as what a name resolves to, or whether a port is closed or silent. `cause` has that, for the log alone.
+   */
+  | { readonly kind: "failed"; readonly reason: string; readonly cause?: string; readonly retryAfterMs?: number };
 
 export interface WebhookSenderOptions {
   readonly clock: Clock;
+  /** The storage's time: receivers refuse what is signed by a clock that is off. */
+  readonly serviceClock: Pick<ServiceClock, "now">;
   readonly addresses: AddressPolicy;
   /** From the look-up of the name to the head of the answer. */
   readonly timeoutMs: number;
@@ -51,29 +59,30 @@ export interface WebhookSender {
 }
 
 export function createWebhookSender(options: WebhookSenderOptions): WebhookSender {
-  const { clock, addresses, timeoutMs, lookup = systemLookup } = options;
+  const { clock, serviceClock, addresses, timeoutMs, lookup = systemLookup } = options;
   return {
     send: async (url, message) => {
       const scheme = url.protocol as Scheme;
       const host = literalOf(url);
       // An address that is written as one is never looked up.
-      if (isIP(host) !== 0 && !addresses.allows(host, scheme)) return failed(forbidden(host));
+      if (isIP(host) !== 0 && !addresses.allows(host, scheme)) return unanswered(forbidden(host));
       const outcome = await withDeadline(clock, timeoutMs, undefined, (signal) =>
         post(url, {
           signal,
           lookup: guardedLookup(lookup, (address) => addresses.allows(address, scheme)),
-          headers: headersOf(message, clock.now()),
+          headers: headersOf(message, serviceClock.now()),
           body: message.body,
+          now: serviceClock.now(),
         }),
       );
       switch (outcome.kind) {
         case "done":
           return outcome.value;
         case "threw":
-          return failed(explain(outcome.error));
+          return unanswered(explain(outcome.error));
         case "timeout":
         case "aborted":
-          return failed(`No answer within ${timeoutMs} ms.`);
+          return unanswered(`no answer within ${timeoutMs} ms`);
       }
     },
   };
@@ -99,21 +108,37 @@ interface Post {
   readonly lookup: LookupFunction;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  readonly now: number;
 }
 
-function post(url: URL, { signal, lookup, headers, body }: Post): Promise<Delivery> {
+function post(url: URL, { signal, lookup, headers, body, now }: Post): Promise<Delivery> {
   return new Promise((resolve, reject) => {
     const { request } = url.protocol === "https:" ? https : http;
     // A connection of its own: none is kept from when the policy or the name's address was another.
     const sent = request(url, { method: "POST", headers, lookup, signal, agent: false }, (response) => {
-      const { statusCode = 0 } = response;
-      resolve(statusCode >= 200 && statusCode < 300 ? { kind: "delivered" } : failed(`It answered ${statusCode}.`));
+      resolve(deliveryOf(response, now));
       // What it says besides is of no interest, however long it is.
       response.destroy();
     });
     sent.on("error", reject);
     sent.end(body);
   });
+}
+
+function deliveryOf({ statusCode = 0, headers }: http.IncomingMessage, now: number): Delivery {
+  if (statusCode >= 200 && statusCode < 300) return { kind: "delivered" };
+  const reason = `It answered ${statusCode}.`;
+  if (statusCode === 410) return { kind: "gone", reason };
+  const retryAfterMs = retryAfterMsOf(headers["retry-after"], now);
+  return { kind: "failed", reason, ...(retryAfterMs > 0 ? { retryAfterMs } : {}) };
+}
+
+/** Seconds, or a date (RFC 9110); 0 for anything else. */
+function retryAfterMsOf(text: string | undefined, now: number): number {
+  if (text === undefined) return 0;
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1_000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - now);
 }
 
 /** Gives the connection only addresses that are allowed. */
@@ -139,11 +164,12 @@ class ForbiddenAddress extends Error {
 }
 
 function forbidden(address: string): string {
-  return `Its address ${address} is not one that this deployment may reach.`;
+  return `the address ${address} is not one that this deployment may reach`;
 }
 
-function failed(reason: string): Delivery {
-  return { kind: "failed", reason };
+/** One sentence for all: whoever made the subscription must not learn from it what is in this network. */
+function unanswered(cause: string): Delivery {
+  return { kind: "failed", reason: "It could not be reached, or did not answer in time.", cause };
 }
 
 function explain(error: unknown): string {
@@ -151,5 +177,5 @@ function explain(error: unknown): string {
   // Several addresses were tried in vain.
   const cause: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const { code } = cause as { readonly code?: unknown };
-  return `It cannot be reached: ${typeof code === "string" ? code : "the connection failed"}.`;
+  return typeof code === "string" ? code : "the connection failed";
 }

@@ -3,6 +3,7 @@
 import { StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import { segmentsWanted } from "../core/segments-wanted.ts";
+import type { Health } from "../notify/health.ts";
 import type { Subscription } from "../notify/subscription.ts";
 import type { PutOutcome, PutRequest } from "../notify/subscriptions.ts";
 import { parseObject } from "../wire/json-object.ts";
@@ -63,7 +64,7 @@ async function put({ subscriptions }: Services, { store, id }: Place, request: P
 /** `secret`: the one that was made now; no other is ever told. */
 function subscriptionText(subscription: Subscription, secret?: string): string {
   const { id, space, segment, prefix, target, createdAt, report } = subscription;
-  const { delivered, failed, lastDeliveredAt, lastError } = report;
+  const { delivered, failed, givenUp, lastDeliveredAt, lastGivenUpAt, lastError, health } = report;
   return JSON.stringify({
     id,
     space,
@@ -75,8 +76,21 @@ function subscriptionText(subscription: Subscription, secret?: string): string {
     failed,
     ...(lastDeliveredAt === 0 ? {} : { lastDeliveredAt }),
     ...(lastError === undefined ? {} : { lastError }),
+    ...(givenUp === 0 ? {} : { givenUp, lastGivenUpAt }),
+    ...healthMembers(health),
     ...(secret === undefined ? {} : { secret }),
   });
+}
+
+function healthMembers(health: Health): Readonly<Record<string, number>> {
+  switch (health.kind) {
+    case "ok":
+      return {};
+    case "failing":
+      return { failingSince: health.since, nextAttemptAt: health.until, waiting: health.waiting };
+    case "disabled":
+      return { disabledAt: health.at };
+  }
 }
 
 function noSubscription(id: SubscriptionId): StoreError {

@@ -60,8 +60,25 @@ export const subscriptionSchema = z
     createdAt: z.int().min(0).meta({ description: "Milliseconds since 1970." }),
     delivered: z.int().min(0).meta({ description: "Messages that the target took; soon, and about right." }),
     failed: z.int().min(0).meta({ description: "Tries that failed; soon, and about right." }),
+    givenUp: z.int().min(0).optional().meta({
+      description:
+        "Messages that will not be tried again: the target failed for a day, or too many wait for it. The entries are consumed with a cursor, which misses nothing.",
+    }),
     lastDeliveredAt: z.int().min(0).optional(),
     lastError: z.object({ at: z.int().min(0), reason: z.string() }).optional(),
+    lastGivenUpAt: z.int().min(0).optional(),
+    failingSince: z.int().min(0).optional().meta({ description: "While the target fails: since when." }),
+    nextAttemptAt: z.int().min(0).optional().meta({ description: "While the target fails: when it is tried again." }),
+    waiting: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({
+        description: `While the target fails: about how many messages wait for it, of at most ${limits.waitingPerSubscriptionMax}.`,
+      }),
+    disabledAt: z.int().min(0).optional().meta({
+      description: "When the webhook answered 410: nothing is sent to it until the subscription is put again.",
+    }),
     secret: z.string().optional().meta({
       description: "`whsec_...`: told once, when it was made. Lost? Make a new one with `rotateSecret`.",
     }),
@@ -119,7 +136,7 @@ export const subscriptionPut = operation({
   access: "write",
   tag: "Subscriptions",
   summary: "Subscribe to changes of status, or change a subscription",
-  description: `201 when it is new. Takes effect within seconds. At most ${limits.subscriptionsPerStoreMax} in a store.`,
+  description: `201 when it is new. Takes effect within seconds. Enables one that is disabled. At most ${limits.subscriptionsPerStoreMax} in a store.`,
   params: inSubscription,
   query: z.strictObject({}),
   headers: none,

@@ -6,6 +6,13 @@ import type { Clock } from "../../src/core/clock.ts";
 import { deliver, type Failure, type Fate } from "./fate.ts";
 import { checkMessage, checkQueueName, queueFailure, type QueueAccount } from "../../src/notify/queue.ts";
 
+interface Message {
+  readonly id: string;
+  readonly text: string;
+  /** On the clock that only moves forward. */
+  readonly visibleAt: number;
+}
+
 /** What a plan sees of a send. */
 export interface SimulatedSend {
   /** 1, 2, 3 ... over all clients of the account. */
@@ -30,7 +37,7 @@ export interface SimulatedQueueClient extends QueueAccount {
 
 export class SimulatedQueues implements QueueAccount {
   readonly #clock: Clock;
-  readonly #messages = new Map<string, string[]>();
+  readonly #messages = new Map<string, Message[]>();
   readonly #own: QueueAccount;
   #plan: QueueFaultPlan;
   #sends = 0;
@@ -57,13 +64,25 @@ export class SimulatedQueues implements QueueAccount {
             if (signal?.aborted) throw queueFailure("storage_unavailable", "the sender gave up", signal.reason);
             // A dead sender waits for ever.
             if (!alive) return new Promise(() => undefined);
-            return this.#send(client, name, text, () => alive);
+            await this.#send(client, name, text, 0, () => alive);
+          },
+          sendLater: async (text, delayMs) => {
+            checkMessage(text);
+            if (!alive) return new Promise(() => undefined);
+            const id = await this.#send(client, name, text, Math.ceil(delayMs / 1_000) * 1_000, () => alive);
+            return { id, receipt: id };
+          },
+          takeBack: ({ id }) => {
+            const messages = this.#queue(name);
+            const at = messages.findIndex((message) => message.id === id);
+            if (alive && at >= 0) messages.splice(at, 1);
+            return Promise.resolve();
           },
           create: () => {
             this.messages(name);
             return Promise.resolve();
           },
-          count: () => Promise.resolve(this.messages(name).length),
+          count: () => Promise.resolve(this.#queue(name).length),
         };
       },
       crash: () => {
@@ -77,30 +96,48 @@ export class SimulatedQueues implements QueueAccount {
     this.#plan = plan ?? (() => undefined);
   }
 
-  /** What waits in a queue, oldest first. */
+  /** What may be received from a queue now, oldest first. */
   messages(name: string): readonly string[] {
-    return this.#queue(name);
+    return this.#visible(name).map(({ text }) => text);
   }
 
-  /** Takes the oldest message. */
+  /** What nobody may receive yet: for how long, ms, and the text. */
+  delayed(name: string): readonly { readonly ms: number; readonly text: string }[] {
+    const now = this.#clock.elapsed();
+    return this.#queue(name)
+      .filter(({ visibleAt }) => visibleAt > now)
+      .map(({ visibleAt, text }) => ({ ms: visibleAt - now, text }));
+  }
+
+  /** Takes the oldest message that may be received. */
   take(name: string): string | undefined {
-    return this.#queue(name).shift();
+    const [first] = this.#visible(name);
+    if (first === undefined) return undefined;
+    const messages = this.#queue(name);
+    messages.splice(messages.indexOf(first), 1);
+    return first.text;
   }
 
-  #send(client: string, queue: string, text: string, listens: () => boolean): Promise<void> {
-    this.#sends += 1;
-    return deliver({
+  #visible(name: string): readonly Message[] {
+    return this.#queue(name).filter(({ visibleAt }) => visibleAt <= this.#clock.elapsed());
+  }
+
+  async #send(client: string, queue: string, text: string, delayMs: number, listens: () => boolean): Promise<string> {
+    const number = (this.#sends += 1);
+    const id = String(number);
+    await deliver({
       clock: this.#clock,
-      fate: this.#plan({ number: this.#sends, client, queue, text }),
+      fate: this.#plan({ number, client, queue, text }),
       arrive: (): void => {
-        this.#queue(queue).push(text);
+        this.#queue(queue).push({ id, text, visibleAt: this.#clock.elapsed() + delayMs });
       },
       fail: ({ kind }: Failure) => queueFailure(kind === "throttled" ? "throttled" : "storage_unavailable", kind),
       listens,
     });
+    return id;
   }
 
-  #queue(name: string): string[] {
+  #queue(name: string): Message[] {
     const messages = this.#messages.get(name) ?? [];
     this.#messages.set(name, messages);
     return messages;

@@ -70,6 +70,8 @@ interface Subscription {
   readonly failed: number;
   readonly lastDeliveredAt?: number;
   readonly lastError?: { readonly at: number; readonly reason: string };
+  readonly failingSince?: number;
+  readonly nextAttemptAt?: number;
   readonly secret?: string;
   readonly code?: string;
   readonly field?: string;
@@ -146,9 +148,16 @@ describe("a subscription", () => {
   test("is refused a target that it must not have", async () => {
     const store = randomUUID();
     for (const target of [
-      ...["orders", ownQueue, `${ownQueue}-poison`, "sub-x-poison", "azure-webjobs-x", "sub--x", "sub-X"].map(
-        (queue) => ({ queue }),
-      ),
+      ...[
+        "orders",
+        ownQueue,
+        `${ownQueue}-retry`,
+        `${ownQueue}-poison`,
+        "sub-x-poison",
+        "azure-webjobs-x",
+        "sub--x",
+        "sub-X",
+      ].map((queue) => ({ queue })),
       ...["http://example.com/", "http://10.0.0.1/", "https://10.0.0.1/", "https://169.254.169.254/metadata"].map(
         (webhook) => ({ webhook }),
       ),
@@ -203,29 +212,52 @@ describe("a change of status", () => {
     expect(other.received).toEqual([]);
   });
 
-  test("is tried again with the target that fails, and with no other, until the poison queue has it", async () => {
+  test("is tried again with the target that fails, and with no other; the subscription says since when, and when next", async () => {
     const store = randomUUID();
     const failing = await receiver(() => 500);
     const redirecting = await receiver((count) => (count === 1 ? 302 : 200));
+    const gone = await receiver(() => 410);
     const well = await receiver(() => 200);
-    for (const [id, { url }] of Object.entries({ failing, redirecting, well })) {
+    for (const [id, { url }] of Object.entries({ failing, redirecting, gone, well })) {
       expect((await put(store, id, { space: "orders", segment: "*", target: { webhook: url } })).status).toBe(201);
     }
     await produce(store, "orders", "order-1");
-    const poisoned = async (): Promise<string[]> =>
-      (await messagesIn(`${ownQueue}-poison`)).filter((text) => text.includes(store));
-    await until("it is in the poison queue", async () => (await poisoned()).length > 0, 30_000);
-    expect((await poisoned()).map((text) => (JSON.parse(text) as { subscription: string }).subscription)).toEqual([
-      "failing",
-    ]);
-    expect(well.received).toHaveLength(1);
-    expect(redirecting.received).toHaveLength(2);
+    await until("the failing one is tried again", () => Promise.resolve(failing.received.length >= 2), 30_000);
+    await until(
+      "the other's second try is counted",
+      async () => (await get(store, "redirecting")).delivered === 1,
+      20_000,
+    );
+    expect(await get(store, "redirecting")).toMatchObject({ failed: 1, lastError: { reason: "It answered 302." } });
+    expect(await get(store, "redirecting")).not.toHaveProperty("failingSince");
+    expect([well.received.length, redirecting.received.length, gone.received.length]).toEqual([1, 2, 1]);
     const ids = new Set(failing.received.map(({ headers }) => headers["webhook-id"]));
     expect(ids.size).toBe(1);
-    await until("its failures are counted", async () => (await get(store, "failing")).failed === 6);
-    expect(await get(store, "failing")).toMatchObject({ delivered: 0, lastError: { reason: "It answered 500." } });
-    await until("the other's, too", async () => (await get(store, "redirecting")).delivered === 1);
-    expect(await get(store, "redirecting")).toMatchObject({ failed: 1, lastError: { reason: "It answered 302." } });
+    await until("its failures are counted", async () => (await get(store, "failing")).failed >= 2);
+    const { failingSince = 0, nextAttemptAt = 0, ...rest } = await get(store, "failing");
+    expect(rest).toMatchObject({ delivered: 0, waiting: 1, lastError: { reason: "It answered 500." } });
+    expect(nextAttemptAt).toBeGreaterThan(failingSince);
+    expect(await get(store, "gone")).toMatchObject({ failed: 1, disabledAt: expect.any(Number) as number });
+    // What fails at its target is no failure of ours: nothing of it is in a poison queue, or an error in the log.
+    const poisoned = [...(await messagesIn(`${ownQueue}-poison`)), ...(await messagesIn(`${ownQueue}-retry-poison`))];
+    expect(poisoned.filter((text) => text.includes(store))).toEqual([]);
+    const lines = app
+      .logs()
+      .split("\n")
+      .filter((line) => line.includes(store) && line.includes('"failing"'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('"level":"warn"');
+  });
+
+  test("that cannot be told to a closed port says nothing of the port", async () => {
+    const store = randomUUID();
+    const closed = await receiver(() => 200);
+    servers.at(-1)!.close();
+    await put(store, "closed", { space: "orders", segment: "*", target: { webhook: closed.url } });
+    await produce(store, "orders", "order-1");
+    await until("it has failed", async () => (await get(store, "closed")).failed > 0, 20_000);
+    const { lastError } = await get(store, "closed");
+    expect(lastError?.reason).toBe("It could not be reached, or did not answer in time.");
   });
 
   test("of a message that is none goes to the poison queue and disturbs nobody", async () => {

@@ -16,14 +16,16 @@ describe("the notifications' queue", () => {
 
   test.each(["", "-"])("is none with %j", (value) => {
     expect(parse({ STREAMKIT_NOTIFICATIONS_QUEUE: value }).notificationsQueue).toBeUndefined();
+    expect(parse({ STREAMKIT_NOTIFICATIONS_QUEUE: value }).retriesQueue).toBeUndefined();
   });
 
-  test("leaves room for the name of its poison queue", () => {
-    const name = "q".repeat(56);
+  test("leaves room for the names of the queues beside it", () => {
+    const name = "q".repeat(50);
     expect(parse({ STREAMKIT_NOTIFICATIONS_QUEUE: name }).notificationsQueue).toBe(name);
-    expect(() => checkQueueName(`${name}-poison`)).not.toThrow();
-    for (const wrong of ["q".repeat(57), "qq", "a--b", "-a-", "Status", "a_b"]) {
-      expect(() => parse({ STREAMKIT_NOTIFICATIONS_QUEUE: wrong }), wrong).toThrow(/56 lower-case letters/);
+    expect(parse({ STREAMKIT_NOTIFICATIONS_QUEUE: name }).retriesQueue).toBe(`${name}-retry`);
+    for (const other of ["-poison", "-retry-poison"]) expect(() => checkQueueName(`${name}${other}`)).not.toThrow();
+    for (const wrong of ["q".repeat(51), "qq", "a--b", "-a-", "Status", "a_b"]) {
+      expect(() => parse({ STREAMKIT_NOTIFICATIONS_QUEUE: wrong }), wrong).toThrow(/50 lower-case letters/);
     }
   });
 });

@@ -10,6 +10,7 @@ import type { StoreId } from "../../../src/core/ids.ts";
 import { createLeases } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
+import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { openAccess } from "../../../src/server/access.ts";
 import type { HttpParts } from "../../../src/server/functions-http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
@@ -47,6 +48,7 @@ const parts: HttpParts = {
       log,
       table,
       notifies: true,
+      serviceClock: new ServiceClock(clock),
       policy: {
         addresses: createAddressPolicy({ loopback: false, networks: [] }),
         queuePrefix: "sub-",
@@ -76,7 +78,7 @@ const parts: HttpParts = {
 export const httpParts = (): HttpParts => parts;
 export const authLevel = "anonymous";
 /** No notifications, so no queue to listen to. */
-export const settings = { monitorSchedule: "0 0 0 1 1 *", notificationsQueue: undefined };
+export const settings = { monitorSchedule: "0 0 0 1 1 *", notificationsQueue: undefined, retriesQueue: undefined };
 
 /** There is never anything left behind. */
 export function monitor(): Promise<void> {

@@ -56,10 +56,11 @@ describe.each(everyDeployment)("$name", (deployment) => {
     expect(Object.entries(given(deployment)).filter(([, value]) => value === "")).toEqual([]);
   });
 
-  test("makes the queue that the app sends to, and its poison queue", () => {
+  test("makes the queues that the app sends to, and their poison queues", () => {
     const queues = ofType(deployment, "Microsoft.Storage/storageAccounts/queueServices/queues");
-    const queue = parseSettings(given(deployment)).notificationsQueue;
-    const wanted = queue === undefined ? [] : [queue, `${queue}-poison`];
+    const { notificationsQueue, retriesQueue } = parseSettings(given(deployment));
+    const used = [notificationsQueue, retriesQueue].filter((name) => name !== undefined);
+    const wanted = [...used, ...used.map((name) => `${name}-poison`)];
     expect(queues.map(({ name }) => name.split("/").at(-1))).toEqual(wanted);
   });
 });

@@ -1,91 +1,20 @@
 // The dispatcher, with simulated queues and webhooks that answer as they are told.
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
+import { sleep } from "../../../src/core/clock.ts";
 import { StoreError } from "../../../src/core/errors.ts";
+import { limits } from "../../../src/core/limits.ts";
 import { silentLogger } from "../../../src/core/log.ts";
-import { DeliveryReports } from "../../../src/notify/delivery-reports.ts";
-import { Dispatcher, knownForMs } from "../../../src/notify/dispatcher.ts";
+import type { LogFields } from "../../../src/core/log.ts";
+import { knownForMs } from "../../../src/notify/dispatcher.ts";
+import { noNews } from "../../../src/notify/health.ts";
 import { deliveryText, messageId, messagesOf, parseMessage } from "../../../src/notify/message.ts";
-import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
-import type { Target } from "../../../src/notify/subscription.ts";
-import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
-import type { Delivery, WebhookMessage } from "../../../src/notify/webhook.ts";
+import type { Delivery } from "../../../src/notify/webhook.ts";
 import { fates } from "../../doubles/fate.ts";
-import { SimulatedAccount } from "../../doubles/simulated-table.ts";
-import { VirtualClock } from "../../virtual-clock.ts";
-import { recordedTelemetry } from "../telemetry/recorded.ts";
-import { id, notification, policy, store, wanted, wantedBy } from "./given.ts";
+import { id, notification, store, wanted, wantedBy } from "./given.ts";
 
-const delivered: Delivery = { kind: "delivered" };
-const failed: Delivery = { kind: "failed", reason: "It answered 500." };
-
-function world(changes: { readonly reserved?: readonly string[] } = {}) {
-  const clock = new VirtualClock();
-  const account = new SimulatedAccount({ clock });
-  void account.table("streamkit").create();
-  const queues = new SimulatedQueues({ clock });
-  const subscriptions = createSubscriptions({
-    log: silentLogger,
-    table: () => account.table("streamkit"),
-    policy,
-    notifies: true,
-    clock,
-    random: { uuid: () => "", fraction: () => 0 },
-    newSecret: () => "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-  });
-  const sent: { readonly host: string; readonly message: WebhookMessage }[] = [];
-  const answers = new Map<string, () => Delivery | Promise<Delivery>>();
-  const telemetry = recordedTelemetry();
-  const newDispatcher = (): Dispatcher =>
-    new Dispatcher({
-      queue: queues.queue("streamkit-status"),
-      queues,
-      webhooks: {
-        send: async ({ hostname: host }, message) => {
-          sent.push({ host, message });
-          return (answers.get(host) ?? (() => delivered))();
-        },
-      },
-      policy: { ...policy, reservedQueues: changes.reserved ?? policy.reservedQueues },
-      subscriptions,
-      reports: new DeliveryReports(subscriptions, clock, silentLogger),
-      clock,
-      log: silentLogger,
-      telemetry,
-    });
-  const subscribe = async (name: string, space: string, segment: string, target: Target): Promise<void> => {
-    await subscriptions.put(store, id(name), wanted(space, segment, target));
-  };
-  /** Gives the dispatcher what waits in its queue, and puts back what fails, as the host does; so many rounds. */
-  const rounds = async (dispatcher: Dispatcher, count: number): Promise<void> => {
-    for (let round = 0; round < count; round += 1) {
-      const waiting = [...queues.messages("streamkit-status")];
-      for (const text of waiting) {
-        queues.take("streamkit-status");
-        await dispatcher.dispatch(text).catch(() => queues.queue("streamkit-status").send(text));
-      }
-      await clock.pass(10_000);
-    }
-  };
-  return {
-    clock,
-    account,
-    queues,
-    subscriptions,
-    sent,
-    answers,
-    dispatcher: newDispatcher(),
-    newDispatcher,
-    subscribe,
-    rounds,
-    /** The outcomes of deliveries, in order. */
-    outcomes: () =>
-      telemetry.attributes("streamkit.notifications.deliveries").map((one) => one["streamkit.delivery.outcome"]),
-  };
-}
-
-const at = (host: string): Target => ({ webhook: `https://${host}/hook` });
+import { at, delivered, failed, hourMs, never, other, retries, world } from "./world.ts";
 const [text = ""] = messagesOf(notification("orders", "a", "b"));
 
 test("a notification goes to all who want it, each with the statuses that it wants", async () => {
@@ -113,74 +42,223 @@ test("a subscription by prefix gets the segments whose names begin so, and no ot
   expect(queues.messages("sub-a")).toEqual([deliveryText(notification("orders", "order-", "order-1"))]);
 });
 
-test("with whom it fails gets a message of its own, and nobody else is told again", async () => {
-  const { answers, dispatcher, queues, rounds, sent, subscribe } = world();
+test("with whom it fails waits in a queue of its own, and nobody else is told again", async () => {
+  const { answers, dispatcher, queues, host, subscribe, to } = world();
   let failures = 2;
   answers.set("failing.test", () => ((failures -= 1) >= 0 ? failed : delivered));
   await subscribe("failing", "orders", "b", at("failing.test"));
   await subscribe("well", "orders", "*", at("well.test"));
   await dispatcher.dispatch(text);
-  const [retry] = queues.messages("streamkit-status");
-  expect(parseMessage(retry)).toEqual({ ...notification("orders", "b"), subscription: "failing" });
-  await rounds(dispatcher, 3);
-  expect(sent.map(({ host }) => host).toSorted()).toEqual([
-    "failing.test",
-    "failing.test",
-    "failing.test",
-    "well.test",
-  ]);
-  const messages = sent.filter(({ host }) => host === "failing.test").map(({ message }) => message);
-  const body = deliveryText(notification("orders", "b"));
-  expect(messages.map((message) => [message.id, message.body])).toEqual(
-    Array.from({ length: 3 }, () => [messageId(id("failing"), body), body]),
-  );
   expect(queues.messages("streamkit-status")).toEqual([]);
+  const [retry, ...more] = queues.delayed(retries);
+  expect(more).toEqual([]);
+  expect(parseMessage(retry?.text)).toMatchObject({ ...notification("orders", "a", "b"), subscriptions: ["failing"] });
+  await host(dispatcher, 60_000);
+  expect(to("well.test")).toHaveLength(1);
+  const messages = to("failing.test").map(({ message }) => [message.id, message.body]);
+  const body = deliveryText(notification("orders", "b"));
+  expect(messages).toEqual(Array.from({ length: 3 }, () => [messageId(id("failing"), body), body]));
+  expect([queues.messages(retries), queues.delayed(retries)]).toEqual([[], []]);
 });
 
-test("one that does not answer does not hold up the others", async () => {
-  const { answers, dispatcher, sent, subscribe } = world();
-  const hanging = Promise.withResolvers<Delivery>();
-  answers.set("hanging.test", () => hanging.promise);
+test("one that does not answer holds up neither the others nor its own invocation", async () => {
+  const { answers, clock, dispatcher, queues, subscribe, to } = world();
+  answers.set("hanging.test", () => never);
   await subscribe("a-hanging", "orders", "*", at("hanging.test"));
   await subscribe("b-well", "orders", "*", at("well.test"));
-  const dispatching = dispatcher.dispatch(text);
-  await expect.poll(() => sent.map(({ host }) => host)).toEqual(["hanging.test", "well.test"]);
-  hanging.resolve(delivered);
-  await dispatching;
+  let isOver = false;
+  void dispatcher.dispatch(text).then(() => (isOver = true));
+  await clock.pass(1_000);
+  expect([to("well.test").length, isOver]).toEqual([1, true]);
+  // If this process dies now, that message is what is left.
+  expect(queues.delayed(retries).map((one) => parseMessage(one.text).subscriptions)).toEqual([["a-hanging"]]);
 });
 
-test("a retry that cannot be put into the queue makes the whole be tried again, once all have been tried", async () => {
+test("one that answers late gets its message once: what would have made it good is taken back", async () => {
+  const { answers, clock, dispatcher, queues, host, report, subscribe, to } = world();
+  answers.set("slow.test", async () => {
+    await sleep(clock, 3_000);
+    return delivered;
+  });
+  await subscribe("slow", "orders", "*", at("slow.test"));
+  await queues.queue("streamkit-status").send(text);
+  await host(dispatcher, 120_000);
+  expect(to("slow.test")).toHaveLength(1);
+  expect(queues.delayed(retries)).toEqual([]);
+  expect(await report("slow")).toMatchObject({ delivered: 1, failed: 0, health: { kind: "ok" } });
+});
+
+test("a retry that cannot be put into its queue makes the host try the whole again, once all have been tried", async () => {
   const { answers, dispatcher, queues, sent, subscribe, clock } = world();
   answers.set("failing.test", () => failed);
   await subscribe("a-failing", "orders", "*", at("failing.test"));
   await subscribe("b-well", "orders", "*", at("well.test"));
-  queues.follow(({ queue }) => (queue === "streamkit-status" ? fates.failed({ kind: "unavailable" }, 5) : undefined));
+  queues.follow(({ queue }) => (queue === retries ? fates.failed({ kind: "unavailable" }, 5) : undefined));
   const dispatching = expect(dispatcher.dispatch(text)).rejects.toMatchObject({ code: "storage_unavailable" });
   await clock.pass(10);
   await dispatching;
   expect(sent).toHaveLength(2);
 });
 
-test("a target that fails again and again rests, and is found to be back", async () => {
-  const { answers, clock, dispatcher, rounds, sent, subscribe, subscriptions } = world();
+test("a webhook that is down for twelve hours is tried all the time, more and more seldom, and then gets its message", async () => {
+  const { answers, dispatcher, queues, host, report, subscribe, to } = world();
+  let isDown = true;
+  answers.set("down.test", () => (isDown ? failed : delivered));
+  await subscribe("down", "orders", "*", at("down.test"));
+  await queues.queue("streamkit-status").send(text);
+  await host(dispatcher, 60_000);
+  const known = await report("down");
+  expect(known).toMatchObject({ delivered: 0, givenUp: 0, lastError: { reason: "It answered 500." } });
+  if (known?.health.kind !== "failing") throw new Error(`It is ${known?.health.kind}.`);
+  expect(known.health.since).toBeLessThan(known.health.until);
+  expect(known.health.waiting).toBe(1);
+  await host(dispatcher, 12 * hourMs, 10_000);
+  isDown = false;
+  const tries = to("down.test").map((one) => one.at);
+  await host(dispatcher, 5 * hourMs, 10_000);
+  // From 5 s to hours: so many, and never one sooner than the one before by much.
+  expect(tries.length).toBeGreaterThanOrEqual(12);
+  expect(tries.length).toBeLessThan(40);
+  const pauses = tries.slice(1).map((try_, index) => try_ - tries[index]!);
+  expect(pauses[0]).toBeLessThan(10_000);
+  expect(Math.max(...pauses)).toBeGreaterThan(hourMs);
+  expect(to("down.test")).toHaveLength(tries.length + 1);
+  expect(await report("down")).toMatchObject({ delivered: 1, givenUp: 0, health: { kind: "ok" } });
+  expect([queues.messages(retries), queues.delayed(retries)]).toEqual([[], []]);
+});
+
+test("a webhook that is down for more than a day costs the message, and says so; each change is one line of the log", async () => {
+  const lines: [string, LogFields | undefined][] = [];
+  const write = (message: string, fields?: LogFields): void => void lines.push([message, fields]);
+  const { answers, dispatcher, queues, host, report, subscribe } = world({
+    log: { ...silentLogger, info: write, warn: write },
+  });
+  answers.set("down.test", () => ({ ...failed, cause: "10.1.2.3" }));
+  await subscribe("down", "orders", "*", at("down.test"));
+  for (const segment of ["a", "b"])
+    await queues.queue("streamkit-status").send(messagesOf(notification("orders", segment))[0]!);
+  await host(dispatcher, 40 * hourMs, 10_000);
+  expect(await report("down")).toMatchObject({ delivered: 0, givenUp: 2, health: { kind: "failing", waiting: 0 } });
+  expect([queues.messages(retries), queues.delayed(retries)]).toEqual([[], []]);
+  answers.delete("down.test");
+  await queues.queue("streamkit-status").send(text);
+  await host(dispatcher, 5 * hourMs, 10_000);
+  expect(lines.map(([message]) => message.replace(/:.*/, ""))).toEqual([
+    "a subscription's target fails",
+    "notifications of a subscription are given up",
+    "a subscription's target takes messages again",
+  ]);
+  expect(lines[0]?.[1]).toMatchObject({ store, space: "orders", subscription: "down", cause: "10.1.2.3" });
+});
+
+test("Retry-After is honoured, for the whole target", async () => {
+  const { answers, dispatcher, queues, host, subscribe, to } = world();
+  answers.set("busy.test", () => (to("busy.test").length === 1 ? { ...failed, retryAfterMs: 2 * hourMs } : delivered));
+  await subscribe("busy", "orders", "*", at("busy.test"));
+  for (const segment of ["a", "b"]) {
+    await queues.queue("streamkit-status").send(messagesOf(notification("orders", segment))[0]!);
+    await host(dispatcher, 20_000);
+  }
+  await host(dispatcher, 2 * hourMs - 60_000, 10_000);
+  expect(to("busy.test")).toHaveLength(1);
+  await host(dispatcher, 10 * 60_000);
+  expect(to("busy.test")).toHaveLength(3);
+});
+
+test("410 disables the subscription: nothing is sent to it, in any instance, until it is put again", async () => {
+  const { answers, clock, dispatcher, newDispatcher, queues, host, report, subscribe, to } = world();
+  answers.set("gone.test", () => ({ kind: "gone", reason: "It answered 410." }));
+  await subscribe("gone", "orders", "*", at("gone.test"));
+  await dispatcher.dispatch(text);
+  await clock.pass(knownForMs + 2_000);
+  expect(await report("gone")).toMatchObject({ failed: 1, givenUp: 1, health: { kind: "disabled" } });
+  for (const one of [dispatcher, newDispatcher()]) await one.dispatch(text);
+  await host(dispatcher, 60_000);
+  expect(to("gone.test")).toHaveLength(1);
+  expect(queues.delayed(retries)).toEqual([]);
+  answers.delete("gone.test");
+  await subscribe("gone", "orders", "*", at("gone.test"));
+  await clock.pass(knownForMs);
+  await dispatcher.dispatch(text);
+  await clock.pass(2_000);
+  expect(await report("gone")).toMatchObject({ delivered: 1, health: { kind: "ok" } });
+});
+
+test("a target that fails again and again rests, in other instances too; when it is back all go on soon", async () => {
+  const { answers, clock, dispatcher, newDispatcher, host, queues, report, subscribe, to } = world();
   let isDown = true;
   answers.set("down.test", () => (isDown ? failed : delivered));
   await subscribe("down", "orders", "*", at("down.test"));
   for (let index = 0; index < 10; index += 1) await dispatcher.dispatch(text);
   // Three to learn it; the others were spared.
-  expect(sent).toHaveLength(3);
-  await clock.pass(2_000);
-  const known = await subscriptions.get(store, id("down"));
-  expect(known?.report).toMatchObject({ delivered: 0, failed: 10, lastError: { reason: "It answered 500." } });
-  // Whoever comes first after the rest finds out.
-  await clock.pass(5_000);
-  const found = Promise.allSettled([dispatcher.dispatch(text), dispatcher.dispatch(text)]);
-  await found;
-  expect(sent).toHaveLength(4);
+  expect(to("down.test")).toHaveLength(3);
+  await host(dispatcher, 10 * 60_000);
+  const before = to("down.test").length;
+  // One of the ten finds out at a time.
+  expect(before).toBeLessThan(30);
+  for (let index = 0; index < 10; index += 1) await newDispatcher().dispatch(text);
+  expect(to("down.test")).toHaveLength(before);
   isDown = false;
-  await clock.pass(5_000);
-  await rounds(dispatcher, 6);
-  expect((await subscriptions.get(store, id("down")))?.report.delivered).toBeGreaterThanOrEqual(10);
+  await host(dispatcher, 20 * 60_000);
+  expect(await report("down")).toMatchObject({ delivered: 20, givenUp: 0, health: { kind: "ok" } });
+  await clock.pass(2_000);
+  expect(queues.delayed(retries)).toEqual([]);
+});
+
+test("so many messages wait for a target that fails, and no more; what is beyond is given up and counted", async () => {
+  const { answers, clock, dispatcher, newDispatcher, queues, report, subscribe, subscriptions } = world();
+  answers.set("down.test", () => failed);
+  await subscribe("down", "orders", "*", at("down.test"));
+  await dispatcher.dispatch(text);
+  await clock.pass(2_000);
+  const waiting = limits.waitingPerSubscriptionMax - 1;
+  await subscriptions.report(store, id("down"), { ...noNews, waiting });
+  const later = newDispatcher();
+  const messages = queues.delayed(retries).length;
+  for (let index = 0; index < 5; index += 1) await later.dispatch(text);
+  await clock.pass(2_000);
+  expect(queues.delayed(retries)).toHaveLength(messages);
+  expect(await report("down")).toMatchObject({ givenUp: 5, health: { waiting: waiting + 1 } });
+});
+
+describe("a store with a hundred subscriptions to a target that hangs", () => {
+  /** Its notifications, so many a second, beside those of another store; how late those were told, and what the queues had to take. */
+  async function feel() {
+    const { answers, clock, dispatcher, queues, host, subscribe, subscriptions, to } = world();
+    answers.set("hanging.test", () => sleep(clock, 10_000).then((): Delivery => failed));
+    for (let index = 0; index < limits.subscriptionsPerStoreMax; index += 1) {
+      await subscribe(`s${index}`, "orders", "*", at("hanging.test"));
+    }
+    await subscriptions.put(other, id("well"), wanted("orders", "*", at("well.test")));
+    let sends = 0;
+    queues.follow(({ queue }) => {
+      if (queue === retries) sends += 1;
+      return undefined;
+    });
+    const givenAt: number[] = [];
+    const hosting = host(dispatcher, 22_000, 50);
+    for (let second = 0; second < 20; second += 1) {
+      for (let index = 0; index < 5; index += 1) {
+        void queues.queue("streamkit-status").send(messagesOf(notification("orders", `${second}-${index}`))[0]!);
+      }
+      const [message = ""] = messagesOf({ ...notification("orders", `${second}`), store: other });
+      givenAt.push(clock.elapsed());
+      void queues.queue("streamkit-status").send(message);
+      await sleep(clock, 1_000);
+    }
+    await hosting;
+    const latest = Math.max(...to("well.test").map((one, index) => one.at - givenAt[index]!));
+    return { told: to("well.test").length, latest, sends, tried: to("hanging.test").length };
+  }
+
+  test("delays no other store's by a second, and puts a few messages a notification into the queue of retries", async () => {
+    const felt = await feel();
+    expect(felt.told).toBe(20);
+    expect(felt.latest).toBeLessThan(1_000);
+    // Of 100 notifications for 100 targets each: 10,000 deliveries that cannot be made.
+    expect(felt.sends).toBeLessThan(2_000);
+    expect(felt.tried).toBeLessThan(500);
+  });
 });
 
 test("counts are written once for many deliveries, and a table that fails costs no delivery", async () => {
@@ -212,16 +290,17 @@ test("subscriptions are read once in a while, and what changes takes effect soon
   expect(sent.map(({ host }) => host)).toEqual(["a.test", "a.test", "b.test"]);
 });
 
-test("subscriptions that cannot be read are tried again, and read again", async () => {
-  const { account, clock, dispatcher, sent, subscribe } = world();
+test("while subscriptions cannot be read their notifications wait, however long that lasts", async () => {
+  const { account, clock, dispatcher, host, queues, sent, subscribe } = world();
   await subscribe("a", "orders", "*", at("a.test"));
   account.follow(() => fates.failed({ kind: "unavailable" }, 1));
-  const dispatching = expect(dispatcher.dispatch(text)).rejects.toMatchObject({ code: "storage_unavailable" });
-  await clock.pass(10);
-  await dispatching;
+  await queues.queue("streamkit-status").send(text);
+  await host(dispatcher, 2 * hourMs, 10_000);
+  expect([sent.length, queues.delayed(retries).length]).toEqual([0, 1]);
   account.follow(undefined);
-  await dispatcher.dispatch(text);
+  await host(dispatcher, 4 * hourMs, 10_000);
   expect(sent).toHaveLength(1);
+  await clock.pass(1);
 });
 
 test("a retry for a subscription that is gone, or wants it no more, is done with", async () => {
@@ -229,7 +308,7 @@ test("a retry for a subscription that is gone, or wants it no more, is done with
   answers.set("a.test", () => failed);
   await subscribe("a", "orders", "*", at("a.test"));
   await dispatcher.dispatch(text);
-  const [retry] = queues.messages("streamkit-status");
+  const retry = queues.delayed(retries)[0]?.text;
   await subscriptions.put(store, id("a"), wanted("payments", "*", at("a.test")));
   await newDispatcher().dispatch(retry);
   await subscriptions.remove(store, id("a"));

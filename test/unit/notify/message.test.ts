@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { limits } from "../../../src/core/limits.ts";
-import { deliveryText, messageId, messagesOf, parseMessage, retryText } from "../../../src/notify/message.ts";
+import { deliveryText, messageId, messagesOf, parseMessage, retryTexts } from "../../../src/notify/message.ts";
 import { id, notification, status, store } from "./given.ts";
 
 test("a message has the documented form", () => {
@@ -26,11 +26,15 @@ test("many statuses go into as few messages as they fit into, in their order, ea
     fc.property(valid, (segments) => {
       const given = notification("orders", ...segments);
       const messages = messagesOf(given).map((text) => {
-        const { subscription, ...message } = parseMessage(text);
-        expect(subscription).toBeUndefined();
-        const retry = retryText(message, id("x".repeat(128)));
-        expect(Buffer.byteLength(retry)).toBeLessThanOrEqual(limits.messageBytesMax);
-        expect(parseMessage(retry)).toEqual({ ...message, subscription: "x".repeat(128) });
+        const { subscriptions, since, ...message } = parseMessage(text);
+        expect([subscriptions, since]).toEqual([undefined, undefined]);
+        const ids = Array.from({ length: 9 }, (_, index) => id(`${index}`.repeat(128)));
+        const retries = retryTexts(message, ids, limits.sequenceMax);
+        for (const retry of retries) {
+          expect(Buffer.byteLength(retry)).toBeLessThanOrEqual(limits.messageBytesMax);
+          expect(parseMessage(retry)).toMatchObject({ ...message, since: limits.sequenceMax });
+        }
+        expect(retries.flatMap((retry) => parseMessage(retry).subscriptions)).toEqual(ids);
         return { message, bytes: Buffer.byteLength(text) };
       });
       expect(messages.flatMap(({ message }) => message.statuses)).toEqual(given.statuses);
@@ -52,10 +56,21 @@ test("the longest names fit", () => {
 
 test("a message is read from its text, or from what the host has made of it; unknown members are no harm", () => {
   const [text = ""] = messagesOf(notification("orders", "a", "b"));
-  const expected = { ...notification("orders", "a", "b"), subscription: undefined };
+  const expected = { ...notification("orders", "a", "b"), subscriptions: undefined, since: undefined };
   expect(parseMessage(text)).toEqual(expected);
   expect(parseMessage(JSON.parse(text))).toEqual(expected);
   expect(parseMessage({ ...(JSON.parse(text) as object), later: 1 })).toEqual(expected);
+});
+
+test("what is tried again is for some or for all, in one message when it fits; what former versions wrote is read", () => {
+  const given = notification("orders", "a");
+  const [forSome = "", ...more] = retryTexts(given, [id("one"), id("two")], 7);
+  expect(more).toEqual([]);
+  expect(parseMessage(forSome)).toEqual({ ...given, subscriptions: ["one", "two"], since: 7 });
+  expect(retryTexts(given, [], 7)).toEqual([]);
+  expect(retryTexts(given, undefined, 7).map(parseMessage)).toEqual([{ ...given, subscriptions: undefined, since: 7 }]);
+  const former = { version: 1, ...given, subscription: "one" };
+  expect(parseMessage(former)).toEqual({ ...given, subscriptions: ["one"], since: undefined });
 });
 
 test.each([
@@ -68,6 +83,7 @@ test.each([
   ["statuses that are none", { version: 1, store, space: "s", statuses: [{ segment: "g" }] }],
   ["a negative sequence", { version: 1, store, space: "s", statuses: [{ ...status("s", "g"), lastSequence: -1 }] }],
   ["a subscription that is none", { version: 1, store, space: "s", statuses: [], subscription: "a b" }],
+  ["a time that is none", { version: 1, store, space: "s", statuses: [], subscriptions: ["a"], since: "now" }],
   ["nothing", undefined],
 ])("%s is no message", (_, message) => {
   expect(() => parseMessage(message)).toThrow(expect.objectContaining({ code: "invalid_argument" }) as Error);

@@ -3,10 +3,11 @@
 import { expect, test } from "vitest";
 
 import { limits } from "../../../src/core/limits.ts";
-import { nothingDelivered } from "../../../src/notify/subscription.ts";
+import { noNews, nothingDelivered } from "../../../src/notify/health.ts";
 import { silentLogger } from "../../../src/core/log.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
+import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { fates } from "../../doubles/fate.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock } from "../../system.ts";
@@ -23,6 +24,7 @@ function open(clock = new VirtualClock(), notifies = true) {
     policy,
     notifies,
     clock,
+    serviceClock: new ServiceClock(clock),
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => `whsec_${(secrets += 1)}`,
   });
@@ -65,7 +67,7 @@ test("a repeat writes nothing, and tells no secret", async () => {
 test("a change keeps the secret with the same receiver, and the counts with the same target", async () => {
   const { clock, subscriptions } = open();
   const { subscription: first } = await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
-  await subscriptions.report(store, id("a"), { ...nothingDelivered, delivered: 3, lastDeliveredAt: 7 });
+  await subscriptions.report(store, id("a"), { ...noNews, delivered: 3, lastDeliveredAt: 7 });
   await clock.pass(1_000);
   const narrowed = await subscriptions.put(store, id("a"), wanted("orders", "order-1", hook));
   expect(narrowed).toMatchObject({ kind: "changed", newSecret: undefined });
@@ -139,11 +141,12 @@ test("counts that are added while the subscription is changed lose neither the c
     policy,
     notifies: true,
     clock: systemClock,
+    serviceClock: new ServiceClock(systemClock),
     random: { uuid: () => "", fraction: () => Math.random() },
     newSecret: () => "whsec_x",
   });
   await subscriptions.put(store, id("a"), wanted("orders", "*", hook));
-  const report = { ...nothingDelivered, delivered: 1, failed: 2, lastError: { at: 5, reason: "It answered 500." } };
+  const report = { ...noNews, delivered: 1, failed: 2, lastError: { at: 5, reason: "It answered 500." } };
   await Promise.all([
     real.report(store, id("a"), report),
     real.put(store, id("a"), wanted("payments", "*", hook)),
@@ -174,6 +177,7 @@ test("while notifications are off none is made or changed, and what to set is sa
   await subscriptions.put(store, id("a"), wanted("orders", "*", queue));
   const off = createSubscriptions({
     ...{ table: () => account.table("streamkit"), policy, notifies: false, clock, log: silentLogger },
+    serviceClock: new ServiceClock(clock),
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_x",
   });

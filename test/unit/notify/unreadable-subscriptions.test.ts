@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { hexKey } from "../../../src/codec/lexkey.ts";
 import { silentLogger } from "../../../src/core/log.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
+import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Properties } from "../../../src/table/port.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
@@ -21,6 +22,7 @@ async function open() {
     table: () => table,
     policy,
     notifies: true,
+    serviceClock: new ServiceClock(clock),
     clock,
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_1",

@@ -12,6 +12,7 @@ import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import type { AddressPolicy } from "../../../src/notify/addresses.ts";
 import { createWebhookSender, headersOf } from "../../../src/notify/webhook.ts";
 import type { Delivery, Lookup } from "../../../src/notify/webhook.ts";
+import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { systemClock } from "../../system.ts";
 
 const secretOf = (byte: number): string => `whsec_${Buffer.alloc(32, byte).toString("base64")}`;
@@ -22,6 +23,8 @@ const message = {
 };
 const thisMachine = createAddressPolicy({ loopback: true, networks: [] });
 const internet = createAddressPolicy({ loopback: false, networks: [] });
+
+const clocks = { clock: systemClock, serviceClock: new ServiceClock(systemClock) };
 
 const servers: { close(): unknown }[] = [];
 afterEach(() => {
@@ -40,7 +43,7 @@ async function listen(answer: RequestListener): Promise<URL> {
 
 function send(url: URL, addresses: AddressPolicy = thisMachine, lookup?: Lookup, timeoutMs = 2_000): Promise<Delivery> {
   const found = lookup === undefined ? {} : { lookup };
-  return createWebhookSender({ clock: systemClock, addresses, timeoutMs, ...found }).send(url, message);
+  return createWebhookSender({ ...clocks, addresses, timeoutMs, ...found }).send(url, message);
 }
 
 /** Names resolve to these, look-up by look-up. */
@@ -108,28 +111,65 @@ describe("a message", () => {
   });
 });
 
+/** One sentence, whatever the network said: only the log learns that. */
+const unanswered = (cause: string): Delivery => ({
+  kind: "failed",
+  reason: "It could not be reached, or did not answer in time.",
+  cause,
+});
+
+test("is signed with the storage's time, however wrong the machine's is", async () => {
+  const stamps: unknown[] = [];
+  const url = await listen((request, response) => {
+    stamps.push(request.headers["webhook-timestamp"]);
+    response.end();
+  });
+  const storageNow = Date.UTC(2031, 4, 5, 6, 7, 8);
+  const serviceClock = new ServiceClock(systemClock);
+  serviceClock.learn(storageNow);
+  const sender = createWebhookSender({
+    ...{ clock: systemClock, serviceClock, addresses: thisMachine, timeoutMs: 2_000 },
+  });
+  expect(await sender.send(url, message)).toEqual({ kind: "delivered" });
+  expect(Math.abs(Number(stamps[0]) - storageNow / 1_000)).toBeLessThan(3);
+});
+
+test("a receiver that says 410 is gone, one that says when to come back is heard", async () => {
+  const answers: readonly [number, string | undefined, Delivery][] = [
+    [410, "60", { kind: "gone", reason: "It answered 410." }],
+    [429, "60", { kind: "failed", reason: "It answered 429.", retryAfterMs: 60_000 }],
+    [503, "0", { kind: "failed", reason: "It answered 503." }],
+    [503, "soon", { kind: "failed", reason: "It answered 503." }],
+    [503, "Thu, 01 Jan 1970 00:00:00 GMT", { kind: "failed", reason: "It answered 503." }],
+  ];
+  for (const [status, retryAfter, delivery] of answers) {
+    const url = await listen((_, response) => response.writeHead(status, { "retry-after": retryAfter }).end());
+    expect(await send(url)).toEqual(delivery);
+  }
+  const at = new Date(Date.now() + 3_600_000).toUTCString();
+  const url = await listen((_, response) => response.writeHead(503, { "retry-after": at }).end());
+  const delivery = await send(url);
+  const ms = delivery.kind === "failed" ? (delivery.retryAfterMs ?? 0) : 0;
+  expect(ms).toBeGreaterThan(3_500_000);
+  expect(ms).toBeLessThanOrEqual(3_600_000);
+});
+
 describe("is not delivered", () => {
-  test.each([199 + 101, 301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])(
-    "when it is answered %i",
-    async (status) => {
-      let followed = false;
-      const elsewhere = await listen((_, response) => {
-        followed = true;
-        response.end();
-      });
-      const url = await listen((_, response) => response.writeHead(status, { location: elsewhere.href }).end());
-      expect(await send(url)).toEqual({ kind: "failed", reason: `It answered ${status}.` });
-      expect(followed).toBe(false);
-    },
-  );
+  test.each([199 + 101, 301, 302, 307, 308, 400, 401, 404, 429, 500, 503])("when it is answered %i", async (status) => {
+    let followed = false;
+    const elsewhere = await listen((_, response) => {
+      followed = true;
+      response.end();
+    });
+    const url = await listen((_, response) => response.writeHead(status, { location: elsewhere.href }).end());
+    expect(await send(url)).toEqual({ kind: "failed", reason: `It answered ${status}.` });
+    expect(followed).toBe(false);
+  });
 
   test("when there is no answer in time", async () => {
     const url = await listen(() => undefined);
     const startedAt = performance.now();
-    expect(await send(url, thisMachine, undefined, 200)).toEqual({
-      kind: "failed",
-      reason: "No answer within 200 ms.",
-    });
+    expect(await send(url, thisMachine, undefined, 200)).toEqual(unanswered("no answer within 200 ms"));
     expect(performance.now() - startedAt).toBeLessThan(2_000);
   });
 
@@ -143,23 +183,17 @@ describe("is not delivered", () => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    expect(await send(url, thisMachine, undefined, 300)).toEqual({
-      kind: "failed",
-      reason: "No answer within 300 ms.",
-    });
+    expect(await send(url, thisMachine, undefined, 300)).toEqual(unanswered("no answer within 300 ms"));
   });
 
   test("when nobody listens, or there is no such name", async () => {
     const url = await listen(() => undefined);
     servers.splice(0).forEach((server) => server.close());
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await send(url)).toEqual({ kind: "failed", reason: "It cannot be reached: ECONNREFUSED." });
+    expect(await send(url)).toEqual(unanswered("ECONNREFUSED"));
     const missing: Lookup = (_, __, callback) =>
       callback(Object.assign(new Error("no such name"), { code: "ENOTFOUND" }), []);
-    expect(await send(new URL("https://nowhere.test/"), internet, missing)).toEqual({
-      kind: "failed",
-      reason: "It cannot be reached: ENOTFOUND.",
-    });
+    expect(await send(new URL("https://nowhere.test/"), internet, missing)).toEqual(unanswered("ENOTFOUND"));
   });
 });
 
@@ -184,10 +218,7 @@ describe("nothing is sent", () => {
     const { port, connections } = await quiet();
     for (const address of ["127.0.0.1", "::1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1"]) {
       const delivery = await send(new URL(`https://innocent.test:${port}/`), internet, resolving([address]));
-      expect(delivery).toEqual({
-        kind: "failed",
-        reason: `Its address ${address} is not one that this deployment may reach.`,
-      });
+      expect(delivery).toEqual(unanswered(`the address ${address} is not one that this deployment may reach`));
     }
     expect(connections()).toBe(0);
   });
@@ -210,12 +241,12 @@ describe("nothing is sent", () => {
     const lookup = resolving(["127.0.0.1"], ["127.0.0.1"]);
     let outside = true;
     const changing: AddressPolicy = { takes: () => true, allows: () => outside };
-    const sender = createWebhookSender({ clock: systemClock, addresses: changing, timeoutMs: 300, lookup });
+    const sender = createWebhookSender({ ...clocks, addresses: changing, timeoutMs: 300, lookup });
     const url = new URL(`http://rebinding.test:${port}/`);
     await sender.send(url, message);
     expect(connections()).toBe(1);
     outside = false;
-    expect(await sender.send(url, message)).toMatchObject({ kind: "failed", reason: /not one that this deployment/ });
+    expect(await sender.send(url, message)).toMatchObject({ kind: "failed", cause: /not one that this deployment/ });
     expect(connections()).toBe(1);
   });
 

@@ -38,6 +38,7 @@ import { LevelDatabase } from "../../doubles/level/database.ts";
 import { createLevelStoreFactory } from "../../doubles/level/factory.ts";
 import { openKeyspace } from "../../doubles/level/keyspace.ts";
 import type { Table } from "../../../src/table/port.ts";
+import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Operation } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
@@ -138,6 +139,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
         reservedQueues: ["streamkit-status"],
       },
       notifies: true,
+      serviceClock: new ServiceClock(clock),
       clock,
       random,
       newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,

@@ -19,7 +19,7 @@ import type { Registration } from "../log/registration.ts";
 import type { SegmentCache } from "../instance/segment-cache.ts";
 import type { SegmentView } from "./segment-view.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
-import type { ServiceClock } from "../instance/service-clock.ts";
+import type { ServiceClock } from "../../../table/service-clock.ts";
 import type { WriterTurns } from "./turns.ts";
 import type { ViewLoader } from "./view-loader.ts";
 

@@ -23,7 +23,7 @@ import { isPending } from "../rows/pending.ts";
 import { findHolder } from "../append/holder.ts";
 import { IntentQueue, WaitingIntent } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
-import { ServiceClock } from "../instance/service-clock.ts";
+import { ServiceClock } from "../../../table/service-clock.ts";
 import type { InstanceParts, SpaceParts } from "../append/space-parts.ts";
 import { WriterTurns } from "../append/turns.ts";
 import { ViewLoader } from "../append/view-loader.ts";

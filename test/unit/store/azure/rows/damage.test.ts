@@ -18,7 +18,8 @@ import {
 } from "../../../../../src/core/ids.ts";
 import { limits } from "../../../../../src/core/limits.ts";
 import { decodeLease, encodeLease } from "../../../../../src/lease/lease-state.ts";
-import { decodeSubscription, encodeSubscription, nothingDelivered } from "../../../../../src/notify/subscription.ts";
+import { decodeSubscription, encodeSubscription } from "../../../../../src/notify/subscription.ts";
+import { nothingDelivered } from "../../../../../src/notify/health.ts";
 import {
   contentOfPartition,
   openLogOfRow,

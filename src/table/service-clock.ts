@@ -1,6 +1,6 @@
 // The clock that timestamps come from: this machine's, unless the service's differs from it by more than a little.
 
-import type { Clock } from "../../../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 
 /** The service tells whole seconds, and an answer takes its time: a smaller difference means nothing. */
 const toleratedMs = 5_000;
