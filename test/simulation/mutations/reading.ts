@@ -10,8 +10,8 @@ export const reading: readonly Mutation[] = [
     "short page taken as the end",
     azure(
       "read/pages",
-      "top = Math.min(left, nextPageRows(page.rows, top));",
-      "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top));",
+      "top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));",
+      "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));",
     ),
   ),
   mutation("cursor-from-the-clock", 50, "cursor from the clock: a reader that goes on from now", {

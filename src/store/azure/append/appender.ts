@@ -7,7 +7,6 @@
 
 import { sleep } from "../../../core/clock.ts";
 import type { SegmentName } from "../../../core/ids.ts";
-import { limits } from "../../../core/limits.ts";
 import type { SubmitResult } from "../../../table/port.ts";
 import { TableFailure } from "../../../table/port.ts";
 import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
@@ -21,7 +20,7 @@ import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import type { Attempt } from "./log-state.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
-import { planCommit } from "./plan.ts";
+import { planBounds, planCommit } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
 import type { SpaceParts } from "./space-parts.ts";
 import { Signal } from "../instance/signal.ts";
@@ -32,13 +31,6 @@ const openAttemptsMax = 8;
 const retryAfterMaxMs = 5_000;
 /** What was sent and not answered has landed by then or never will: nothing on the way keeps a request for longer. */
 const landsWithinMs = 5 * 60_000;
-
-const planBounds = {
-  // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
-  plainBytesMax: Math.floor(limits.dataBytesMax * 0.98),
-  transactionsMax: 256,
-  summaryBytesMax: limits.propertyBytesMax,
-};
 
 export type SettleOutcome = "done" | "lost";
 
@@ -64,7 +56,11 @@ export class Appender {
   constructor(parts: SpaceParts, onCommit: () => void) {
     this.#parts = parts;
     this.#onCommit = onCommit;
-    this.#help = new Help(parts, () => this.wake());
+    this.#help = new Help(
+      parts,
+      () => this.refresh(),
+      () => this.wake(),
+    );
   }
 
   /** Whether something is waiting, running or to be settled. */

@@ -10,12 +10,17 @@ const pauseMs = 500;
 
 export class Help {
   readonly #parts: Pick<SpaceParts, "applier" | "clock" | "random">;
+  readonly #refresh: () => Promise<void>;
   readonly #done: () => void;
   readonly #running = new Set<SegmentName>();
 
-  /** `done`: called after each help, whether it helped or not. */
-  constructor(parts: Pick<SpaceParts, "applier" | "clock" | "random">, done: () => void) {
+  /**
+   * `refresh`: brings what is known up to the log as it is, so that nothing is applied that a storage that went back does not have.
+   * `done`: called after each help, whether it helped or not.
+   */
+  constructor(parts: Pick<SpaceParts, "applier" | "clock" | "random">, refresh: () => Promise<void>, done: () => void) {
     this.#parts = parts;
+    this.#refresh = refresh;
     this.#done = done;
   }
 
@@ -49,7 +54,8 @@ export class Help {
     const { clock, random } = this.#parts;
     if (this.#running.has(segment)) return;
     this.#running.add(segment);
-    void help()
+    void this.#refresh()
+      .then(help)
       .catch(() => sleep(clock, pauseMs * (0.5 + random.fraction())))
       .then(() => {
         this.#running.delete(segment);

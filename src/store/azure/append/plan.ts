@@ -3,6 +3,7 @@
 // A verdict is tentative when it rests on a group-mate that is not committed yet: it may be told only after this very
 // commit has succeeded. A conflict, tentative or not, is told only once the version it was decided on is proved current.
 
+import { limits } from "../../../core/limits.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
 import type { Intent, Part, PartResult } from "./intent.ts";
 import type { TransactionSummary } from "../rows/log-rows.ts";
@@ -49,6 +50,14 @@ export interface PlanBounds {
   readonly transactionsMax: number;
   readonly summaryBytesMax: number;
 }
+
+/** Of what the service takes in one record. */
+export const planBounds: PlanBounds = {
+  // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
+  plainBytesMax: Math.floor(limits.dataBytesMax * 0.98),
+  transactionsMax: 256,
+  summaryBytesMax: limits.propertyBytesMax,
+};
 
 export interface PlanInput<I extends Intent> {
   /** In the order they came; the views of all their segments are loaded, and their ids looked up. */

@@ -138,7 +138,9 @@ export class SpaceWriter {
         new StoreError("overloaded", "The caller went away before the produce was sent.", { cause: signal?.reason }),
       );
     };
-    for (const { segment } of intent.parts) await this.#askAgain(segment);
+    const down = intent.parts.filter(({ segment }) => this.#needsAsking(segment));
+    // Not a turn of the loop is lost where all is well: who asks at the same time is in the same group.
+    if (down.length > 0) await Promise.allSettled(down.map(({ segment }) => this.parts.applier.prove(segment)));
     this.appender.append(waiting);
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -150,10 +152,9 @@ export class SpaceWriter {
   }
 
   /** Who comes after a segment has healed finds it well: one that was down is asked, unless somebody does. */
-  async #askAgain(segment: SegmentName): Promise<void> {
-    const { applier } = this.parts;
-    if (applier.health.isDown(segment) && !applier.health.isAsked(segment))
-      await applier.prove(segment).catch(() => undefined);
+  #needsAsking(segment: SegmentName): boolean {
+    const { health } = this.parts.applier;
+    return health.isDown(segment) && !health.isAsked(segment);
   }
 
   async #decided(intent: Intent, outcome: IntentOutcome): Promise<Produced> {

@@ -20,7 +20,7 @@ export class SpaceWriters {
     const writer = known ?? new SpaceWriter(this.#instance, store, space, table);
     this.#writers.delete(key);
     this.#writers.set(key, writer);
-    if (known === undefined) this.#dropIdle();
+    if (known === undefined) this.#dropIdle(writer);
     return writer;
   }
 
@@ -38,11 +38,12 @@ export class SpaceWriters {
     this.#writers.clear();
   }
 
-  #dropIdle(): void {
+  /** `wanted` is about to be used: two writers of one space would not know what the other has sent. */
+  #dropIdle(wanted: SpaceWriter): void {
     let excess = this.#writers.size - this.#instance.options.spaceCacheMax;
     for (const [key, writer] of this.#writers) {
       if (excess <= 0) return;
-      if (!writer.isIdle) continue;
+      if (writer === wanted || !writer.isIdle) continue;
       this.#writers.delete(key);
       excess -= 1;
     }
