@@ -14,6 +14,7 @@ import { uuidPart } from "./lexkey.ts";
 const digestBytes = 16;
 /** Keeps these names apart from any other use of SHA-256 over an id. */
 const chunkNamespace = "streamkit chunk of a transaction";
+const keyNamespace = "streamkit idempotency key";
 
 interface Content {
   readonly payload: Uint8Array;
@@ -38,6 +39,19 @@ export function contentDigest(records: readonly Content[]): string {
 }
 
 /**
+ * The id that an idempotency key stands for, for good: of a UUID the UUID itself; of other text, 1 to 255 printable characters of ASCII, a UUID
+ * of version 8 made of it. The nil UUID is refused: it is what a program sends that never made a key, so different records would look like
+ * repeats.
+ */
+export function idempotencyId(key: string): TransactionId {
+  const expected = "a UUID other than the nil UUID, or 1 to 255 printable ASCII characters";
+  if (!/^[\x20-\x7e]{1,255}$/.test(key) || /^0{8}(-0{4}){3}-0{12}$/.test(key))
+    throw invalidArgument("Idempotency-Key", expected, key);
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) return parseTransactionId(key);
+  return uuidOf(createHash("sha256").update(keyNamespace).update(key).digest());
+}
+
+/**
  * The id of the chunk at `position` of a request with this id: the id itself for the first, so that a small request is its only
  * chunk; a UUID of version 8 (RFC 9562: SHA-256 of id and position) for the others.
  */
@@ -47,7 +61,12 @@ export function derivedTransactionId(id: TransactionId, position: number): Trans
   const writer = new ByteWriter(uuidBytes + 8);
   writer.raw(uuidPart(id));
   writer.int64(position);
-  const uuid = createHash("sha256").update(chunkNamespace).update(writer.finish()).digest().subarray(0, uuidBytes);
+  return uuidOf(createHash("sha256").update(chunkNamespace).update(writer.finish()).digest());
+}
+
+/** A UUID of version 8 (RFC 9562). */
+function uuidOf(digest: Buffer): TransactionId {
+  const uuid = digest.subarray(0, uuidBytes);
   uuid.writeUInt8((uuid.readUInt8(6) & 0x0f) | 0x80, 6);
   uuid.writeUInt8((uuid.readUInt8(8) & 0x3f) | 0x80, 8);
   return parseTransactionId(uuid.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"));

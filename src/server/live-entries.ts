@@ -6,6 +6,7 @@
 import { entryText } from "../wire/entries.ts";
 import { eventIdOf } from "../wire/event-ids.ts";
 import type { ResumedAt } from "../wire/event-ids.ts";
+import { asOneLine } from "../wire/lines.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
@@ -67,7 +68,7 @@ async function* events(
       for await (const entry of reading.read(left === Infinity ? 0 : left, gone)) {
         reading.advance(entry);
         left -= 1;
-        piece += `id: ${place().id}\ndata: ${entryText(entry, encoding, true)}\n\n`;
+        piece += `id: ${place().id}\ndata: ${asOneLine(entryText(entry, encoding, true))}\n\n`;
         if (piece.length < wireLimits.pieceCharacters) continue;
         yield { text: piece, place: place() };
         piece = "";

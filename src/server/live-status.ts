@@ -9,6 +9,7 @@ import { segmentsWanted } from "../core/segments-wanted.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Store } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
+import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { liveStatus as liveStatusOperation } from "../wire/operations-live.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
@@ -126,11 +127,11 @@ async function* events(
 function eventsOf(statuses: readonly SegmentStatus[], reading: StatusReading): string {
   return statuses
     .map((status, index) =>
-      index === statuses.length - 1 ? eventOf(reading.cursor, status) : `data: ${statusText(status)}\n\n`,
+      index === statuses.length - 1 ? eventOf(reading.cursor, status) : `data: ${asOneLine(statusText(status))}\n\n`,
     )
     .join("");
 }
 
 function eventOf(cursor: string, status: SegmentStatus): string {
-  return `id: ${cursor}\ndata: ${statusText(status)}\n\n`;
+  return `id: ${cursor}\ndata: ${asOneLine(statusText(status))}\n\n`;
 }

@@ -157,7 +157,8 @@ async function parseCall<Op extends Operation>(
   const headers: Record<string, string> = {};
   for (const name of Object.keys(operation.headers.shape)) {
     const value = request.headers.get(name);
-    if (value !== null) headers[name] = value;
+    // One that says nothing is as good as absent.
+    if (value !== null && value.trim() !== "") headers[name] = value;
   }
   return {
     params,

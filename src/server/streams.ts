@@ -7,6 +7,7 @@ import { inSpace } from "../core/errors.ts";
 import { problemOf } from "../wire/errors.ts";
 import { entryText } from "../wire/entries.ts";
 import type { Encoding } from "../wire/payload.ts";
+import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Connection, HttpAnswer } from "./http.ts";
@@ -223,7 +224,7 @@ async function* linePieces(
   try {
     for await (const line of lines) {
       if (gone.aborted) return;
-      piece += `${line.text}\n`;
+      piece += `${asOneLine(line.text)}\n`;
       if (line.urgent !== true && piece.length < wireLimits.pieceCharacters) continue;
       yield piece;
       started = true;

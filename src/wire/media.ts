@@ -10,6 +10,13 @@ export const mediaTypes = {
   html: "text/html",
 } as const;
 
+/** Other names of the same form. */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ["application/jsonl", mediaTypes.ndjson],
+  ["application/x-jsonlines", mediaTypes.ndjson],
+  ["application/ndjson", mediaTypes.ndjson],
+]);
+
 export type MediaType = (typeof mediaTypes)[keyof typeof mediaTypes];
 
 /**
@@ -41,7 +48,7 @@ export function negotiate<Offered extends string>(accept: string | null, offered
 /** The type that the body has, of those that are taken; `unsupported_media_type` otherwise. */
 export function bodyType<Taken extends string>(contentType: string | null, taken: readonly Taken[]): Taken {
   const [essence = "", ...parameters] = (contentType ?? "").split(";").map((part) => part.trim().toLowerCase());
-  const found = taken.find((type) => type === essence);
+  const found = taken.find((type) => type === (aliases.get(essence) ?? essence));
   const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
   if (found !== undefined && (charset === undefined || /^"?utf-?8"?$/.test(charset))) return found;
   const received = contentType === null ? "none" : JSON.stringify(contentType.slice(0, 100));
@@ -61,7 +68,7 @@ function parseRange(text: string): Range {
   const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
   const quality = parameters.find((parameter) => parameter.startsWith("q="));
   const value = quality === undefined ? 1 : Number(quality.slice(2));
-  return { type, quality: value >= 0 && value <= 1 ? value : 0 };
+  return { type: aliases.get(type) ?? type, quality: value >= 0 && value <= 1 ? value : 0 };
 }
 
 /** The most specific range that covers the type decides, whatever the others say. */

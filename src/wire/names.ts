@@ -3,15 +3,9 @@
 import * as z from "zod";
 
 import { parseCursor } from "../codec/cursor.ts";
+import { idempotencyId } from "../codec/digest.ts";
 import { invalidArgument } from "../core/errors.ts";
-import {
-  nameRule,
-  parseSegmentName,
-  parseSegmentPrefix,
-  parseSpaceName,
-  parseStoreId,
-  parseTransactionId,
-} from "../core/ids.ts";
+import { nameRule, parseSegmentName, parseSegmentPrefix, parseSpaceName, parseStoreId } from "../core/ids.ts";
 import type { Cursor } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { anyName } from "../core/segments-wanted.ts";
@@ -64,10 +58,11 @@ export const segmentPrefixSchema = wantedName(parseSegmentPrefix, "a prefix ends
   examples: ["order-"],
 });
 
-export const idempotencyKeySchema = textFor(parseTransactionId).meta({
-  format: "uuid",
+export const idempotencyKeySchema = textFor(idempotencyId).meta({
+  minLength: 1,
+  maxLength: 255,
   description:
-    "Makes retries safe: it is the id of the (first) transaction. A repeat with the same records gets the first answer.",
+    "Makes retries safe: a UUID, which becomes the id of the (first) transaction, or up to 255 printable ASCII characters, which always stand for the same one. A repeat with the same records gets the first answer.",
   examples: ["7f0c2f1e-3a52-4a57-9c55-0d4c8a9d1b11"],
 });
 

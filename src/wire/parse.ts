@@ -16,8 +16,10 @@ export function parseWith<Schema extends z.ZodType>(schema: Schema, value: unkno
   throw invalidArgument(fieldOf(at, issue.path), issue.message, issue.input);
 }
 
-export function unknownMember(field: string): StoreError {
-  return invalidArgument(field, "nothing of that name");
+/** `members`: the names that there are. */
+export function unknownMember(field: string, members?: readonly string[]): StoreError {
+  const others = members === undefined ? "" : `; the members are ${members.join(", ")}`;
+  return invalidArgument(field, `nothing of that name${others}`);
 }
 
 /** Text for one of the parsers of `core`: what it expects is said of the field that the text is in. */

@@ -103,7 +103,9 @@ export function* parseProduceBody(
     const text = json.next === quote ? json.take(keyBytesMax) : "";
     if (text === "") throw json.unexpected("a key in quotes");
     const key = text === undefined ? "?" : (parseSlice(new JsonSlice(text), "body") as string);
-    if (!Object.hasOwn(produceBodySchema.shape, key)) throw unknownMember(key.slice(0, 100));
+    if (!Object.hasOwn(produceBodySchema.shape, key)) {
+      throw unknownMember(key.slice(0, 100), Object.keys(produceBodySchema.shape));
+    }
     if (keys.has(key)) throw invalidArgument("body", `every key once: ${JSON.stringify(key)} is there twice`);
     keys.add(key);
     yield* space(json);

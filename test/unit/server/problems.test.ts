@@ -53,7 +53,12 @@ describe("the answer", () => {
         { status: 400, field: "records[0].sequence" },
       ],
       ["POST", records, json({ records: [], more: 1 }), { status: 400, field: "more" }],
-      ["POST", records, json({ records: [] }, { "idempotency-key": "x" }), { status: 400, field: "Idempotency-Key" }],
+      [
+        "POST",
+        records,
+        json({ records: [] }, { "idempotency-key": "00000000-0000-0000-0000-000000000000" }),
+        { status: 400, field: "Idempotency-Key" },
+      ],
       ["POST", `${records}?ack=maybe`, json({ records: [] }), { status: 400, field: "ack" }],
       ["PUT", `${inStore}/leases/%25`, json({ holder: "a", ttlSeconds: 1 }), { status: 400, field: "key" }],
       ["PUT", `${inStore}/leases/k`, json({ holder: "", ttlSeconds: 1 }), { status: 400, field: "holder" }],
