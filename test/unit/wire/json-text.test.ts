@@ -193,7 +193,7 @@ describe("size and depth", () => {
   });
 
   test("numbers that would be rounded into a sequence are refused", () => {
-    for (const sequence of ["9007199254740993", "1.5", "1e3", "-1", "0", "1e400", '"1"', "true", "[1]"]) {
+    for (const sequence of ["9007199254740993", "1.5", "1e3", "-1", "0", "1e400", '"1.5"', "true", "[1]"]) {
       const text = `{"payload":"","sequence":${sequence}}`;
       expect(() => parseRecord(text, "text", "line 1"), sequence).toThrow(StoreError);
     }
