@@ -143,12 +143,11 @@ export const committing: readonly Mutation[] = [
       "const timestamp = serviceClock.now();",
     ),
   ),
-  mutation(
-    "local-clock-trusted",
-    50,
-    "a clock that is far from the service's trusted",
-    azure("instance/service-clock", "Math.abs(service - now) > toleratedMs ? service : now", "now"),
-  ),
+  mutation("local-clock-trusted", 50, "a clock that is far from the service's trusted", {
+    file: "src/table/service-clock.ts",
+    find: "Math.abs(service - now) > toleratedMs ? service : now",
+    replace: "now",
+  }),
   mutation(
     "lease-not-fenced",
     50,
