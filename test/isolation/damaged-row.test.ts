@@ -14,7 +14,7 @@ import {
   segmentsPartition,
   transactionRow,
 } from "../../src/store/azure/rows/keys.ts";
-import { encodeSegmentHead, encodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
+import { emptySegment, encodeSegmentHead, encodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
 import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
 
 const partition = segmentPartition(space, stuck);
@@ -33,6 +33,7 @@ test("a head from after the log is an error, and never a gap in the log", async 
   const lab = await written("head ahead");
   const now = lab.clock.now();
   const head = {
+    ...emptySegment,
     ...{ firstTimestamp: now - 9_000, lastSequence: 10, lastTimestamp: now + 60_000 },
     ...{ transactionNumber: 10, transactionId },
   };

@@ -6,6 +6,7 @@ import { joinData } from "../../src/codec/block.ts";
 import { contentDigest } from "../../src/codec/digest.ts";
 import type { EntryBatch } from "../../src/codec/transaction.ts";
 import { decodeBatch } from "../../src/codec/transaction.ts";
+import { contentBytes } from "../../src/core/entry.ts";
 import { decodeLogHead, decodeRecordSummary } from "../../src/store/azure/rows/log-rows.ts";
 import type { LogHead, TransactionSummary } from "../../src/store/azure/rows/log-rows.ts";
 import type { Pending } from "../../src/store/azure/rows/pending.ts";
@@ -79,6 +80,12 @@ export class LogWatch {
       before === undefined
         ? after.count === 0 && after.timestamp === 0
         : after.count === before.count && after.timestamp === before.timestamp && after.recordId === before.recordId;
+    const counted = before?.counts?.entries === after.counts?.entries && before?.counts?.bytes === after.counts?.bytes;
+    this.#verdict.check(
+      before === undefined || counted,
+      "I8",
+      () => `the counts of ${this.#space.name} changed without a record`,
+    );
     this.#verdict.check(same, "I1", () => `the head of ${this.#space.name} was set back or ahead without a record`);
   }
 
@@ -100,6 +107,21 @@ export class LogWatch {
     check(after.registered, "I5", () => `a commit to ${space.name} without registration`);
     const batches = decodeData(row);
     check(batches.length === summary.transactions.length, "I6", () => `record ${timestamp} has other data`);
+    const counts = countsOf(batches);
+    space.entries += counts.entries;
+    space.bytes += counts.bytes;
+    for (const told of [summary.counts, after.counts]) {
+      const isExact = told === undefined || (told.entries === space.entries && told.bytes === space.bytes);
+      check(
+        isExact,
+        "I8",
+        () => `${space.name} has had ${space.entries} entries, record ${timestamp} says ${told?.entries ?? 0}`,
+      );
+    }
+    const begins = position === 1 && after.format === 2;
+    const isCounted = after.counts !== undefined || !(begins || before?.counts !== undefined);
+    check(isCounted, "I8", () => `the head of ${space.name} has no counts any more`);
+    check(after.format >= (before?.format ?? 1), "I8", () => `the head of ${space.name} is of an earlier format again`);
     const record: LogRecord = {
       timestamp,
       recordId,
@@ -344,4 +366,9 @@ function describeHead({ count, registered, unapplied, unnotified }: LogHead): st
   const list = ({ from, to, listed }: Pending): string =>
     [...(to > from ? [`after ${short(from)} to ${short(to)}`] : []), ...listed.map(short)].join(" ");
   return `n ${count}, ${registered ? "open" : "closed"}, to apply [${list(unapplied)}], to notify [${list(unnotified)}]`;
+}
+
+function countsOf(batches: readonly EntryBatch[]): { readonly entries: number; readonly bytes: number } {
+  const entries = batches.flatMap((batch) => batch.entries);
+  return { entries: entries.length, bytes: entries.reduce((sum, entry) => sum + contentBytes(entry), 0) };
 }

@@ -33,6 +33,8 @@ export interface Scenario {
   readonly serviceStepBackMs: number;
   /** The storage goes back, at the end of the troubles, to what it was so long after the beginning; undefined: it never does. */
   readonly backupAtMs: number | undefined;
+  /** Instances that write the format of the release before, as while a deployment is upgraded. */
+  readonly firstFormatShare: number;
 }
 
 // One a prefix of another, and an order that is another one in UTF-16 than in UTF-8.
@@ -83,5 +85,6 @@ export function chooseScenario(chance: Chance): Scenario {
     clockStepMs: oneOf(0, 0, 3_000, 20_000, 3_600_000),
     serviceStepBackMs: oneOf(0, 0, 0, 0, 0, 0, 0, 0, 0, 600_000),
     backupAtMs: chance.happens(0.3) ? chance.pick([0, 100, 1_000, 3_000]) * chance.fraction() : undefined,
+    firstFormatShare: oneOf(0, 0, 0.5),
   };
 }

@@ -99,6 +99,9 @@ export class SpaceTruth {
   readonly fences = new Map<string, number>();
   listed = false;
   acknowledged = false;
+  /** What the space has had, as `Counts` has it. */
+  entries = 0;
+  bytes = 0;
 
   constructor(name: SpaceName) {
     this.name = name;

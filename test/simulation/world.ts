@@ -111,7 +111,7 @@ export class World {
   start(options: { readonly isMonitor: boolean }): Instance {
     const name = `node${this.instances.length + 1}`;
     const chance = this.#chance.fork(name);
-    const { clockDrift, clockOffMs, notifies, settings } = this.scenario;
+    const { clockDrift, clockOffMs, firstFormatShare, notifies, settings } = this.scenario;
     const off = chance.between(-1, 1) * clockOffMs;
     const clock = new MachineClock(this.timeline, off, chance.between(-1, 1) * clockDrift);
     const client = this.account.connect(name);
@@ -123,7 +123,7 @@ export class World {
       clock,
       random: this.#identified(name, chance),
       log: this.#logger(name),
-      options: settings,
+      options: { ...settings, formatVersion: chance.fork("format").happens(firstFormatShare) ? 1 : 2 },
     });
     const ended = Promise.withResolvers<"crashed">();
     const instance: Instance = {

@@ -208,14 +208,17 @@ function partOf(space: SpaceName, segment: SegmentName, records: readonly Append
   const firstSequence = records[0]?.sequence;
   const names = Buffer.byteLength(space) + Buffer.byteLength(segment);
   let plainBytes = 256;
+  let allBytes = 0;
   let gap: Part["gap"];
   records.forEach((record, index) => {
-    plainBytes += contentBytes(record) + names + entryFixedBytes;
+    const bytes = contentBytes(record);
+    allBytes += bytes;
+    plainBytes += bytes + names + entryFixedBytes;
     const { sequence } = record;
     if (gap !== undefined || sequence === undefined || firstSequence === undefined) return;
     if (sequence !== firstSequence + index) gap = { index, received: sequence };
   });
-  return { segment, records, digest: contentDigest(records), plainBytes, firstSequence, gap };
+  return { segment, records, digest: contentDigest(records), plainBytes, contentBytes: allBytes, firstSequence, gap };
 }
 
 function chunkOf(space: SpaceName, segment: SegmentName, result: PartResult, duplicate: boolean): ProducedChunk {
@@ -224,7 +227,7 @@ function chunkOf(space: SpaceName, segment: SegmentName, result: PartResult, dup
     status: {
       space,
       segment,
-      firstSequence: 1,
+      firstSequence: result.firstSequence,
       firstTimestamp: result.firstTimestamp,
       lastSequence,
       lastTimestamp: timestamp,

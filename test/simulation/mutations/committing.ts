@@ -9,6 +9,12 @@ const inSend = `version.etag === undefined
 
 export const committing: readonly Mutation[] = [
   mutation(
+    "counts-taken-as-zero",
+    50,
+    "counts that are not known taken as zero",
+    azure("append/commit", "const begins = before.count === 0 && ", "const begins = before.count >= 0 && "),
+  ),
+  mutation(
     "commit-unconditional",
     50,
     "commit without the condition",

@@ -274,7 +274,7 @@ export class Appender {
     const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
     const settling = done.snapshot();
     const unnotifiedListedMax = notifies ? options.unnotifiedListedMax : undefined;
-    const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options.leaseKeysMax);
+    const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options);
     for (const { segment } of attempt.record.transactions) applier.prepare(segment);
     const properties = encodeLogHead(head);
     const startedAt = clock.elapsed();

@@ -7,21 +7,25 @@ import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Settling } from "./done-list.ts";
 import type { LogVersion } from "../log/log-reader.ts";
+import type { Format } from "../rows/format.ts";
+import { laterFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
+import type { Counts } from "../rows/markers.ts";
 import type { Attempt } from "./log-state.ts";
 import { addPending, withoutDone } from "../rows/pending.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
 import type { SpaceParts } from "./space-parts.ts";
 
 /** The record that follows `version`, under an id of its own. */
 export async function buildAttempt(
-  parts: Pick<SpaceParts, "compressor" | "node" | "random" | "space">,
+  parts: Pick<SpaceParts, "compressor" | "node" | "options" | "random" | "space">,
   version: LogVersion,
   timestamp: number,
   members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
 ): Promise<Attempt> {
-  const { compressor, node, random, space } = parts;
+  const { compressor, node, options, random, space } = parts;
   const accepted = [...members.values()].flat().sort(inSpaceOrder);
   const record: RecordSummary = {
     timestamp,
@@ -29,6 +33,7 @@ export async function buildAttempt(
     node,
     position: version.head.count + 1,
     transactions: accepted.map(({ summary }) => summary),
+    counts: nextCounts(version.head, accepted, options.formatVersion),
   };
   const batches = accepted.map((part) => batchOf(part, space, timestamp, node));
   return { record, content: { batches, data: await encodeBlock(batches, compressor) }, members };
@@ -43,7 +48,7 @@ export function nextHead(
   attempt: Attempt,
   settling: Settling,
   unnotifiedListedMax: number | undefined,
-  leaseKeysMax: number,
+  options: Pick<AzureStoreOptions, "formatVersion" | "leaseKeysMax">,
 ): LogHead {
   const { record } = attempt;
   const { timestamp } = record;
@@ -55,8 +60,23 @@ export function nextHead(
     registered: true,
     unapplied: addPending(withoutDone(before.unapplied, settling.applied), timestamp),
     unnotified: unnotifiedListedMax === undefined ? unnotified : addPending(unnotified, timestamp, unnotifiedListedMax),
-    ...nextFences(before, attempt, leaseKeysMax),
+    ...nextFences(before, attempt, options.leaseKeysMax),
+    format: laterFormat(before.format, options.formatVersion),
+    counts: record.counts,
   };
+}
+
+/** What is not known stays so: only a log that begins begins at nothing. */
+function nextCounts(before: LogHead, accepted: readonly AcceptedPart[], format: Format): Counts | undefined {
+  const begins = before.count === 0 && laterFormat(before.format, format) === 2;
+  const counts = before.counts ?? (begins ? { entries: 0, bytes: 0 } : undefined);
+  if (counts === undefined) return undefined;
+  let { entries, bytes } = counts;
+  for (const { part } of accepted) {
+    entries += part.records.length;
+    bytes += part.contentBytes;
+  }
+  return { entries, bytes };
 }
 
 /** Beyond so many keys those go that were not used for longest: what they forget, the lease's own row is asked for. */

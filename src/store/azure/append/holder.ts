@@ -7,7 +7,7 @@ import { limits } from "../../../core/limits.ts";
 import type { Table } from "../../../table/port.ts";
 import { blockRange, segmentPartition } from "../rows/keys.ts";
 import type { PendingItem } from "../apply/lane.ts";
-import { checkFormat } from "../rows/log-rows.ts";
+import { checkFormat } from "../rows/format.ts";
 import { blockProperties, tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface HolderDeps {

@@ -13,6 +13,8 @@ export interface Part {
   readonly digest: string;
   /** What the entries take before compression, bytes. */
   readonly plainBytes: number;
+  /** `contentBytes` of all records. */
+  readonly contentBytes: number;
   /** Where the caller wants them; undefined: at the tail. */
   readonly firstSequence: number | undefined;
   /** The first record, if any, whose sequence does not follow the one before it. */
@@ -41,7 +43,8 @@ export interface Grant {
 
 export interface PartResult {
   readonly place: TransactionPlace;
-  /** Of the segment. */
+  /** Of the segment, as it was known when this was decided. */
+  readonly firstSequence: number;
   readonly firstTimestamp: number;
 }
 

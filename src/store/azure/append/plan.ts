@@ -10,7 +10,7 @@ import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
-import { advance } from "../rows/segment-state.ts";
+import { advance, isEmpty } from "../rows/segment-state.ts";
 
 export type Verdict =
   /** Goes into this record. */
@@ -149,7 +149,7 @@ class Group {
       const state = this.#input.view(part.segment).state;
       if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
       if (place.segments !== intent.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
-      return { place, firstTimestamp: state.firstTimestamp };
+      return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp };
     });
     return asRepeat(results, false);
   }
@@ -217,8 +217,8 @@ class Group {
       keyed: intent.keyed,
     };
     const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
-    const firstTimestamp = state.lastSequence === 0 ? this.#input.timestamp : state.firstTimestamp;
-    return { part, summary, result: { place, firstTimestamp } };
+    const firstTimestamp = isEmpty(state) ? this.#input.timestamp : state.firstTimestamp;
+    return { part, summary, result: { place, firstSequence: state.firstSequence, firstTimestamp } };
   }
 
   #state(segment: SegmentName): { readonly state: SegmentHead; readonly tentative: boolean } {

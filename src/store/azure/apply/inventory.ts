@@ -6,7 +6,7 @@ import type { ApplierDeps } from "./applier.ts";
 import { isTransient } from "../instance/failure.ts";
 import { nameRow, segmentsPartition, spacesPartition } from "../rows/keys.ts";
 import type { PendingItem, PendingRecord } from "./lane.ts";
-import { formatVersion } from "../rows/log-rows.ts";
+import { formatFirst } from "../rows/format.ts";
 
 export class Inventory {
   readonly #space: SpaceName;
@@ -49,7 +49,7 @@ export class Inventory {
     for (let failures = 1; ; failures += 1) {
       try {
         await this.#deps.table.submit(partition, [
-          { kind: "upsert", row: nameRow(name), properties: { v: formatVersion } },
+          { kind: "upsert", row: nameRow(name), properties: { v: formatFirst } },
         ]);
         return;
       } catch (error) {

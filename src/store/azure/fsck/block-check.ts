@@ -7,7 +7,7 @@ import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
-import { checkFormat } from "../rows/log-rows.ts";
+import { checkFormat } from "../rows/format.ts";
 import { tombstoneOf } from "../rows/segment-rows.ts";
 import type { FindingKind } from "./finding.ts";
 import { rangeText, unreadKind } from "./finding.ts";

@@ -4,7 +4,8 @@
 
 import type { Row, Table } from "../../../table/port.ts";
 import { logHeadRow, logPartition, nameRow, segmentsPartition, spacesPartition } from "../rows/keys.ts";
-import { encodeLogHead, formatVersion } from "../rows/log-rows.ts";
+import { formatFirst } from "../rows/format.ts";
+import { encodeLogHead } from "../rows/log-rows.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import { nothingPending } from "../rows/pending.ts";
 import { Registration } from "../log/registration.ts";
@@ -93,7 +94,7 @@ async function repairNames(table: Table, picture: SpacePicture): Promise<number>
 }
 
 async function upsertName(table: Table, partition: string, name: string): Promise<void> {
-  await table.submit(partition, [{ kind: "upsert", row: nameRow(name), properties: { v: formatVersion } }]);
+  await table.submit(partition, [{ kind: "upsert", row: nameRow(name), properties: { v: formatFirst } }]);
 }
 
 /** A writer that lists it at this moment gives the row another ETag. */

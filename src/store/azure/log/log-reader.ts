@@ -7,8 +7,9 @@ import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
 import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, recordRow } from "../rows/keys.ts";
+import { checkFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
-import { checkFormat, decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
+import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
 
 /** What the log is at one moment. A commit replaces exactly this, or nothing. */
 export interface LogVersion {

@@ -4,7 +4,7 @@ import type { SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
 import { openLogRow, openLogsPartition } from "../rows/keys.ts";
 import type { LogVersion } from "./log-reader.ts";
-import { formatVersion } from "../rows/log-rows.ts";
+import { formatFirst } from "../rows/format.ts";
 
 export class Registration {
   readonly #registry: Table;
@@ -40,7 +40,7 @@ export class Registration {
    */
   async register(): Promise<void> {
     const row = openLogRow(this.#store, this.#space);
-    const upsert = [{ kind: "upsert", row, properties: { v: formatVersion } }] as const;
+    const upsert = [{ kind: "upsert", row, properties: { v: formatFirst } }] as const;
     const result = await this.#registry.submit(openLogsPartition, upsert);
     if (result.kind === "done") return;
     await this.#registry.create();

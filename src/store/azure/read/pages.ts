@@ -12,7 +12,7 @@ import type { KeyRange, Row, Table } from "../../../table/port.ts";
 import type { Memory } from "../../memory.ts";
 import { unboundedMemory } from "../../memory.ts";
 import { asStoreError } from "../instance/failure.ts";
-import { checkFormat } from "../rows/log-rows.ts";
+import { checkFormat } from "../rows/format.ts";
 import { tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface RowsOptions {

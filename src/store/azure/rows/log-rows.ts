@@ -12,13 +12,14 @@ import { limits } from "../../../core/limits.ts";
 import { cutData } from "../../../codec/block.ts";
 import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
-import { bytesIn, checkRowFormat, numberIn, textIn } from "../../../table/row-values.ts";
+import { bytesIn, numberIn, textIn } from "../../../table/row-values.ts";
+import type { Format } from "./format.ts";
+import { checkFormat, formatFirst, formatOf } from "./format.ts";
+import type { Counts } from "./markers.ts";
+import { decodeCounts, encodeCounts } from "./markers.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { timestampOfRow } from "./keys.ts";
-
-/** Of every row this version writes. A writer that meets a higher one refuses: it would drop what it does not know. */
-export const formatVersion = 1n;
 
 /** What one version of a log is, as its next commit needs to know. */
 export interface LogHead {
@@ -36,6 +37,10 @@ export interface LogHead {
   readonly fences: ReadonlyMap<string, number>;
   /** Timestamp of the last record when a key was dropped from them last; 0: never. */
   readonly droppedAt: number;
+  /** What the row was written as, at least; it never goes back. */
+  readonly format: Format;
+  /** What the space has had up to the last record; undefined: nobody has counted, which is not 0. */
+  readonly counts: Counts | undefined;
 }
 
 export const emptyLog: LogHead = {
@@ -47,6 +52,8 @@ export const emptyLog: LogHead = {
   unnotified: nothingPending,
   fences: new Map(),
   droppedAt: 0,
+  format: 1,
+  counts: undefined,
 };
 
 /** One transaction as its log record's summary tells it, without the entries. */
@@ -74,13 +81,15 @@ export interface RecordSummary {
   readonly position: number;
   /** In the order of (segment as UTF-8, sequence). */
   readonly transactions: readonly TransactionSummary[];
+  /** What the space has had up to this record; absent: nobody has counted. */
+  readonly counts?: Counts | undefined;
 }
 
-export const summaryProperties: readonly string[] = ["v", "id", "node", "n", "s"];
+export const summaryProperties: readonly string[] = ["v", "k", "id", "node", "n", "s", "ce", "cb"];
 
 export function encodeLogHead(head: LogHead): Properties {
   return {
-    v: formatVersion,
+    v: BigInt(head.format),
     n: BigInt(head.count),
     ts: BigInt(head.timestamp),
     id: head.recordId,
@@ -89,6 +98,7 @@ export function encodeLogHead(head: LogHead): Properties {
     notify: encodePending(head.unnotified),
     ...(head.fences.size === 0 ? {} : { fences: JSON.stringify([...head.fences]) }),
     ...(head.droppedAt === 0 ? {} : { dropped: BigInt(head.droppedAt) }),
+    ...encodeCounts(head.counts),
   };
 }
 
@@ -109,16 +119,19 @@ export function decodeLogHead(row: Row): LogHead {
     unnotified: decodePending(bytesIn(row, "notify"), timestamp),
     fences: decodeFences(row),
     droppedAt: row.properties["dropped"] === undefined ? 0 : numberIn(row, "dropped", 1, timestamp),
+    format: formatOf(row),
+    counts: decodeCounts(row),
   };
 }
 
 export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properties {
   return {
-    v: formatVersion,
+    v: formatFirst,
     id: uuidBytes(summary.recordId),
     node: uuidBytes(summary.node),
     n: BigInt(summary.position),
     s: encodeTransactions(summary.transactions),
+    ...encodeCounts(summary.counts),
     ...cutData(data),
   };
 }
@@ -131,6 +144,7 @@ export function decodeRecordSummary(row: Row): RecordSummary {
     node: uuidText(row, "node") as NodeId,
     position: numberIn(row, "n", 1),
     transactions: decodeTransactions(bytesIn(row, "s")),
+    counts: decodeCounts(row),
   };
 }
 
@@ -165,10 +179,6 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-export function checkFormat(row: Row, what: string): void {
-  checkRowFormat(row, formatVersion, what);
 }
 
 /** Bytes of one transaction in a summary without its segment's name: see `encodeTransactions`. */

@@ -26,7 +26,15 @@ interface Wanted {
 function part(segment: string, { at, texts = ["x"] }: Wanted): Part {
   const records = texts.map((text) => ({ payload: Buffer.from(text), metadata: noMetadata }));
   const [digest, plainBytes] = [contentDigest(records), 100 * records.length];
-  return { segment: parseSegmentName(segment), records, digest, plainBytes, firstSequence: at, gap: undefined };
+  return {
+    segment: parseSegmentName(segment),
+    records,
+    digest,
+    plainBytes,
+    contentBytes: plainBytes,
+    firstSequence: at,
+    gap: undefined,
+  };
 }
 
 function intent(segments: string | readonly string[], wanted: Wanted = {}): Intent {
@@ -38,7 +46,14 @@ function intent(segments: string | readonly string[], wanted: Wanted = {}): Inte
 function view(last: number, known: Partial<TransactionPlace> = {}): SegmentView {
   const made = new SegmentView([]);
   const { timestamp: lastTimestamp = 900, id = ids[8]! } = known;
-  const head = { firstTimestamp: 100, lastSequence: last, lastTimestamp, transactionNumber: last, transactionId: id };
+  const head = {
+    ...emptySegment,
+    firstTimestamp: 100,
+    lastSequence: last,
+    lastTimestamp,
+    transactionNumber: last,
+    transactionId: id,
+  };
   made.loaded(last === 0 ? emptySegment : head);
   for (const absent of ids) made.foundById(absent, "absent");
   if (known.id !== undefined) {

@@ -33,9 +33,16 @@ test("a head that was seen before the first entry is read again for the first ti
   });
   applier.observe(segment, { etag: undefined, head: emptySegment });
   const partition = segmentPartition(space, segment);
-  const head = { firstTimestamp: 7, lastSequence: 1, lastTimestamp: 7, transactionNumber: 1, transactionId };
+  const head = {
+    ...emptySegment,
+    firstTimestamp: 7,
+    lastSequence: 1,
+    lastTimestamp: 7,
+    transactionNumber: 1,
+    transactionId,
+  };
   await table.submit(partition, [
     { kind: "insert", row: segmentHeadRow(partition), properties: encodeSegmentHead(head, undefined) },
   ]);
-  expect(await applier.firstTimestamp(segment)).toBe(7);
+  expect(await applier.beginning(segment)).toMatchObject({ firstSequence: 1, firstTimestamp: 7 });
 });

@@ -39,6 +39,7 @@ import {
   encodeRecord,
 } from "../../../../../src/store/azure/rows/log-rows.ts";
 import {
+  emptySegment,
   decodeSegmentHead,
   decodeTransactionRow,
   encodeBlockRow,
@@ -88,6 +89,7 @@ const kinds: readonly Kind[] = [
         fences: new Map([["writer", 3]]),
         droppedAt: now - 90,
       },
+      ...{ format: 2 as const, counts: { entries: 40, bytes: 4_000 } },
       unapplied: { from: 0, to: 0, listed: [now - 5, now] },
       unnotified: { from: now - 90, to: now - 40, listed: [now] },
     }),
@@ -106,7 +108,14 @@ const kinds: readonly Kind[] = [
     kind: "the head of a segment",
     key: "00",
     properties: encodeSegmentHead(
-      { firstTimestamp: now - 9, lastSequence: 4, lastTimestamp: now, transactionNumber: 2, transactionId: id },
+      {
+        ...emptySegment,
+        firstTimestamp: now - 9,
+        lastSequence: 4,
+        lastTimestamp: now,
+        transactionNumber: 2,
+        transactionId: id,
+      },
       last,
     ),
     decode: (row) => [decodeSegmentHead(row), lastEntryOf(row)],
@@ -218,7 +227,7 @@ describe.each(kinds)("$kind", ({ key, properties, decode }) => {
   });
 
   test("of another format than this version's is not taken for one of it", async () => {
-    for (const v of [2n, 0n, "1", true]) {
+    for (const v of [3n, 0n, "1", true]) {
       if (decode === tombstoneOf || decode === decodeData) continue;
       expect(await outcome(() => decode(row({ ...properties, v })))).toBe("unreadable");
     }
