@@ -130,7 +130,7 @@ export class SpaceTruth {
   /** Gives how to go back to what is true now. */
   save(): () => void {
     const segments = new Map([...this.segments.values()].map((segment) => [segment, segment.save()]));
-    const [order, fences, { open, listed, acknowledged }] = [this.order.length, [...this.fences], this];
+    const [order, fences, { open, listed, acknowledged, entries, bytes }] = [this.order.length, [...this.fences], this];
     const records = this.records.map((record) => ({ record, ...record }));
     return () => {
       for (const segment of this.segments.values()) if (!segments.has(segment)) this.segments.delete(segment.name);
@@ -142,7 +142,7 @@ export class SpaceTruth {
         this.setPending(record, pendingApply, pendingNotify);
       this.fences.clear();
       for (const [key, token] of fences) this.fences.set(key, token);
-      Object.assign(this, { open, listed, acknowledged });
+      Object.assign(this, { open, listed, acknowledged, entries, bytes });
     };
   }
 

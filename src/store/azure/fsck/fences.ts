@@ -8,7 +8,8 @@ import type { SpaceName } from "../../../core/ids.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { numberIn, textIn } from "../../../table/row-values.ts";
 import { fenceResetRange, fenceResetRow, logHeadRow, logPartition } from "../rows/keys.ts";
-import { checkFormat, decodeLogHead, encodeLogHead, formatVersion } from "../rows/log-rows.ts";
+import { checkFormat, formatFirst } from "../rows/format.ts";
+import { decodeLogHead, encodeLogHead } from "../rows/log-rows.ts";
 import { rows } from "../read/pages.ts";
 
 export interface FenceReset {
@@ -71,7 +72,7 @@ export async function resetFence(table: Table, space: SpaceName, lease: string, 
 }
 
 function encodeReset({ at, lease, token, why }: FenceReset) {
-  return { v: formatVersion, at: BigInt(at), lease, token: BigInt(token), why };
+  return { v: formatFirst, at: BigInt(at), lease, token: BigInt(token), why };
 }
 
 function decodeReset(row: Row): FenceReset {

@@ -7,6 +7,7 @@ import { contentDigest } from "../../../codec/digest.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
+import type { Counts } from "../rows/markers.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
 import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
@@ -65,6 +66,8 @@ export class LogWalk {
   #latest: number[] = [];
   #timestamp = 0;
   #recordId = "";
+  /** What the last record says that the space has had; undefined: it does not know, or cannot be read. */
+  #counts: Counts | undefined;
   /** How many of those that the head lists are records. */
   readonly #listed = { unapplied: 0, unnotified: 0 };
 
@@ -89,9 +92,11 @@ export class LogWalk {
       if (!isUnreadable(error)) throw error;
       this.#whole = false;
       this.#position += 1;
+      this.#counts = undefined;
       this.#findings.addUnread("record_unreadable", `the record at ${timestamp}`, error);
       return;
     }
+    this.#counts = summary.counts;
     this.#followPosition(summary);
     const batches = await this.#batches(row, summary);
     this.#checkTogether(summary);
@@ -108,6 +113,9 @@ export class LogWalk {
       count: this.#position,
       timestamp: this.#timestamp,
       recordId: this.#recordId,
+      // A log counts from the second format on; its head is not to be written in the first one again.
+      format: this.#counts === undefined ? 1 : 2,
+      counts: this.#counts,
       unnotified: { ...nothingPending, listed: this.#latest.slice(-listedMax) },
     };
   }
@@ -120,6 +128,9 @@ export class LogWalk {
     if (head.count !== this.#position) differs("record count", head.count, this.#position);
     if (head.timestamp !== this.#timestamp) differs("last timestamp", head.timestamp, this.#timestamp);
     else if (head.recordId !== this.#recordId) differs("last record", head.recordId, this.#recordId);
+    else if (head.counts?.entries !== this.#counts?.entries || head.counts?.bytes !== this.#counts?.bytes) {
+      differs("counts", countsText(head.counts), countsText(this.#counts));
+    }
     const unknown = head.unapplied.listed.length - this.#listed.unapplied;
     const untold = head.unnotified.listed.length - this.#listed.unnotified;
     if (unknown + untold > 0) {
@@ -275,4 +286,8 @@ export function isBatchOf(
     batch.entries.every((entry) => entry.timestamp === place.timestamp) &&
     contentDigest(batch.entries) === place.digest
   );
+}
+
+function countsText(counts: Counts | undefined): string {
+  return counts === undefined ? "unknown" : `${counts.entries} entries, ${counts.bytes} bytes`;
 }

@@ -278,6 +278,16 @@ export const offline: readonly Damage[] = [
     finds: [["log_head_differs", orders]],
   },
   {
+    what: "the head of a log counts other entries than its last record",
+    spoil: (stored) => stored.change(inOrders, logHeadRow(orders), { ce: 1n }),
+    finds: [["log_head_differs", orders]],
+  },
+  {
+    what: "the head of a log has forgotten its counts",
+    spoil: (stored) => stored.change(inOrders, logHeadRow(orders), { ce: undefined, cb: undefined }),
+    finds: [["log_head_differs", orders]],
+  },
+  {
     what: "the head of a log lists a pending record that is not there",
     spoil: async (stored) => {
       const { row } = await stored.table.get(inOrders, logHeadRow(orders));
