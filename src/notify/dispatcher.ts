@@ -10,6 +10,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
+import type { Logger } from "../core/log.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import { pauseMs } from "./back-off.ts";
 import { Courier } from "./courier.ts";
@@ -29,6 +30,8 @@ export interface DispatcherDeps extends CourierDeps {
 export const knownForMs = 5_000;
 const storesMax = 1_000;
 
+type Readable = Omit<StatusMessage, "unreadable">;
+
 interface Known {
   readonly at: number;
   readonly subscriptions: Promise<readonly Subscription[]>;
@@ -40,6 +43,7 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #serviceClock: DispatcherDeps["serviceClock"];
   readonly #random: Random;
+  readonly #log: Logger;
   readonly #courier: Courier;
   readonly #known = new LRUCache<StoreId, Known>({ max: storesMax });
 
@@ -49,12 +53,17 @@ export class Dispatcher {
     this.#clock = deps.clock;
     this.#serviceClock = deps.serviceClock;
     this.#random = deps.random;
+    this.#log = deps.log;
     this.#courier = new Courier(deps);
   }
 
   /** One message, of either queue. Rejects when it is to be tried again by the host: it could not be put off. */
   async dispatch(message: unknown): Promise<void> {
-    const parsed = parseMessage(message);
+    const { unreadable, ...parsed } = parseMessage(message);
+    for (const reason of unreadable) {
+      const { store, space } = parsed;
+      this.#log.error("a status in a notification cannot be read and is left out", { store, space, reason });
+    }
     let all: readonly Subscription[];
     try {
       all = await this.#subscriptionsOf(parsed.store);
@@ -105,7 +114,7 @@ export class Dispatcher {
   }
 }
 
-function errandsOf({ subscriptions: only, since, ...notification }: StatusMessage, all: readonly Subscription[]) {
+function errandsOf({ subscriptions: only, since, ...notification }: Readable, all: readonly Subscription[]) {
   return all.flatMap((subscription): readonly Errand[] => {
     if (subscription.report.health.kind === "disabled") return [];
     if (only !== undefined && !only.includes(subscription.id)) return [];

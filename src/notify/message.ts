@@ -1,7 +1,8 @@
 // The messages of status notifications: how they are written, split and read.
 //
 // Message (JSON): `{ "version": 1, "store", "space", "statuses": [{ space, segment, firstSequence, firstTimestamp, lastSequence,
-// lastTimestamp }] }`. Readers ignore members that they do not know; what changes the meaning of one is another version.
+// lastTimestamp }] }`. Readers ignore members that they do not know; what changes the meaning of one is another version. A status that is
+// none costs the others nothing.
 
 import { createHash } from "node:crypto";
 
@@ -24,6 +25,8 @@ export interface StatusMessage extends StatusNotification {
   readonly subscriptions: readonly SubscriptionId[] | undefined;
   /** When it was first put off, milliseconds since 1970, the storage's time. Undefined: it comes for the first time. */
   readonly since: number | undefined;
+  /** Of statuses that are none, where each is in the message and what it should be. There is another one, then. */
+  readonly unreadable: readonly string[];
 }
 
 /** The fewest messages that hold all statuses, in their order. */
@@ -88,16 +91,29 @@ export function messageId(subscription: SubscriptionId, text: string): string {
   return `msg_${digest.slice(0, 32)}`;
 }
 
-/** From its text, or from what the host has made of it. `invalid_argument` for anything else. */
+/** From its text, or from what the host has made of it. `invalid_argument` for anything else, and when of its statuses none is one. */
 export function parseMessage(message: unknown): StatusMessage {
   const parsed = messageSchema.safeParse(typeof message === "string" ? jsonOf(message) : message);
-  if (parsed.success) {
-    const { store, space, statuses, subscription, subscriptions, since } = parsed.data;
-    const only = subscriptions ?? (subscription === undefined ? undefined : [subscription]);
-    return { store, space, statuses, subscriptions: only, since };
+  if (!parsed.success) throw noMessage(parsed.error, []);
+  const { store, space, statuses: listed, subscription, subscriptions, since } = parsed.data;
+  const statuses: SegmentStatus[] = [];
+  const refusals: StoreError[] = [];
+  for (const [index, one] of listed.entries()) {
+    const status = statusSchema.safeParse(one);
+    if (status.success) statuses.push(status.data);
+    else refusals.push(noMessage(status.error, ["statuses", index]));
   }
-  const issue = parsed.error.issues[0];
-  throw invalidArgument(["message", ...(issue?.path ?? [])].join("."), issue?.message ?? "a status notification");
+  const [refusal] = refusals;
+  if (refusal !== undefined && statuses.length === 0) throw refusal;
+  const only = subscriptions ?? (subscription === undefined ? undefined : [subscription]);
+  return { store, space, statuses, subscriptions: only, since, unreadable: refusals.map((one) => one.message) };
+}
+
+function noMessage({ issues: [issue] }: z.ZodError, at: readonly PropertyKey[]): StoreError {
+  return invalidArgument(
+    ["message", ...at, ...(issue?.path ?? [])].join("."),
+    issue?.message ?? "a status notification",
+  );
 }
 
 /** Names were checked when they were written; a message may have come from anywhere. */
@@ -127,7 +143,7 @@ const messageSchema = z.object({
   version: z.literal(messageVersion, { error: String(messageVersion) }),
   store: checked(parseStoreId),
   space,
-  statuses: z.array(statusSchema, { error: "an array" }),
+  statuses: z.array(z.unknown(), { error: "an array" }),
   /** In messages of former versions. */
   subscription: checked(parseSubscriptionId).optional(),
   subscriptions: z.array(checked(parseSubscriptionId), { error: "an array" }).optional(),

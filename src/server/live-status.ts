@@ -1,10 +1,11 @@
 // Statuses as they change: a page that may be waited for, or a stream of events.
 //
 // Promise: a reader that is slow gets the last status of each segment, not all that were between; it is asked for the next piece
-// only when it has taken the one before.
+// only when it has taken the one before. A segment whose status cannot be read is told as such, and logged.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { SegmentStatus } from "../core/entry.ts";
+import type { SpaceName } from "../core/ids.ts";
 import { segmentsWanted } from "../core/segments-wanted.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Store } from "../store/store.ts";
@@ -17,7 +18,7 @@ import type { HttpAnswer } from "./http.ts";
 import { jsonAnswer, serve } from "./serve.ts";
 import type { SpaceWatch } from "./space-watch.ts";
 import { StatusReading } from "./status-reading.ts";
-import type { StatusesWanted } from "./status-reading.ts";
+import type { StatusesWanted, UnreadableStatus } from "./status-reading.ts";
 import { awaitNews, isTimeUp, liveAnswer, placeEvent } from "./streams.ts";
 import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
 
@@ -52,7 +53,14 @@ async function answerPage(
     statuses.set(status.segment, status);
   }
   if (reading.follows) for (const status of await reading.changes(gone)) statuses.set(status.segment, status);
-  if (statuses.size > 0 || waitSeconds === 0 || !isFollowing) return pageAnswer([...statuses.values()], reading);
+  const answer = (told: readonly SegmentStatus[], unreadable: readonly UnreadableStatus[]): HttpAnswer => {
+    logUnreadable(context, store, space, unreadable);
+    return pageAnswer(told, unreadable, reading);
+  };
+  const unreadable = reading.takeUnreadable();
+  if (statuses.size > 0 || unreadable.length > 0 || waitSeconds === 0 || !isFollowing) {
+    return answer([...statuses.values()], unreadable);
+  }
 
   const endsAt = services.clock.elapsed() + waitSeconds * 1_000;
   const place = services.livePlaces.take(context.holder, store.id, [space]);
@@ -62,8 +70,9 @@ async function answerPage(
     for (;;) {
       const seen = watch.version;
       const changed = await reading.changes(gone);
+      const unreadableNow = reading.takeUnreadable();
       const left = endsAt - services.clock.elapsed();
-      if (changed.length > 0 || left <= 0) return pageAnswer(changed, reading);
+      if (changed.length > 0 || unreadableNow.length > 0 || left <= 0) return answer(changed, unreadableNow);
       if (!reading.isBehind) await watch.changed(seen, left, gone);
     }
   } finally {
@@ -72,9 +81,16 @@ async function answerPage(
   }
 }
 
-function pageAnswer(statuses: readonly SegmentStatus[], reading: StatusReading): HttpAnswer {
+function pageAnswer(
+  statuses: readonly SegmentStatus[],
+  unreadable: readonly UnreadableStatus[],
+  reading: StatusReading,
+): HttpAnswer {
   const sorted = statuses.toSorted((a, b) => compareUtf8(a.segment, b.segment));
-  return jsonAnswer(`{"statuses":[${sorted.map(statusText).join(",")}],"next":${JSON.stringify(reading.cursor)}}`);
+  const rest = unreadable.length === 0 ? "" : `,"unreadable":[${unreadable.map(unreadableText).join(",")}]`;
+  return jsonAnswer(
+    `{"statuses":[${sorted.map(statusText).join(",")}],"next":${JSON.stringify(reading.cursor)}${rest}}`,
+  );
 }
 
 async function* events(
@@ -88,23 +104,30 @@ async function* events(
   const { gone } = connection;
   const endsAt = clock.elapsed() + options.streamMs;
   const place = (): LivePlace => ({ id: reading.cursor, next: JSON.stringify(reading.cursor) });
+  const unreadableEvents = (): string => {
+    const unreadable = reading.takeUnreadable();
+    logUnreadable(context, store, space, unreadable);
+    return unreadable.map((one) => `event: unreadable\ndata: ${unreadableText(one)}\n\n`).join("");
+  };
   let watch: SpaceWatch | undefined;
   try {
     let isNews = !reading.follows;
     let piece = "";
     for await (const status of reading.snapshot(0, gone)) {
-      piece += eventOf(reading.cursor, status);
+      piece += unreadableEvents() + eventOf(reading.cursor, status);
       if (piece.length < wireLimits.pieceCharacters) continue;
       yield { text: piece, place: place() };
       piece = "";
       if (isTimeUp(services, endsAt)) break;
     }
+    piece += unreadableEvents();
     let seen = -1;
     while (reading.follows && !isTimeUp(services, endsAt) && !gone.aborted) {
       watch ??= await services.watches.open(store, space);
       if (watch.version > seen || reading.isBehind) {
         seen = watch.version;
-        piece += eventsOf(await reading.changes(gone), reading);
+        const changed = await reading.changes(gone);
+        piece += unreadableEvents() + eventsOf(changed, reading);
       }
       if (isNews && !reading.isBehind) {
         piece += placeEvent("live", place());
@@ -134,4 +157,19 @@ function eventsOf(statuses: readonly SegmentStatus[], reading: StatusReading): s
 
 function eventOf(cursor: string, status: SegmentStatus): string {
   return `id: ${cursor}\ndata: ${asOneLine(statusText(status))}\n\n`;
+}
+
+function unreadableText({ segment, error }: UnreadableStatus): string {
+  return JSON.stringify({ segment, reason: error.message });
+}
+
+function logUnreadable(
+  { log }: StreamContext,
+  store: Store,
+  space: SpaceName,
+  unreadable: readonly UnreadableStatus[],
+): void {
+  for (const { segment, error } of unreadable) {
+    log.error("a segment's status cannot be read and is left out", { store: store.id, space, segment, error });
+  }
 }

@@ -2,14 +2,15 @@
 //
 // Promise: no change is missed, whatever is committed, applied or read meanwhile. Before the segments are read, the store says up to
 // when all records are applied: what came later is read from the space's log, which has every record as soon as it is
-// committed. A status may be told twice. Memory is bounded, whatever the space holds.
+// committed. A status may be told twice. Memory is bounded, whatever the space holds. A segment whose head cannot be read costs the others
+// nothing: it is told as such.
 
 import { LRUCache } from "lru-cache";
 
 import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Entry, SegmentStatus } from "../core/entry.ts";
 import { emptyStatus } from "../core/entry.ts";
-import { invalidArgument, StoreError } from "../core/errors.ts";
+import { invalidArgument, isUnreadable, StoreError } from "../core/errors.ts";
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { parseSegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -21,6 +22,12 @@ import { decodeName, encodeName } from "../wire/names.ts";
 /** Which segments of a space. */
 export interface StatusesWanted extends SegmentsWanted {
   readonly space: SpaceName;
+}
+
+/** A segment whose status cannot be read, and why: its head is damaged, or newer than this version. */
+export interface UnreadableStatus {
+  readonly segment: SegmentName;
+  readonly error: StoreError;
 }
 
 /** Statuses read at the same time. */
@@ -48,6 +55,7 @@ export class StatusReading {
   readonly #known = new LRUCache<SegmentName, Known>({ max: segmentsMax });
   #place: Place;
   #isBehind = false;
+  #unreadable: UnreadableStatus[] = [];
 
   /** `cursor`: as it was given before; `invalid_argument` for anything else. Empty: from the start. */
   constructor(store: Store, wanted: StatusesWanted, cursor: string) {
@@ -71,15 +79,24 @@ export class StatusReading {
     const { through } = this.#place;
     let told = 0;
     for await (const names of groups(this.#names(this.#place.after, limit, signal), readsMax)) {
-      const statuses = await Promise.all(names.map((name) => readStatus(this.#store, space, name, signal)));
-      for (const status of statuses) {
-        this.#remember(status);
-        this.#place = { kind: "snapshot", through, after: status.segment };
+      const statuses = await Promise.all(names.map((name) => this.#statusOf(name, signal)));
+      for (const [index, name] of names.entries()) {
+        const status = statuses[index];
+        this.#place = { kind: "snapshot", through, after: name };
         told += 1;
+        if (status === undefined) continue;
+        this.#remember(status);
         if (status.lastSequence > 0) yield status;
       }
     }
     if (limit === 0 || told < limit) this.#place = { kind: "changes", after: through };
+  }
+
+  /** Those that could not be read, since this was asked last: whoever tells a place must tell these before. */
+  takeUnreadable(): readonly UnreadableStatus[] {
+    const taken = this.#unreadable;
+    this.#unreadable = [];
+    return taken;
   }
 
   /** Whether the snapshot is done. */
@@ -116,7 +133,8 @@ export class StatusReading {
     const changed = [...lasts.values()]
       .filter(({ segment, sequence }) => sequence > (this.#known.get(segment)?.lastSequence ?? 0))
       .sort((a, b) => compareUtf8(a.segment, b.segment));
-    const statuses = await mapped(changed, readsMax, (entry) => this.#statusAt(entry, signal));
+    const found = await mapped(changed, readsMax, (entry) => this.#statusAt(entry, signal));
+    const statuses = found.filter((status) => status !== undefined);
     for (const status of statuses) this.#remember(status);
     this.#place = { kind: "changes", after: reached };
     return statuses;
@@ -126,19 +144,31 @@ export class StatusReading {
     this.#known.set(segment, { firstTimestamp, lastSequence });
   }
 
-  async #statusAt({ segment, sequence, timestamp }: Entry, signal: AbortSignal): Promise<SegmentStatus> {
+  async #statusAt({ segment, sequence, timestamp }: Entry, signal: AbortSignal): Promise<SegmentStatus | undefined> {
     const { space } = this.#wanted;
     const known = this.#known.get(segment)?.firstTimestamp ?? 0;
     const firstTimestamp = known > 0 ? known : await this.#firstTimestamp(segment, signal);
+    if (firstTimestamp === undefined) return undefined;
     return { space, segment, firstSequence: 1, firstTimestamp, lastSequence: sequence, lastTimestamp: timestamp };
   }
 
-  /** Of a segment that has entries: as it is applied, or else among the records that are not applied yet. */
-  async #firstTimestamp(segment: SegmentName, signal: AbortSignal): Promise<number> {
+  /** Undefined, and to be told, when it cannot be read; thrown when it is the only one that is wanted. */
+  async #statusOf(segment: SegmentName, signal: AbortSignal): Promise<SegmentStatus | undefined> {
+    try {
+      return await readStatus(this.#store, this.#wanted.space, segment, signal);
+    } catch (error) {
+      if (this.#wanted.segment !== anyName || !isUnreadable(error)) throw error;
+      this.#unreadable.push({ segment, error });
+      return undefined;
+    }
+  }
+
+  /** Of a segment that has entries: as it is applied, or else among the records that are not applied yet. Undefined: it cannot be read. */
+  async #firstTimestamp(segment: SegmentName, signal: AbortSignal): Promise<number | undefined> {
     const { space } = this.#wanted;
     const after = await this.#store.appliedThrough(space, { signal });
-    const { firstTimestamp } = await readStatus(this.#store, space, segment, signal);
-    if (firstTimestamp > 0) return firstTimestamp;
+    const status = await this.#statusOf(segment, signal);
+    if (status === undefined || status.firstTimestamp > 0) return status?.firstTimestamp;
     for await (const entry of this.#store.consumeSpace(space, { after, signal })) {
       if (entry.segment === segment && entry.sequence === 1) return entry.timestamp;
     }
@@ -157,12 +187,20 @@ export class StatusReading {
 
   /** As UTF-8, the names that begin so are neighbours, and the first of them is the prefix itself. */
   async *#namesFrom(prefix: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {
-    const { space } = this.#wanted;
     const first = nameOf(prefix);
-    const exists = first !== undefined && (await readStatus(this.#store, space, first, signal)).lastSequence > 0;
+    const exists = first !== undefined && (await this.#exists(first, signal));
     if (exists) yield first;
     const left = exists && limit > 0 ? limit - 1 : limit;
     if (left > 0 || limit === 0) yield* this.#namesAfter(prefix, left, signal);
+  }
+
+  async #exists(segment: SegmentName, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await readStatus(this.#store, this.#wanted.space, segment, signal)).lastSequence > 0;
+    } catch (error) {
+      if (isUnreadable(error)) return true;
+      throw error;
+    }
   }
 
   async *#namesAfter(after: string, limit: number, signal: AbortSignal): AsyncGenerator<SegmentName, void, undefined> {

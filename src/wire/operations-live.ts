@@ -33,12 +33,19 @@ export const liveStatus = operation({
       schema: z.object({
         statuses: z.array(statusSchema),
         next: z.string().meta({ description: "The `cursor` to go on with; always given." }),
+        unreadable: z
+          .array(z.object({ segment: z.string(), reason: z.string() }))
+          .optional()
+          .meta({
+            description:
+              "Segments whose statuses cannot be read, if there are any: `statuses` is without them. `npm run fsck` says what is wrong.",
+          }),
       }),
     },
     "text/event-stream": {
       schema: z.string(),
       description:
-        "One event a status; `event: live` when all that there were have been told, `event: heartbeat` while nothing comes, each with `next`. `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: problem`.",
+        "One event a status; `event: live` when all that there were have been told, `event: heartbeat` while nothing comes, each with `next`; `event: unreadable` for a segment whose status cannot be read, with `segment` and `reason`. `id` is where to go on (Last-Event-ID). Ended by the server from time to time: `event: end`, then reconnect. A failure is `event: problem`.",
     },
   },
   errors: readErrors,

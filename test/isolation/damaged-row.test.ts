@@ -6,6 +6,8 @@ import { hexKey } from "../../src/codec/lexkey.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import { silentLogger } from "../../src/core/log.ts";
 import { parseSpaceName, parseTransactionId } from "../../src/core/ids.ts";
+import { segmentsWanted } from "../../src/core/segments-wanted.ts";
+import { StatusReading } from "../../src/server/status-reading.ts";
 import {
   logHeadRow,
   logPartition,
@@ -102,6 +104,24 @@ test("a segment whose head has the last possible sequence is damage to those who
   expect(await lab.produce(store, stuck)).toMatchObject({ outcome: "corrupt_data" });
   const felt = feeling(await lab.finish(lab.load(store, neighbours, { everyMs: 20, forMs: 500 })));
   expect(felt.failed).toEqual([]);
+});
+
+test("the statuses of a space are told without a segment whose head is damaged, and that one is named", async () => {
+  const lab = await written("statuses");
+  const { row } = await lab.finish(lab.table.get(partition, segmentHeadRow(partition)));
+  const properties = { ...row?.properties, l: 0n };
+  await lab.finish(lab.table.submit(partition, [{ kind: "upsert", row: segmentHeadRow(partition), properties }]));
+  const { store } = lab.instance();
+  const { signal } = new AbortController();
+  const reading = new StatusReading(store, { space, ...segmentsWanted(undefined, undefined) }, "");
+  const told: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const { segment } of reading.snapshot(0, signal)) told.push(segment);
+  };
+  await lab.finish(read());
+  expect(told).toEqual(neighbours.toSorted());
+  expect(reading.takeUnreadable()).toMatchObject([{ segment: stuck, error: { code: "corrupt_data" } }]);
+  expect(reading.takeUnreadable()).toEqual([]);
 });
 
 test("a name that cannot be read is logged and left out, and the others are all there, page by page", async () => {

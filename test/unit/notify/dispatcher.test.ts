@@ -34,6 +34,21 @@ test("a notification goes to all who want it, each with the statuses that it wan
   expect(queues.messages("streamkit-status")).toEqual([]);
 });
 
+test("a status that cannot be read is logged and left out, and the others of its message are delivered", async () => {
+  const logged: LogFields[] = [];
+  const { dispatcher, queues, subscribe } = world({
+    log: { ...silentLogger, error: (_, fields = {}) => void logged.push(fields) },
+  });
+  await subscribe("all", "orders", "*", { queue: "sub-all" });
+  const { statuses, ...rest } = JSON.parse(text) as { readonly statuses: readonly unknown[] };
+  await dispatcher.dispatch({ ...rest, statuses: [{ segment: "spoilt" }, ...statuses] });
+  expect(queues.messages("sub-all")).toEqual([deliveryText(notification("orders", "a", "b"))]);
+  expect(logged).toEqual([
+    { store, space: "orders", reason: expect.stringContaining("message.statuses.0.") as string },
+  ]);
+  expect(queues.delayed(retries)).toEqual([]);
+});
+
 test("a subscription by prefix gets the segments whose names begin so, and no others", async () => {
   const { dispatcher, queues, subscriptions } = world();
   await subscriptions.put(store, id("a"), wantedBy("orders", "order-", { queue: "sub-a" }));

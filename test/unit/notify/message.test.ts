@@ -26,8 +26,8 @@ test("many statuses go into as few messages as they fit into, in their order, ea
     fc.property(valid, (segments) => {
       const given = notification("orders", ...segments);
       const messages = messagesOf(given).map((text) => {
-        const { subscriptions, since, ...message } = parseMessage(text);
-        expect([subscriptions, since]).toEqual([undefined, undefined]);
+        const { subscriptions, since, unreadable, ...message } = parseMessage(text);
+        expect([subscriptions, since, unreadable]).toEqual([undefined, undefined, []]);
         const ids = Array.from({ length: 9 }, (_, index) => id(`${index}`.repeat(128)));
         const retries = retryTexts(message, ids, limits.sequenceMax);
         for (const retry of retries) {
@@ -56,7 +56,7 @@ test("the longest names fit", () => {
 
 test("a message is read from its text, or from what the host has made of it; unknown members are no harm", () => {
   const [text = ""] = messagesOf(notification("orders", "a", "b"));
-  const expected = { ...notification("orders", "a", "b"), subscriptions: undefined, since: undefined };
+  const expected = { ...notification("orders", "a", "b"), subscriptions: undefined, since: undefined, unreadable: [] };
   expect(parseMessage(text)).toEqual(expected);
   expect(parseMessage(JSON.parse(text))).toEqual(expected);
   expect(parseMessage({ ...(JSON.parse(text) as object), later: 1 })).toEqual(expected);
@@ -66,11 +66,27 @@ test("what is tried again is for some or for all, in one message when it fits; w
   const given = notification("orders", "a");
   const [forSome = "", ...more] = retryTexts(given, [id("one"), id("two")], 7);
   expect(more).toEqual([]);
-  expect(parseMessage(forSome)).toEqual({ ...given, subscriptions: ["one", "two"], since: 7 });
+  expect(parseMessage(forSome)).toEqual({ ...given, subscriptions: ["one", "two"], since: 7, unreadable: [] });
   expect(retryTexts(given, [], 7)).toEqual([]);
-  expect(retryTexts(given, undefined, 7).map(parseMessage)).toEqual([{ ...given, subscriptions: undefined, since: 7 }]);
+  expect(retryTexts(given, undefined, 7).map(parseMessage)).toEqual([
+    { ...given, subscriptions: undefined, since: 7, unreadable: [] },
+  ]);
   const former = { version: 1, ...given, subscription: "one" };
-  expect(parseMessage(former)).toEqual({ ...given, subscriptions: ["one"], since: undefined });
+  expect(parseMessage(former)).toEqual({ ...given, subscriptions: ["one"], since: undefined, unreadable: [] });
+});
+
+test("a status that is none is left out and said, and the others are read", () => {
+  const given = notification("orders", "a", "b");
+  const bad = [null, { ...status("orders", "c"), lastSequence: -1 }, { ...status("orders", "d"), segment: "50%" }];
+  const [first, second] = given.statuses;
+  const { statuses, unreadable } = parseMessage({
+    version: 1,
+    ...given,
+    statuses: [bad[0], first, bad[1], second, bad[2]],
+  });
+  expect(statuses).toEqual(given.statuses);
+  expect(unreadable).toHaveLength(3);
+  expect(unreadable[1]).toContain("message.statuses.2.lastSequence: expected an integer from 0");
 });
 
 test.each([

@@ -273,27 +273,33 @@ describe("a reading", () => {
 
 const statusPath = (store: Store, query = ""): string => `/v1/stores/${store.id}/spaces/orders/status${query}`;
 
-async function* events(path: string, headers = {}, connection = unseenConnection()) {
-  const answer = await service.open("GET", path, { headers: { accept: "text/event-stream", ...headers } }, connection);
+async function* events(path: string, headers = {}, connection = unseenConnection(), from = service) {
+  const answer = await from.open("GET", path, { headers: { accept: "text/event-stream", ...headers } }, connection);
   expect(answer.status).toBe(200);
   for await (const piece of answer.body as AsyncIterable<string>) yield piece;
 }
 
 describe("the answer", () => {
   test("to a slow reader holds of each segment only the last change", async () => {
-    const store = newStore();
-    const stream = events(statusPath(store));
-    expect((await stream.next()).value).toContain(": live");
-    expect((await stream.next()).value).toMatch(/^event: live\n/);
-    let a: SegmentStatus | undefined;
-    let b: SegmentStatus | undefined;
-    for (let index = 0; index < 30; index += 1) {
-      b = await produce(store, "b");
-      a = await produce(store, "a");
+    // Its stream does not end before the reader has looked, however long the writes take.
+    const patient = await openService({ options: { streamMs: 600_000, heartbeatMs: 600_000 } });
+    try {
+      const store = patient.services.stores.open(parseStoreId(randomUUID()));
+      const stream = events(statusPath(store), {}, unseenConnection(), patient);
+      expect((await stream.next()).value).toContain(": live");
+      expect((await stream.next()).value).toMatch(/^event: live\n/);
+      let a: SegmentStatus | undefined;
+      let b: SegmentStatus | undefined;
+      for (let index = 0; index < 30; index += 1) {
+        b = await produce(store, "b");
+        a = await produce(store, "a");
+      }
+      const told = /^data: (.*)\n\nid: c\d+\ndata: (.*)\n\n$/.exec(String((await stream.next()).value))!;
+      expect([JSON.parse(told[1]!), JSON.parse(told[2]!)]).toEqual([a, b]);
+      await stream.return();
+    } finally {
+      await patient.dispose();
     }
-    const told = /^data: (.*)\n\nid: c\d+\ndata: (.*)\n\n$/.exec(String((await stream.next()).value))!;
-    expect([JSON.parse(told[1]!), JSON.parse(told[2]!)]).toEqual([a, b]);
-    await stream.return();
   });
 
   test("that is a stream ends after its time, with the place to go on from", async () => {
