@@ -108,8 +108,14 @@ export const answering: readonly Mutation[] = [
     azure(
       "append/appender",
       "state.sent(attempt);",
-      "answerConflicts(this.#parts, verdicts);\n    state.sent(attempt);",
+      'answer(this.#parts, new Map([...verdicts].filter(([, { kind }]) => kind === "conflict")), "commit");\n    state.sent(attempt);',
     ),
+  ),
+  mutation(
+    "told-without-proof",
+    50,
+    "told before what the verdict requires is proved",
+    azure("append/answers", "if (!proves[proof].includes(verdict.requires)) continue;", ""),
   ),
   mutation(
     "proof-before-loads",
@@ -131,11 +137,7 @@ export const answering: readonly Mutation[] = [
     "duplicate-of-group-mate",
     50,
     "duplicate answered from tentative state",
-    azure(
-      "append/appender",
-      'answerRepeats(this.#parts, verdicts, "proved");',
-      'answerRepeats(this.#parts, verdicts, "proved");\n    answerRepeats(this.#parts, verdicts, "tentative");',
-    ),
+    azure("append/plan", 'asRepeat(results, "commit")', 'asRepeat(results, "nothing")'),
   ),
   mutation(
     "duplicate-before-apply",

@@ -60,8 +60,8 @@ export const settling: readonly Mutation[] = [
     "settle from an own view of the list",
     azure(
       "append/appender",
-      "const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options.leaseKeysMax);",
-      `const full = nextHead(version.head, attempt, settling, unnotifiedListedMax, options.leaseKeysMax);
+      "const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options);",
+      `const full = nextHead(version.head, attempt, settling, unnotifiedListedMax, options);
     const own = new Set([...applier.pendingRecords].flatMap(({ isOwn, summary }) => (isOwn ? [summary.timestamp] : [])));
     const listed = full.unapplied.listed.filter((one) => one === attempt.record.timestamp || own.has(one));
     const head = { ...full, unapplied: { ...full.unapplied, listed } };`,

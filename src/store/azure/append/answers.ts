@@ -1,53 +1,61 @@
-// What the produces that wait are told of the verdicts on them; when each may be told is the appender's to know.
+// The one place that decides when a caller may be told what became of its produce.
+//
+// A verdict says what it `requires` before a caller may be told of it, and `answer` compares that with the proof at hand:
+//
+//   nothing   it rests on what the log has for good: later commits cannot make it untrue;
+//   head      it is true of the version it was decided on, and only as long as that version is the log's: told when a head that was
+//             read after the decision still is that version;
+//   commit    it rests on a group-mate that this commit writes: told when the commit has succeeded.
+//
+// A commit under the version's ETag proves that the version was the log's until then, so it proves the head as well. What the
+// commit itself took is answered by `answerCommitted`, once its record is known to be in the log. Failures, whose effect may be
+// unknown, are the queue's to answer.
 
-import { corruptData, leaseNotGranted, leaseSuperseded } from "../../../core/errors.ts";
-import type { Verdict } from "./plan.ts";
-import type { WaitingIntent } from "./queue.ts";
-import type { SpaceParts } from "./space-parts.ts";
+import { corruptData, leaseNotGranted, leaseSuperseded, unreachable } from "../../../core/errors.ts";
+import type { IntentOutcome } from "./intent.ts";
+import type { Attempt, LogState } from "./log-state.ts";
+import type { Requirement, Verdict } from "./plan.ts";
+import type { IntentQueue, WaitingIntent } from "./queue.ts";
+
+/** What is proved when callers are to be told: nothing yet, that the version is the log's, or that the commit succeeded. */
+export type Proof = "none" | "head" | "commit";
+
+export interface Answering {
+  readonly queue: Pick<IntentQueue, "fail" | "settle">;
+  readonly state: Pick<LogState, "dropView" | "view">;
+}
 
 type Verdicts = ReadonlyMap<WaitingIntent, Verdict>;
-type Parts = Pick<SpaceParts, "queue" | "state">;
 
-/** Only when the version that they were decided on is proved to be the log's. */
-export function answerConflicts({ queue, state }: Parts, verdicts: Verdicts): void {
+const proves: Readonly<Record<Proof, readonly Requirement[]>> = {
+  none: ["nothing"],
+  head: ["nothing", "head"],
+  commit: ["nothing", "head", "commit"],
+};
+
+/** Answers those callers whose verdicts require no more than the proof. */
+export function answer(answering: Answering, verdicts: Verdicts, proof: Proof): void {
   for (const [intent, verdict] of verdicts) {
-    if (verdict.kind !== "conflict") continue;
-    const { part, expected, received, lastSequence } = verdict;
-    const { segment } = part;
-    // Beyond the end that is told, a later commit may hold the place by now.
-    const winner = received <= lastSequence ? state.view(segment)?.at(received)?.id : undefined;
-    queue.settle(intent, { kind: "conflict", segment, lastSequence, expected, received, winner });
+    if (!("requires" in verdict)) continue;
+    if (!proves[proof].includes(verdict.requires)) continue;
+    refuseOrRepeat(answering, intent, verdict);
+  }
+}
+
+/** The attempt's record is in the log: answers its members, each with its own parts. */
+export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }: Attempt): void {
+  for (const [intent, accepted] of members) {
+    const parts = intent.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
+    queue.settle(intent, { kind: "committed", duplicate: false, parts });
   }
 }
 
 /**
- * Repeats of what is committed, ids used for something else, tokens that have passed on. Those that are `tentative` rest on a
- * group-mate, and are told only when that one's commit has succeeded.
- */
-export function answerRepeats({ queue }: Parts, verdicts: Verdicts, which: "proved" | "tentative"): void {
-  const isTentative = which === "tentative";
-  for (const [intent, verdict] of verdicts) {
-    if (verdict.kind === "duplicate" && verdict.tentative === isTentative) {
-      queue.settle(intent, { kind: "committed", duplicate: true, parts: verdict.parts });
-    } else if (verdict.kind === "id_mismatch" && verdict.tentative === isTentative) {
-      queue.settle(intent, { kind: "id_mismatch" });
-    } else if (verdict.kind === "not_granted" && !isTentative) {
-      const { key = "", token = 0 } = intent.lease ?? {};
-      const { lastToken } = verdict;
-      const isPassed = token < lastToken;
-      queue.fail(intent, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
-    } else if (verdict.kind === "fenced" && verdict.tentative === isTentative) {
-      queue.settle(intent, { kind: "fenced", token: verdict.token });
-    }
-  }
-}
-
-/**
- * Whether a segment is ahead of what is known of the log. `log_unknown`: the log must be caught up with first. What is still
- * ahead after a catch-up that began later is no record of this log: `damaged`, a row that those who need it alone are told of.
+ * Whether a segment is ahead of what is known of the log. `log_unknown`: the log must be caught up with first. `damaged`: the
+ * segment is still ahead after a catch-up that began later, so its row is damaged: only the requests that need it fail.
  */
 export function answerAhead(
-  { queue, state }: Parts,
+  { queue, state }: Answering,
   verdicts: Verdicts,
   catchUps: number,
 ): "none" | "log_unknown" | "damaged" {
@@ -67,4 +75,42 @@ export function answerAhead(
     if (view !== undefined) state.dropView(segment, view);
   }
   return found;
+}
+
+function refuseOrRepeat(
+  { queue, state }: Answering,
+  intent: WaitingIntent,
+  verdict: Extract<Verdict, { requires: Requirement }>,
+): void {
+  if (verdict.kind === "not_granted") {
+    const { key = "", token = 0 } = intent.lease ?? {};
+    const { lastToken } = verdict;
+    const isPassed = token < lastToken;
+    queue.fail(intent, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
+    return;
+  }
+  queue.settle(intent, outcomeOf(state, verdict));
+}
+
+function outcomeOf(
+  state: Pick<LogState, "view">,
+  verdict: Exclude<Extract<Verdict, { requires: Requirement }>, { kind: "not_granted" }>,
+): IntentOutcome {
+  switch (verdict.kind) {
+    case "conflict": {
+      const { part, expected, received, lastSequence } = verdict;
+      const { segment } = part;
+      // Beyond the end that is told, a later commit may hold the place by now.
+      const winner = received <= lastSequence ? state.view(segment)?.at(received)?.id : undefined;
+      return { kind: "conflict", segment, lastSequence, expected, received, winner };
+    }
+    case "duplicate":
+      return { kind: "committed", duplicate: true, parts: verdict.parts };
+    case "id_mismatch":
+      return { kind: "id_mismatch" };
+    case "fenced":
+      return { kind: "fenced", token: verdict.token };
+    default:
+      return unreachable(verdict);
+  }
 }

@@ -9,7 +9,7 @@ import { sleep } from "../../../core/clock.ts";
 import type { SegmentName } from "../../../core/ids.ts";
 import type { SubmitResult } from "../../../table/port.ts";
 import { TableFailure } from "../../../table/port.ts";
-import { answerAhead, answerConflicts, answerRepeats } from "./answers.ts";
+import { answer, answerAhead, answerCommitted } from "./answers.ts";
 import { isTransient } from "../instance/failure.ts";
 import { catchUp } from "./catch-up.ts";
 import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
@@ -227,7 +227,7 @@ export class Appender {
       this.#stale ||= ahead === "log_unknown";
       return true;
     }
-    answerRepeats(this.#parts, verdicts, "proved");
+    answer(this.#parts, verdicts, "none");
     for (const [intent, { kind }] of verdicts) {
       if (kind !== "wait" || !intent.parts.some(({ segment }) => isFull(segment))) continue;
       this.#help.waiting(intent);
@@ -301,8 +301,7 @@ export class Appender {
     const stored = { summary: attempt.record, writtenAt: result.serviceTime };
     done.remove(settling);
     this.#landed(state.advance({ etag: result.etags[0], head }, [stored]), [stored]);
-    answerRepeats(this.#parts, verdicts, "tentative");
-    answerConflicts(this.#parts, verdicts);
+    answer(this.#parts, verdicts, "commit");
     // This commit wrote off what was done: under a steady load nobody waits for a pause.
     this.#settled("done");
     return true;
@@ -318,26 +317,23 @@ export class Appender {
     return table.submit(reader.partition, writes);
   }
 
-  /** Conflicts are told only when a head read that begins now is still the version they were decided on. */
+  /** Reads the head, and answers what requires it if it is still the version that the verdicts were decided on. */
   async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingIntent, Verdict>): Promise<void> {
     const now = await this.#parts.reader.readHead();
-    if (now.etag === version.etag) answerConflicts(this.#parts, verdicts);
+    if (now.etag === version.etag) answer(this.#parts, verdicts, "head");
     else this.#stale = true;
   }
 
   /** Own records that are in the log: their members are told, their segments brought up. */
   #landed(attempts: readonly Attempt[], records: readonly { readonly summary: RecordSummary }[]): void {
-    const { applier, queue, turns } = this.#parts;
+    const { applier, queue, telemetry, turns } = this.#parts;
     for (const { summary } of records) turns.seen(summary.node);
     for (const attempt of attempts) {
       const { members, record } = attempt;
-      recordCommitted(this.#parts.telemetry, attempt);
+      recordCommitted(telemetry, attempt);
       for (const { segment, lastSequence } of record.transactions)
         applier.ensure(segment, lastSequence).catch(() => undefined);
-      for (const [intent, accepted] of members) {
-        const parts = intent.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
-        queue.settle(intent, { kind: "committed", duplicate: false, parts });
-      }
+      answerCommitted(this.#parts, attempt);
       queue.landed(members.keys());
     }
     if (records.length > 0) this.#onCommit();

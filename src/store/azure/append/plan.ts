@@ -1,7 +1,6 @@
 // Decides what one commit takes of what is waiting, and what is refused: pure.
 //
-// A verdict is tentative when it rests on a group-mate that is not committed yet: it may be told only after this very
-// commit has succeeded. A conflict, tentative or not, is told only once the version it was decided on is proved current.
+// Each verdict that refuses or repeats says what it `requires` before its caller may be told; `answer` in answers.ts holds the rule.
 
 import { limits } from "../../../core/limits.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
@@ -11,6 +10,9 @@ import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
 import { advance, isEmpty } from "../rows/segment-state.ts";
+
+/** What must be proved before a caller may be told of a verdict: see answers.ts. */
+export type Requirement = "nothing" | "head" | "commit";
 
 export type Verdict =
   /** Goes into this record. */
@@ -22,14 +24,14 @@ export type Verdict =
       readonly expected: number;
       readonly received: number;
       readonly lastSequence: number;
-      readonly tentative: boolean;
+      readonly requires: "head" | "commit";
     }
-  | { readonly kind: "duplicate"; readonly parts: readonly PartResult[]; readonly tentative: boolean }
-  | { readonly kind: "id_mismatch"; readonly tentative: boolean }
+  | { readonly kind: "duplicate"; readonly parts: readonly PartResult[]; readonly requires: "nothing" | "commit" }
+  | { readonly kind: "id_mismatch"; readonly requires: "nothing" | "commit" }
   /** `token`: the newer one that has committed to the space. */
-  | { readonly kind: "fenced"; readonly token: number; readonly tentative: boolean }
+  | { readonly kind: "fenced"; readonly token: number; readonly requires: "nothing" | "commit" }
   /** Its token is not the last that was granted of a lease that the space does not have, or beyond all that were. */
-  | { readonly kind: "not_granted"; readonly lastToken: number }
+  | { readonly kind: "not_granted"; readonly lastToken: number; readonly requires: "nothing" }
   /**
    * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
    * up with.
@@ -140,7 +142,7 @@ class Group {
         if (mate === undefined || mates.length !== intent.parts.length) return undefined;
         return isSameContent(mate.result.place, part) ? mate.result : undefined;
       });
-      return asRepeat(results, true);
+      return asRepeat(results, "commit");
     }
     const found = intent.parts.map((part) => this.#input.view(part.segment).find(intent.id));
     if (found.every((place) => place === undefined)) return undefined;
@@ -151,32 +153,33 @@ class Group {
       if (place.segments !== intent.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
       return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp };
     });
-    return asRepeat(results, false);
+    return asRepeat(results, "nothing");
   }
 
   #fenced({ grant, lease }: Intent): Verdict | undefined {
     if (lease === undefined) return undefined;
     const committed = this.#input.fences.get(lease.key);
     const token = Math.max(committed ?? 0, this.#tentativeFences.get(lease.key) ?? 0);
-    if (lease.token < token) return { kind: "fenced", token, tentative: token > (committed ?? 0) };
+    const isCommitted = token === committed;
+    if (lease.token < token) return { kind: "fenced", token, requires: isCommitted ? "nothing" : "commit" };
     if (lease.token === committed) return undefined;
     const lastToken = grant?.lastToken ?? 0;
     // Of a key that the space does not have, newer tokens may have committed: see `GrantLoader`.
     const isGranted = committed === undefined ? lease.token === lastToken : lease.token <= lastToken;
-    return isGranted ? undefined : { kind: "not_granted", lastToken };
+    return isGranted ? undefined : { kind: "not_granted", lastToken, requires: "nothing" };
   }
 
   #conflicting(intent: Intent): Verdict | undefined {
     for (const part of intent.parts) {
-      const { state, tentative } = this.#state(part.segment);
-      const { lastSequence } = state;
+      const { lastSequence } = this.#state(part.segment);
+      const requires = this.#tentative.has(part.segment) ? "commit" : "head";
       const next = lastSequence + 1;
       if (part.firstSequence !== undefined && part.firstSequence !== next) {
-        return { kind: "conflict", part, expected: next, received: part.firstSequence, lastSequence, tentative };
+        return { kind: "conflict", part, expected: next, received: part.firstSequence, lastSequence, requires };
       }
       if (part.gap !== undefined) {
         const { index, received } = part.gap;
-        return { kind: "conflict", part, expected: next + index, received, lastSequence, tentative };
+        return { kind: "conflict", part, expected: next + index, received, lastSequence, requires };
       }
     }
     return undefined;
@@ -197,7 +200,7 @@ class Group {
     this.#summaryBytes += addedSummary;
     this.#transactions += parts.length;
     for (const { part, result } of parts) {
-      this.#tentative.set(part.segment, advance(this.#state(part.segment).state, result.place));
+      this.#tentative.set(part.segment, advance(this.#state(part.segment), result.place));
     }
     this.#tentativeById.set(intent.id, [...(this.#tentativeById.get(intent.id) ?? []), parts]);
     if (intent.lease !== undefined) this.#tentativeFences.set(intent.lease.key, intent.lease.token);
@@ -205,7 +208,7 @@ class Group {
   }
 
   #place(intent: Intent, part: Part): AcceptedPart {
-    const { state } = this.#state(part.segment);
+    const state = this.#state(part.segment);
     const summary: TransactionSummary = {
       segment: part.segment,
       firstSequence: state.lastSequence + 1,
@@ -221,12 +224,10 @@ class Group {
     return { part, summary, result: { place, firstSequence: state.firstSequence, firstTimestamp } };
   }
 
-  #state(segment: SegmentName): { readonly state: SegmentHead; readonly tentative: boolean } {
-    const tentative = this.#tentative.get(segment);
-    if (tentative !== undefined) return { state: tentative, tentative: true };
-    const state = this.#input.view(segment).state;
+  #state(segment: SegmentName): SegmentHead {
+    const state = this.#tentative.get(segment) ?? this.#input.view(segment).state;
     if (state === undefined) throw new Error(`The view of segment ${segment} is not loaded.`);
-    return { state, tentative: false };
+    return state;
   }
 }
 
@@ -239,8 +240,8 @@ function isSameContent(place: TransactionPlace, part: Part): boolean {
   );
 }
 
-function asRepeat(results: readonly (PartResult | undefined)[], tentative: boolean): Verdict {
+function asRepeat(results: readonly (PartResult | undefined)[], requires: "nothing" | "commit"): Verdict {
   const parts = results.filter((result) => result !== undefined);
-  if (parts.length !== results.length) return { kind: "id_mismatch", tentative };
-  return { kind: "duplicate", parts, tentative };
+  if (parts.length !== results.length) return { kind: "id_mismatch", requires };
+  return { kind: "duplicate", parts, requires };
 }

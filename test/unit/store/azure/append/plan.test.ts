@@ -117,7 +117,7 @@ describe("with sequences", () => {
   test("of two for one place the first wins, and the refusal of the other rests on it", () => {
     const [won, lost] = plan([intent("a", { at: 6 }), intent("a", { id: 1, at: 6 })], { a: view(5) });
     expect(won?.kind).toBe("accept");
-    expect(lost).toMatchObject({ kind: "conflict", tentative: true, expected: 7, received: 6, lastSequence: 6 });
+    expect(lost).toMatchObject({ kind: "conflict", requires: "commit", expected: 7, received: 6, lastSequence: 6 });
   });
 
   test("one segment that does not fit refuses all of them", () => {
@@ -135,10 +135,10 @@ describe("an id that is there already", () => {
 
   test("with the same content is a duplicate, and with other content refused", () => {
     expect(plan([keyed], { a: view(5, { id: ids[0]!, digest }) })).toMatchObject([
-      { kind: "duplicate", tentative: false, parts: [{ place: { firstSequence: 5 } }] },
+      { kind: "duplicate", requires: "nothing", parts: [{ place: { firstSequence: 5 } }] },
     ]);
     expect(plan([keyed], { a: view(5, { id: ids[0]!, digest: "other" }) })).toMatchObject([
-      { kind: "id_mismatch", tentative: false },
+      { kind: "id_mismatch", requires: "nothing" },
     ]);
     expect(plan([intent("a", { keyed: true, at: 4 })], { a: view(5, { id: ids[0]!, digest }) })).toMatchObject([
       { kind: "id_mismatch" },
@@ -161,8 +161,8 @@ describe("an id that is there already", () => {
     const other = intent("a", { keyed: true, texts: ["y"] });
     expect(plan([keyed, again, other], { a: view(5) })).toMatchObject([
       { kind: "accept" },
-      { kind: "duplicate", tentative: true },
-      { kind: "id_mismatch", tentative: true },
+      { kind: "duplicate", requires: "commit" },
+      { kind: "id_mismatch", requires: "commit" },
     ]);
   });
 
@@ -244,7 +244,7 @@ describe("under a lease", () => {
   test("a token that a group-mate has passed is refused with that one's commit", () => {
     expect(plan([under(7), under(6)], {}, { fences })).toMatchObject([
       { kind: "accept" },
-      { kind: "fenced", token: 7, tentative: true },
+      { kind: "fenced", token: 7, requires: "commit" },
     ]);
   });
 });
