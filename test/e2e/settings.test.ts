@@ -29,6 +29,7 @@ async function expectMisconfigured(app: RunningApp, sentence: string): Promise<v
     const functions = (await (await fetch(`${app.url}/admin/functions`)).json()) as { name: string }[];
     expect(functions.map(({ name }) => name)).not.toContain("walMonitor");
     expect(functions.map(({ name }) => name)).not.toContain("dispatchStatus");
+    expect(functions.map(({ name }) => name)).not.toContain("retryStatus");
   } finally {
     await app.stop();
   }
@@ -67,7 +68,7 @@ test.each([
     claim: "a queue that cannot be",
     env: { STREAMKIT_NOTIFICATIONS_QUEUE: "Status_Queue" },
     sentence:
-      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 56 lower-case letters, digits and single dashes, or - for none.",
+      "STREAMKIT_NOTIFICATIONS_QUEUE: expected 3 to 50 lower-case letters, digits and single dashes, or - for none.",
   },
 ])("with $claim every call is 503, and one sentence of the log says what to set", async ({ env, sentence }) => {
   await expectMisconfigured(await startApp({ env }), sentence);
