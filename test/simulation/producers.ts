@@ -171,7 +171,13 @@ export class Producers {
       const byAnother =
         instance !== call.instance ||
         (landed.landedAt < call.beganAt &&
-          operation.calls.some((other) => other !== call && other.instance === instance && other.state !== "none"));
+          operation.calls.some(
+            (other) =>
+              other !== call &&
+              other.instance === instance &&
+              // Told that nothing further happened, after this chunk was acknowledged to it.
+              (other.state !== "none" || other.acknowledged > call.acknowledged),
+          ));
       verdict.check(
         byAnother,
         "I4",

@@ -68,6 +68,28 @@ export class Readers {
     verdict.check(next > applied, "I1", () => `a read of segment ${name} ended at ${next - 1}; ${applied} was there`);
   }
 
+  /** After the time of each of some entries, as many as the next two. */
+  async segmentFromTimes(store: Store, space: SpaceTruth, name: Parameters<Store["peek"]>[1]): Promise<void> {
+    const { verdict } = this.#world;
+    const { entries } = space.segment(name);
+    const limit = 2;
+    const times = [...new Set(entries.map(({ timestamp }) => timestamp))].filter((_, index) => index % 3 === 0);
+    for (const after of times) {
+      const wanted = entries.filter(({ timestamp }) => timestamp > after).slice(0, limit);
+      const found: number[] = [];
+      for await (const entry of store.consumeSegment(space.name, name, { after, limit })) {
+        isSame(entry, entries[entry.sequence - 1], verdict, `a read of segment ${name} after ${after}`);
+        found.push(entry.sequence);
+      }
+      const right = wanted.map(({ sequence }) => sequence).join(" ");
+      verdict.check(
+        found.join(" ") === right,
+        "I1",
+        () => `a read of segment ${name} after ${after} gave ${found.join(" ")}, not ${right}`,
+      );
+    }
+  }
+
   async last(store: Store, space: SpaceTruth, name: Parameters<Store["peek"]>[1]): Promise<void> {
     const { verdict } = this.#world;
     const truth = space.segment(name);

@@ -41,6 +41,15 @@ export interface Scenario {
 const spaceNames = ["s", "s1", "s10", "\uffff", "\u{1f600}", "a/b c"].map(parseSpaceName);
 const segmentNames = ["s", "s1", "s10", "\uffff", "\u{1f600}", "\ue000", "a/b", "é"].map(parseSegmentName);
 
+/** How much an instance remembers of segments: drawn apart, so that a seed's other draws stay what they were. */
+function chooseMemory(chance: Chance): AzureStoreSettings {
+  return {
+    segmentCacheMax: chance.pick([4, 8, 20_000]),
+    viewJournalMax: chance.pick([1, 2, 3, 2_048]),
+    viewLookupsMax: chance.pick([1, 2, 2_048]),
+  };
+}
+
 export function chooseScenario(chance: Chance): Scenario {
   const oneOf = (...choices: number[]): number => chance.pick(choices);
   const spaces = chance.shuffled(spaceNames).slice(0, oneOf(1, 1, 2, 3));
@@ -66,6 +75,7 @@ export function chooseScenario(chance: Chance): Scenario {
       queuedProducesMax: oneOf(3, 5_000),
       otherWritersMs: oneOf(0, 500, 5_000),
       leaseKeysMax: chance.fork("leases").pick([1, 2, 64]),
+      ...chooseMemory(chance.fork("memory")),
     },
     instances: chance.integer(2, 5),
     producers: chance.integer(2, 6),

@@ -220,6 +220,7 @@ class Run {
         await new SpaceReader(this.#world, space).read(store, 0);
         for (const { name } of space.segments.values()) {
           await this.#readers.segment(store, space, name, 1);
+          await this.#readers.segmentFromTimes(store, space, name);
           await this.#readers.last(store, space, name);
         }
       }

@@ -12,6 +12,8 @@ import { SimulatedQueues } from "../doubles/simulated-queue.ts";
 import { createQueueStatusNotifier } from "../../src/notify/status-notifier.ts";
 import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
+import { resolveOptions } from "../../src/store/azure/instance/options.ts";
+import { isDue } from "../../src/store/azure/monitor/overdue-notifications.ts";
 import {
   logHeadRow,
   logPartition,
@@ -266,8 +268,12 @@ export class World {
       nameWritten(`space ${name}`, space.records.length > 0, space, changes[0]!, verdict),
     );
     const registry = registryTableName(prefix);
-    this.#watchers.set(`${registry} ${openLogRow(storeId, name)}`, ({ changes }) => {
+    const { logIdleMs } = resolveOptions(this.scenario.settings);
+    this.#watchers.set(`${registry} ${openLogRow(storeId, name)}`, ({ at, changes }) => {
       space.open = changes[0]?.after !== undefined;
+      const ageMs = at - (changes[0]?.before?.writtenAt ?? -Infinity);
+      const rested = space.open || isDue(ageMs, logIdleMs);
+      verdict.check(rested, "I5", () => `${name} was closed ${ageMs} ms after a writer had registered it`);
       isWatched(space, verdict);
       return `${name} is ${space.open ? "listed as open" : "taken from the list of open logs"}`;
     });

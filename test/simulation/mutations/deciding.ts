@@ -20,7 +20,7 @@ export const knowing: readonly Mutation[] = [
     "pending-not-overlaid",
     50,
     "no overlay of pending",
-    azure("append/log-state", "new SegmentView(pending)", "new SegmentView([])"),
+    azure("append/log-state", "new SegmentView(pending,", "new SegmentView([],"),
   ),
   mutation(
     "prefetch-not-overlaid",
@@ -65,6 +65,27 @@ export const knowing: readonly Mutation[] = [
     50,
     "views kept when the version moves a way that is not known",
     azure("append/log-state", "this.#views.clear();", ""),
+  ),
+  mutation(
+    "journal-trimmed",
+    300,
+    "a journal that got too long cut short instead of dropped with its view",
+    azure(
+      "append/log-state",
+      "if (!view.fold(place) || view.journalLength > this.#options.viewJournalMax) this.#views.delete(segment);",
+      `if (!view.fold(place)) this.#views.delete(segment);
+    else if (view.journalLength > this.#options.viewJournalMax) view.trim();`,
+    ),
+    azure(
+      "append/segment-view",
+      "  /** How many transactions it remembers, and itself. */",
+      `  trim(): void {
+    const cut = this.#journal.shift();
+    if (cut !== undefined) this.#byId.delete(cut.id);
+  }
+
+  /** How many transactions it remembers, and itself. */`,
+    ),
   ),
   mutation(
     "pending-forgotten-at-start",

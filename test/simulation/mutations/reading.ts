@@ -14,6 +14,12 @@ export const reading: readonly Mutation[] = [
       "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));",
     ),
   ),
+  mutation(
+    "after-with-too-few-rows",
+    300,
+    "a segment read from a time on that asks for no more rows than entries",
+    azure("read/read", "const rowsMax = after === 0 ? wanted : Infinity;", "const rowsMax = wanted;"),
+  ),
   mutation("cursor-from-the-clock", 50, "cursor from the clock: a reader that goes on from now", {
     file: "test/simulation/readers.ts",
     find: "this.#cursor = encodeCursor(entry);",

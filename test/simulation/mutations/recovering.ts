@@ -45,6 +45,16 @@ export const recovering: readonly Mutation[] = [
     ),
   ),
   mutation(
+    "row-age-ignored",
+    300,
+    "a log closed whose row was written lately",
+    azure(
+      "monitor/recovery",
+      "if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;",
+      "if (!rests(seen.writtenAt)) return false;",
+    ),
+  ),
+  mutation(
     "row-deleted-whatever",
     300,
     "row deleted with *",

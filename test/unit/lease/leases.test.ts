@@ -99,6 +99,20 @@ describe("a lease", () => {
     expect(await done(elsewhere.acquire(key, b, 2_000))).toMatchObject({ kind: "granted", lease: { token: 2 } });
   });
 
+  test("of another's that has expired is nothing to release, and stays as it is", async () => {
+    let writes = 0;
+    const { clock, instance, done } = world((request) => void (writes += request.kind === "submit" ? 1 : 0));
+    const [one, two] = [instance(), instance()];
+    await done(one.acquire(key, a, 2_000));
+    await clock.pass(3_100);
+    const written = writes;
+    expect(await done(two.release(key, b))).toEqual({ kind: "released" });
+    expect(await done(one.release(key, a))).toEqual({ kind: "released" });
+    expect(writes).toBe(written);
+    // Its last token is still known: the next one is greater.
+    expect(await done(two.acquire(key, b, 2_000))).toMatchObject({ kind: "granted", lease: { token: 2 } });
+  });
+
   test("that nobody has is released without a request to write, and makes no table", async () => {
     const { account, instance, done } = world();
     expect(await done(instance().release(key, a))).toEqual({ kind: "released" });

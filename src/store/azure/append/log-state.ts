@@ -11,6 +11,7 @@ import { isPending } from "../rows/pending.ts";
 import type { Intent } from "./intent.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
 import type { CachedSegments } from "../instance/segment-cache.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
 import { placeOf } from "../rows/segment-state.ts";
@@ -23,21 +24,22 @@ export interface Attempt {
   readonly members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>;
 }
 
-/** A segment's journal is dropped with its view when it gets longer; the view is read again when needed. */
-const journalMax = 2_048;
+type ViewBounds = Pick<AzureStoreOptions, "viewJournalMax" | "viewLookupsMax">;
 
 export class LogState {
   readonly #applier: Applier;
   readonly #views: CachedSegments<SegmentView>;
+  readonly #options: ViewBounds;
   #version: LogVersion | undefined;
   #attempts: Attempt[] = [];
   /** What the attempts hold: ids, each with a segment. */
   readonly #open = new Set<string>();
   #restarts = 0;
 
-  constructor(applier: Applier, views: CachedSegments<SegmentView>) {
+  constructor(applier: Applier, views: CachedSegments<SegmentView>, options: ViewBounds) {
     this.#applier = applier;
     this.#views = views;
+    this.#options = options;
   }
 
   get version(): LogVersion | undefined {
@@ -63,7 +65,7 @@ export class LogState {
     const pending = this.#applier
       .pendingIn(segment)
       .map(({ record, transaction }) => placeOf(record.summary, transaction));
-    const view = new SegmentView(pending);
+    const view = new SegmentView(pending, this.#options.viewLookupsMax);
     this.#views.set(segment, view);
     return view;
   }
@@ -125,7 +127,7 @@ export class LogState {
   #fold(segment: SegmentName, place: TransactionPlace): void {
     const view = this.#views.peek(segment);
     if (view === undefined) return;
-    if (!view.fold(place) || view.journalLength > journalMax) this.#views.delete(segment);
+    if (!view.fold(place) || view.journalLength > this.#options.viewJournalMax) this.#views.delete(segment);
     else this.#views.grown(segment, view);
   }
 

@@ -11,9 +11,6 @@ import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 /** The answer of a look-up by id: where it is, or that it was not there. */
 export type FoundPlace = TransactionPlace | "absent";
 
-/** Answers of look-ups that a view keeps. */
-const foundMax = 2_048;
-
 export class SegmentView {
   /** Undefined until its head has been read. */
   #state: SegmentHead | undefined;
@@ -23,8 +20,14 @@ export class SegmentView {
   readonly #byId = new Map<TransactionId, TransactionPlace>();
   readonly #found = new Map<TransactionId, FoundPlace>();
 
-  /** `pending`: what the log's present version says is committed but perhaps not applied, ascending. */
-  constructor(pending: readonly TransactionPlace[]) {
+  readonly #lookupsMax: number;
+
+  /**
+   * `pending`: what the log's present version says is committed but perhaps not applied, ascending; `lookupsMax`: answers of look-ups
+   * by id that are kept.
+   */
+  constructor(pending: readonly TransactionPlace[], lookupsMax: number) {
+    this.#lookupsMax = lookupsMax;
     for (const place of pending) this.#note(place);
   }
 
@@ -68,7 +71,7 @@ export class SegmentView {
   /** The answer of reading the id's row, begun after this view. */
   foundById(id: TransactionId, place: FoundPlace): void {
     // What is forgotten is looked up again if it is asked for again.
-    if (this.#found.size >= foundMax) this.#found.clear();
+    if (this.#found.size >= this.#lookupsMax) this.#found.clear();
     this.#found.set(id, place);
   }
 

@@ -32,7 +32,11 @@ const schema = z.strictObject({
   batchOperations: integer(90, 4, limits.batchOperationsMax),
   batchBytes: integer(3.75 * 1024 * 1024, 2 * 1024 * 1024, limits.batchBytesMax),
   /** Segments whose state an instance keeps in memory, over all its spaces; one to two KiB each. */
-  segmentCacheMax: integer(20_000, 256, 1_000_000),
+  segmentCacheMax: count(20_000, 1_000_000),
+  /** Transactions that may be in the journal of a segment's view; one that gets longer is dropped with its view and read again when needed. */
+  viewJournalMax: count(2_048, 100_000),
+  /** Answers of look-ups by id that a segment's view keeps; what is forgotten is looked up again if it is asked for again. */
+  viewLookupsMax: count(2_048, 100_000),
   /** Spaces whose writer an instance keeps. */
   spaceCacheMax: count(500, 100_000),
   /** A produce that is not committed and applied after this long is answered 503. */

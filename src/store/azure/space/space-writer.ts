@@ -60,7 +60,7 @@ export class SpaceWriter {
       refreshPending: () => this.appender.refresh(),
       onDone: (record) => this.#onDone(record),
     });
-    const state = new LogState(applier, instance.views.forSpace());
+    const state = new LogState(applier, instance.views.forSpace(), options);
     const wake = (): void => this.appender.wake();
     const queue = new IntentQueue(clock, options, { mayBeInLog: (intent) => state.mayHold(intent), onLeft: wake });
     this.parts = {

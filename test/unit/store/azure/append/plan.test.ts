@@ -44,7 +44,7 @@ function intent(segments: string | readonly string[], wanted: Wanted = {}): Inte
 
 /** A view of a segment that ends at `last`, whose transactions are known by their ids. */
 function view(last: number, known: Partial<TransactionPlace> = {}): SegmentView {
-  const made = new SegmentView([]);
+  const made = new SegmentView([], 2_048);
   const { timestamp: lastTimestamp = 900, id = ids[8]! } = known;
   const head = {
     ...emptySegment,
