@@ -202,7 +202,7 @@ export async function dispatch(message: unknown): Promise<void> {
     await dispatcher().dispatch(message);
   } catch (error) {
     // A target or the storage that fails is told in one line, as often as it may be.
-    if (error instanceof StoreError && error.code !== "internal") {
+    if (error instanceof StoreError && error.code !== "internal" && error.code !== "corrupt_data") {
       log.warn("a status notification was not dispatched", { code: error.code, reason: error.message });
     } else {
       log.error("a status notification was not dispatched", { error });

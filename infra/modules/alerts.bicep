@@ -47,6 +47,8 @@ var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json
 
 // An app with a wrong setting has no metrics and may have no log of its own: then its lines are the host's, no JSON.
 var misconfigured = 'AppTraces | extend said = iff(Message startswith "{", tostring(parse_json(Message).message), Message) | where said startswith "misconfigured" | summarize Value = sum(ItemCount)'
+// A line says the code itself, or has the error: a caller was told, or a row of a list was left out.
+var corrupt = '${lines} | where tostring(line.code) == "corrupt_data" or tostring(line.error.code) == "corrupt_data" | summarize Value = sum(ItemCount)'
 // The app's own count, by the status that it answered: the host counts a caller who left a stream as a failure, which it is not (499).
 var requests = 'AppMetrics | where Name == "http.server.request.duration" | extend status = toint(Properties["http.response.status_code"])'
 var serverErrors = '${requests} | summarize failed = sumif(ItemCount, status >= 500 or status == 424), total = sum(ItemCount) | project Value = iff(failed < ${serverErrorsMin}, 0.0, 100.0 * failed / total)'
@@ -70,6 +72,17 @@ var queries = [
     severity: 1
     window: 'PT15M'
     frequency: 'PT5M'
+  }
+  {
+    name: 'corrupt-data'
+    title: 'Stored data cannot be read'
+    description: 'A stored row is damaged: what needs it fails or goes without it until it is repaired. The log line names the row.'
+    query: corrupt
+    operator: 'GreaterThan'
+    threshold: 0
+    severity: 1
+    window: 'PT15M'
+    frequency: 'PT15M'
   }
   {
     name: 'server-errors'

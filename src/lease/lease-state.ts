@@ -6,8 +6,8 @@ import type { LeaseHolder } from "../core/ids.ts";
 import { parseLeaseHolder } from "../core/ids.ts";
 import { corruptData, readStored } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import type { Properties, Row } from "../table/port.ts";
-import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
+import type { Properties } from "../table/port.ts";
+import { checkRowFormat, decoder, formatProperty, numberIn, textIn } from "../table/row-values.ts";
 
 export interface Lease {
   readonly holder: LeaseHolder;
@@ -50,11 +50,11 @@ export function encodeLease({ holder, expiresAt, token }: Lease): Properties {
   return { [formatProperty]: formatVersion, holder, expires: BigInt(expiresAt), token: BigInt(token) };
 }
 
-export function decodeLease(row: Row): Lease {
+export const decodeLease = decoder((row): Lease => {
   checkRowFormat(row, formatVersion, "a lease");
   const holder = readStored("the holder of a lease", () => parseLeaseHolder(textIn(row, "holder")));
   return { holder, expiresAt: numberIn(row, "expires"), token: numberIn(row, "token", 1) };
-}
+});
 
 function nextToken(lease: Lease): number {
   if (lease.token >= limits.sequenceMax) throw corruptData("a lease's token is beyond counting");

@@ -9,7 +9,7 @@ import type { SegmentsWanted } from "../core/segments-wanted.ts";
 import { parseSpaceName, parseSubscriptionId } from "../core/ids.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { Properties, Row } from "../table/port.ts";
-import { checkRowFormat, formatProperty, numberIn, textIn } from "../table/row-values.ts";
+import { checkRowFormat, decoder, formatProperty, numberIn, textIn } from "../table/row-values.ts";
 import type { DeliveryReport, Health } from "./health.ts";
 
 /** A queue of the app's storage account, or an HTTPS URL. */
@@ -97,7 +97,7 @@ function healthProperties(health: Health): Properties {
 }
 
 /** `corrupt_data` for what could not have been written. */
-export function decodeSubscription(row: Row): Subscription {
+export const decodeSubscription = decoder((row): Subscription => {
   checkRowFormat(row, formatVersion, "a subscription");
   return {
     id: idIn(row),
@@ -117,7 +117,7 @@ export function decodeSubscription(row: Row): Subscription {
       health: healthIn(row),
     },
   };
-}
+});
 
 function idIn(row: Row): SubscriptionId {
   const id = readStored("the id of a subscription", () => parseSubscriptionId(textIn(row, "id")));

@@ -1,6 +1,7 @@
 // The project's logger: one JSON object a line. Levels below the chosen one cost nothing.
 
 import type { Clock } from "../core/clock.ts";
+import { StoreError } from "../core/errors.ts";
 import type { LogFields, Logger } from "../core/log.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "off"] as const;
@@ -48,5 +49,6 @@ function showErrors(_key: string, value: unknown): unknown {
   if (typeof value === "bigint") return value.toString();
   if (!(value instanceof Error)) return value;
   const { name, message, stack, cause } = value;
-  return { name, message, stack, ...(cause === undefined ? {} : { cause }) };
+  const code = value instanceof StoreError ? { code: value.code } : {};
+  return { name, ...code, message, stack, ...(cause === undefined ? {} : { cause }) };
 }

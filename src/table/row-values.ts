@@ -1,7 +1,6 @@
 // What a row holds, by name and kind; a row that does not hold it, or is of a later format, is an error.
 
-import { corruptData, NewerFormat } from "../core/errors.ts";
-import type { StoreError } from "../core/errors.ts";
+import { corruptData, NewerFormat, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { Row } from "./port.ts";
 
@@ -32,6 +31,29 @@ export function bytesIn(row: Row, name: string): Uint8Array {
   const value = row.properties[name];
   if (value instanceof Uint8Array) return value;
   throw damaged(row, name);
+}
+
+/** The same decoder, or one that answers later: damage that it meets is told with the row where it is. */
+export function decoder<Rest extends unknown[], Result>(
+  decode: (row: Row, ...rest: Rest) => Result,
+): (row: Row, ...rest: Rest) => Result {
+  return (row, ...rest) => {
+    const located = (error: unknown): never => {
+      throw error instanceof StoreError && error.code === "corrupt_data" ? inRow(row, error) : error;
+    };
+    try {
+      const result = decode(row, ...rest);
+      return result instanceof Promise ? (result.catch(located) as Result) : result;
+    } catch (error) {
+      return located(error);
+    }
+  };
+}
+
+function inRow({ partition, row }: Row, error: StoreError): StoreError {
+  return new StoreError("corrupt_data", `${error.message} It is in partition ${partition}, row ${row}.`, {
+    cause: error,
+  });
 }
 
 function damaged(row: Row, name: string): StoreError {

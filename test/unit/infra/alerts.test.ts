@@ -2,8 +2,11 @@
 
 import { globSync } from "node:fs";
 import { expect, test } from "vitest";
+import { corruptData, StoreError } from "../../../src/core/errors.ts";
 import { metrics } from "../../../src/core/metrics.ts";
 import type { Metric } from "../../../src/core/metrics.ts";
+import { createLogger } from "../../../src/server/log-lines.ts";
+import { logFailure } from "../../../src/server/serve.ts";
 import {
   deployed,
   development,
@@ -61,9 +64,30 @@ test("a client that leaves is no failure: queries look at what the app says, not
 });
 
 test("a wrong setting is found by its line, whether the app or the host wrote it", () => {
+  const line = sources.filter((text) => /\blog\.error\("misconfigured\b/.test(text));
+  expect(line).toHaveLength(1);
   expect(query("misconfigured")).toContain(
     'iff(Message startswith "{", tostring(parse_json(Message).message), Message) | where said startswith "misconfigured"',
   );
+});
+
+test("damaged data is found by its code, which every line about it has", () => {
+  expect(query("corrupt-data")).toContain(
+    'tostring(line.code) == "corrupt_data" or tostring(line.error.code) == "corrupt_data"',
+  );
+  const lines: { readonly code?: string; readonly error?: { readonly code?: string; readonly message: string } }[] = [];
+  const log = createLogger({
+    level: "error",
+    clock: { now: () => 0, elapsed: () => 0, after: () => () => undefined },
+    write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
+  });
+  const error = corruptData("a row");
+  logFailure(log, "request failed", error);
+  log.error("a row is left out", { error });
+  log.error("something else", { error: new StoreError("storage_unavailable", "Away.") });
+  const isFound = (line: (typeof lines)[number]): boolean =>
+    line.code === "corrupt_data" || line.error?.code === "corrupt_data";
+  expect(lines.map(isFound)).toEqual([true, true, false]);
 });
 
 test("the share of server errors is that of the answers by their status", () => {
@@ -105,9 +129,10 @@ test("a poison queue is told of for as long as something lies in it", () => {
   expect(query("poison")).toContain("summarize Value = max(Sum)");
 });
 
-test("there is an alert for wrong settings, for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
+test("there is an alert for wrong settings, for damage, for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
   expect(names).toEqual([
     "misconfigured",
+    "corrupt-data",
     "server-errors",
     "pending-age",
     "monitor-failures",

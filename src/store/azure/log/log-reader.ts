@@ -7,6 +7,7 @@ import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
 import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, recordRow } from "../rows/keys.ts";
+import { decoder } from "../../../table/row-values.ts";
 import { checkFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
@@ -141,8 +142,7 @@ export class LogReader {
   async readBatches(timestamp: number): Promise<EntryBatch[]> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp));
     if (row === undefined) throw corruptData(`the log record at ${timestamp} is missing`);
-    checkFormat(row, "a log record");
-    return decodeBlock(joinData(row.properties), this.#compressor);
+    return decodeRecord(row, this.#compressor);
   }
 
   #range(from: number, to: number): KeyRange {
@@ -176,6 +176,11 @@ export class LogReader {
 function wentBack(to: HeadRead): CatchUp {
   return { kind: "went_back", to };
 }
+
+const decodeRecord = decoder((row, compressor: Compressor): Promise<EntryBatch[]> => {
+  checkFormat(row, "a log record");
+  return decodeBlock(joinData(row.properties), compressor);
+});
 
 function storedRecord(row: Row): StoredRecord {
   return { summary: decodeRecordSummary(row), writtenAt: row.writtenAt };

@@ -297,5 +297,5 @@ async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void>
   const { applier, log, space } = writer.parts;
   if (!(await applier.giveUpLost(record))) return;
   const { timestamp } = record.summary;
-  log.error("a log record cannot be read: its segments go on without it", { space, timestamp });
+  log.error("a log record cannot be read: its segments go on without it", { code: "corrupt_data", space, timestamp });
 }

@@ -9,6 +9,7 @@ import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
+import { decoder } from "../../../table/row-values.ts";
 import type { Memory } from "../../memory.ts";
 import { unboundedMemory } from "../../memory.ts";
 import { asStoreError } from "../instance/failure.ts";
@@ -158,9 +159,9 @@ function dataBytes(row: Row): number {
   return bytes;
 }
 
-async function decodeRow(row: Row, compressor: Compressor): Promise<EntryBatch[]> {
+const decodeRow = decoder(async (row, compressor: Compressor): Promise<EntryBatch[]> => {
   checkFormat(row, "a block");
   const lost = tombstoneOf(row);
   if (lost !== undefined) throw corruptData(`the entries of the log record at ${lost}; the segment goes on after them`);
   return decodeBlock(joinData(row.properties), compressor);
-}
+});

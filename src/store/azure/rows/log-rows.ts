@@ -12,7 +12,7 @@ import { limits } from "../../../core/limits.ts";
 import { cutData } from "../../../codec/block.ts";
 import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
-import { bytesIn, numberIn, textIn } from "../../../table/row-values.ts";
+import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import { checkFormat, formatFirst, formatOf } from "./format.ts";
 import type { Counts } from "./markers.ts";
@@ -102,7 +102,7 @@ export function encodeLogHead(head: LogHead): Properties {
   };
 }
 
-export function decodeLogHead(row: Row): LogHead {
+export const decodeLogHead = decoder((row): LogHead => {
   checkFormat(row, "the head of a log");
   const count = numberIn(row, "n", 0, limits.headNumberMax);
   const timestamp = numberIn(row, "ts", 0, limits.headNumberMax);
@@ -122,7 +122,7 @@ export function decodeLogHead(row: Row): LogHead {
     format: formatOf(row),
     counts: decodeCounts(row),
   };
-}
+});
 
 export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properties {
   return {
@@ -136,7 +136,7 @@ export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properti
   };
 }
 
-export function decodeRecordSummary(row: Row): RecordSummary {
+export const decodeRecordSummary = decoder((row): RecordSummary => {
   checkFormat(row, "a log record");
   return {
     timestamp: timestampOfRow(row.row),
@@ -146,7 +146,7 @@ export function decodeRecordSummary(row: Row): RecordSummary {
     transactions: decodeTransactions(bytesIn(row, "s")),
     counts: decodeCounts(row),
   };
-}
+});
 
 /** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
 function uuidBytes(uuid: string): Uint8Array {

@@ -7,7 +7,7 @@ import { limits } from "../../../core/limits.ts";
 import { cutData, dataPropertyNames } from "../../../codec/block.ts";
 import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
-import { bytesIn, numberIn, textIn } from "../../../table/row-values.ts";
+import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 
@@ -60,7 +60,7 @@ export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefine
   };
 }
 
-export function decodeSegmentHead(row: Row): SegmentHead {
+export const decodeSegmentHead = decoder((row): SegmentHead => {
   checkFormat(row, "the head of a segment");
   const lastSequence = numberIn(row, "l", 1, limits.headNumberMax);
   const lastTimestamp = numberIn(row, "lt", 1, limits.headNumberMax);
@@ -76,13 +76,13 @@ export function decodeSegmentHead(row: Row): SegmentHead {
     transactionNumber: numberIn(row, "tn", 1, lastSequence),
     transactionId: textIn(row, "ti"),
   };
-}
+});
 
 /** The last entry, when it is small enough to be in the head. */
-export function lastEntryOf(row: Row): Entry | undefined {
+export const lastEntryOf = decoder((row): Entry | undefined => {
   const entry = row.properties["e"];
   return entry instanceof Uint8Array ? decodeEntry(entry) : undefined;
-}
+});
 
 export function statusOf(space: SpaceName, segment: SegmentName, head: SegmentHead): SegmentStatus {
   return {
@@ -133,7 +133,7 @@ export function encodeTransactionRow(place: TransactionPlace): Properties {
   };
 }
 
-export function decodeTransactionRow(row: Row, id: TransactionId): TransactionPlace {
+export const decodeTransactionRow = decoder((row, id: TransactionId): TransactionPlace => {
   checkFormat(row, "a transaction's row");
   const digest = bytesIn(row, "d");
   if (digest.byteLength !== 16) throw corruptData(`the digest of transaction ${id}`);
@@ -147,4 +147,4 @@ export function decodeTransactionRow(row: Row, id: TransactionId): TransactionPl
     digest: Buffer.from(digest).toString("hex"),
     segments: numberIn(row, "sg", 1),
   };
-}
+});

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 
 import { encodeBlock, decodeBlock, joinData } from "../../../../../src/codec/block.ts";
 import { zstdCompressor } from "../../../../../src/codec/zstd.ts";
-import { isUnreadable } from "../../../../../src/core/errors.ts";
+import { isUnreadable, NewerFormat } from "../../../../../src/core/errors.ts";
 import {
   parseLeaseHolder,
   parseNodeId,
@@ -50,6 +50,7 @@ import {
   tombstoneOf,
 } from "../../../../../src/store/azure/rows/segment-rows.ts";
 import type { Properties, Row } from "../../../../../src/table/port.ts";
+import { decoder } from "../../../../../src/table/row-values.ts";
 
 const space = parseSpaceName("orders");
 const segment = parseSegmentName("b/ä 🙂");
@@ -248,6 +249,26 @@ test("a number, a time or a sequence that nothing could follow is damage", async
       expect(await outcome(() => decode(row)), `${kind}, ${name}`).toBe("unreadable");
     }
   }
+});
+
+test("damage is told with the row where it is, at once or when the data is decoded, and nothing else is changed", async () => {
+  const row: Row = {
+    partition: "aa",
+    row: "bb",
+    etag: "e",
+    writtenAt: now,
+    properties: { v: 1n, d0: Buffer.from("x") },
+  };
+  const where = /It is in partition aa, row bb\.$/;
+  const late = decoder(async (of: Row) => decodeBlock(joinData(of.properties), zstdCompressor));
+  const sync = [decodeLogHead, decodeRecordSummary, decodeSegmentHead, decodeLease, decodeSubscription];
+  for (const decode of [...sync, (of: Row) => decodeTransactionRow(of, id)]) {
+    expect(() => void decode(row)).toThrow(where);
+  }
+  await expect(late(row)).rejects.toThrow(where);
+  await expect(late(row)).rejects.toMatchObject({ code: "corrupt_data" });
+  const newer = { ...row, properties: { v: 99n } };
+  expect(() => decodeSegmentHead(newer)).toThrow(NewerFormat);
 });
 
 describe("a key", () => {
