@@ -189,5 +189,7 @@ function greeting(baseUrl: string, isKeyed: boolean): string {
     "",
     `  curl '${segment}/entries?encoding=json'${key}`,
     "",
+    `Every call, to read and to try: ${baseUrl}/docs`,
+    "",
   ].join("\n");
 }

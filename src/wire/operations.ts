@@ -84,7 +84,8 @@ export const produce = operation({
     "application/json": { schema: producedSchema },
     "application/x-ndjson": {
       schema: producedLineSchema,
-      description: "One line a chunk, as it commits; a failure on the way is a last line with a problem.",
+      description:
+        "One line a chunk; a failure on the way is a last line with a problem. Nothing of it need arrive before the upload has ended.",
     },
   },
   errors: writeErrors,

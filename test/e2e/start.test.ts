@@ -97,6 +97,7 @@ test("an empty PORT is an absent one", async () => {
   await writeFile(join(folder, "local.settings.json"), JSON.stringify({ Host: { LocalHttpPort: port } }));
   const child = start({ PORT: "", FROM_BOTH: "" }, [join(folder, "dist/local/start.js")]);
   await until("it is ready", () => child.output.includes(`Ready on http://127.0.0.1:${port}.`), 20_000);
+  await until("it names the page with every call", () => child.output.includes(`http://127.0.0.1:${port}/docs`), 5000);
 });
 
 describe("the project's own app", () => {
