@@ -1,6 +1,7 @@
 // What is asked of the service itself: whether it lives, what it offers, and what is not there.
 
 import { StoreError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
 import { health as healthOperation, openapi as openapiOperation, operations } from "../wire/operations.ts";
 import { openApiText } from "../wire/openapi.ts";
 import { matchPath } from "../wire/path.ts";
@@ -14,7 +15,7 @@ import type { Endpoint } from "./serve.ts";
 import { withFields } from "./log-lines.ts";
 
 export const health = serve(healthOperation, async (services, call) => {
-  if (call.query.deep !== "true") return jsonAnswer('{"status":"ok"}');
+  if (call.query.deep !== "true") return jsonAnswer(JSON.stringify({ status: "ok", version }));
   const { clock } = services;
   const startedAt = clock.elapsed();
   const ms = (): number => Math.round(clock.elapsed() - startedAt);
@@ -28,7 +29,7 @@ export const health = serve(healthOperation, async (services, call) => {
       details: { reason: error.code, ms: ms() },
     });
   }
-  return jsonAnswer(JSON.stringify({ status: "ok", storage: "ok", ms: ms() }));
+  return jsonAnswer(JSON.stringify({ status: "ok", version, storage: "ok", ms: ms() }));
 });
 
 /** In pieces, and held against no budget: all answers share a text, and it is for everyone. */

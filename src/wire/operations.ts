@@ -294,6 +294,7 @@ export const segments = operation({
 
 const healthSchema = z.object({
   status: z.literal("ok"),
+  version: z.string().meta({ description: "Of the app that answers.", examples: ["0.1.0"] }),
   storage: z.literal("ok").optional(),
   ms: z.number().int().optional().meta({ description: "How long the storage took." }),
 });

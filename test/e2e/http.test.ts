@@ -82,6 +82,7 @@ describe("an application over HTTP", () => {
   test("asks whether the service and its storage are well, and for its description", async () => {
     expect(await (await fetch(`${app.url}/health?deep=true`)).json()).toEqual({
       status: "ok",
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/) as string,
       storage: "ok",
       ms: expect.any(Number) as number,
     });

@@ -1,7 +1,10 @@
+import manifest from "../../../package.json" with { type: "json" };
 import { afterEach, expect, test } from "vitest";
 import { StoreError } from "../../../src/core/errors.ts";
 import { openService, type Service } from "./in-process.ts";
 
+/** The only place where it is written. */
+const { version } = manifest;
 let service: Service;
 let probes = 0;
 afterEach(() => service.dispose());
@@ -17,8 +20,8 @@ async function open(probe: () => Promise<void>): Promise<void> {
 
 test("plain health asks nothing of the storage", async () => {
   await open(() => Promise.reject(new StoreError("storage_unavailable", "It is down.")));
-  expect((await service.call("GET", "/health")).json).toEqual({ status: "ok" });
-  expect((await service.call("GET", "/health?deep=false")).json).toEqual({ status: "ok" });
+  expect((await service.call("GET", "/health")).json).toEqual({ status: "ok", version });
+  expect((await service.call("GET", "/health?deep=false")).json).toEqual({ status: "ok", version });
   expect(probes).toBe(0);
 });
 
@@ -27,7 +30,7 @@ test("deep health tells how long the storage took", async () => {
   const { status, json } = await service.call("GET", "/health?deep=true");
   expect(status).toBe(200);
   const { ms, ...rest } = json as unknown as { ms: number };
-  expect(rest).toEqual({ status: "ok", storage: "ok" });
+  expect(rest).toEqual({ status: "ok", version, storage: "ok" });
   expect(ms).toBeGreaterThanOrEqual(19);
   expect(probes).toBe(1);
 });
