@@ -89,8 +89,3 @@ describe("an application over HTTP", () => {
     expect(await (await fetch(`${app.url}/openapi.json`)).json()).toMatchObject({ openapi: "3.1.0" });
   });
 });
-
-test("a wrong setting stops the start with a sentence that says what to set", async () => {
-  const start = startApp({ env: { STREAMKIT_WAL_GRACE_MS: "soon" } });
-  await expect(start).rejects.toThrow("STREAMKIT_WAL_GRACE_MS: expected an integer from 0 to 3600000.");
-});

@@ -32,7 +32,7 @@ test.for([
   const answer = await send(app.url, "/health", { headers });
   expect([answer.statusCode, await text(answer)]).toEqual([500, ""]);
   expect(failed()).toBe(before + 1);
-  const beats = (): number => heard.split(": still here").length;
+  const beats = (): number => heard.split("event: heartbeat").length;
   const then = beats();
   await until("the stream goes on", () => beats() > then);
   live.destroy();
