@@ -149,6 +149,8 @@ interface Running {
 async function stop({ app, front, triggers, log }: Running, graceMs: number): Promise<void> {
   front.close();
   for (const timer of triggers.timers.values()) timer.stop();
+  // Before what runs is waited for: a live stream ends by itself only where the app knows that it is to stop.
+  const terminated = app.terminate();
   const quiet = async (): Promise<void> => {
     await Promise.all(triggers.queues.map((queue) => queue.stop().then(() => queue.drain())));
     await app.idle();
@@ -157,7 +159,7 @@ async function stop({ app, front, triggers, log }: Running, graceMs: number): Pr
   if (!(await within(graceMs, quiet()))) {
     log.write("warning", "Host.Shutdown", `Ended while ${app.runningCount} invocations were still running.`);
   }
-  await app.terminate();
+  await terminated;
   front.end();
 }
 

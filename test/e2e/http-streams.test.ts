@@ -252,3 +252,15 @@ test("the monitor runs by hand", async () => {
   expect(answer.status).toBe(202);
   await until("its report", () => app.logs().includes('"message":"monitor"'));
 });
+
+test("a host that is to stop ends its streams with an event, and waits for none of them", async () => {
+  const own = await startApp();
+  const answer = await get(`${own.url}/v1/stores/${randomUUID()}/spaces/s/entries`, { accept: "text/event-stream" });
+  let text = "";
+  answer.setEncoding("utf8").on("data", (piece: string) => (text += piece));
+  const ended = new Promise((resolve) => answer.once("close", resolve));
+  await until("the stream is live", () => text.includes("event: live"));
+  await Promise.all([own.stop("SIGTERM"), ended]);
+  expect(text).toMatch(/event: end\n(.+\n)*\n$/);
+  expect(own.logs()).not.toContain("were still running");
+});
