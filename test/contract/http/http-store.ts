@@ -6,6 +6,7 @@
 
 import { encodeCursor } from "../../../src/codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
+import { StoreError } from "../../../src/core/errors.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId } from "../../../src/core/ids.ts";
 import type {
   ConsumeArgs,
@@ -92,7 +93,7 @@ export class HttpStore implements Store {
       ...writeOf(options),
     };
     const lines = this.#http.lines(`${segmentPath(space, segment)}/records`, queryOf(options), request);
-    return this.#work.stream(mapped(lines, chunkOf));
+    return this.#work.stream(ofTheRest(mapped(lines, chunkOf)));
   }
 
   produceAll(
@@ -231,6 +232,29 @@ function recordLines(records: AsyncIterable<AppendRecord> | Iterable<AppendRecor
   if (Symbol.iterator in records) return Array.from(records, (one) => `${JSON.stringify(recordJson(one))}\n`).join("");
   const lines = mapped(records, (one) => Buffer.from(`${JSON.stringify(recordJson(one))}\n`));
   return ReadableStream.from(lines);
+}
+
+/**
+ * A problem speaks of the whole request, an error of the store of what was not yielded: after a chunk, what did not happen at all there
+ * is `partial` here.
+ */
+async function* ofTheRest<T>(chunks: AsyncIterable<T>): AsyncGenerator<T> {
+  let some = false;
+  try {
+    for await (const chunk of chunks) {
+      some = true;
+      yield chunk;
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const { code, message, effect, details } = error;
+    if ((effect === "partial") !== (some && effect !== "unknown" && effect !== "committed")) {
+      throw new Error(`The effect is told as ${effect}, ${some ? "after a chunk" : "with no chunk before it"}.`, {
+        cause: error,
+      });
+    }
+    throw effect === "partial" ? new StoreError(code, message, { effect: "none", details, cause: error }) : error;
+  }
 }
 
 async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
