@@ -34,6 +34,14 @@ describe("produce", () => {
     const store = randomUUID();
     const answer = await produce(store, "orders", "o-1", { records: [] });
     expect(answer.json).toMatchObject({ status: { firstSequence: 0, lastSequence: 0 }, transactions: [] });
+    const init = { headers: { "content-type": "application/x-ndjson", accept: "application/x-ndjson" }, body: "" };
+    const lines = await service.call("POST", segmentPath(store, "orders", "o-1", "/records"), init);
+    expect(
+      lines.text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([{ status: { firstSequence: 0, lastSequence: 0 } }]);
     expect((await service.call("GET", `/v1/stores/${store}/spaces`)).json).toEqual({ spaces: [] });
   });
 
