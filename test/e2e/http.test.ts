@@ -68,7 +68,7 @@ describe("an application over HTTP", () => {
     expect(conflict.headers.get("content-type")).toBe("application/problem+json");
     expect(await conflict.json()).toMatchObject({ code: "sequence_mismatch", expected: 1, received: 5 });
     for (const [method, path] of [
-      ["GET", "/"],
+      ["PUT", "/"],
       ["GET", "/v1"],
       ["POST", "/health"],
       ["PUT", `/v1/stores/${store}/spaces`],
