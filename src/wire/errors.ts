@@ -60,6 +60,7 @@ export const problemSchema = z
     }),
     requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
     field: z.string().optional().meta({ description: "What of the request is wrong." }),
+    // Of no type: of a type of two kinds some generators read the first alone, and fail at a problem with the other.
     expected: z.unknown().optional().meta({
       description: "What would have been right: in words; of `sequence_mismatch` the sequence, an integer.",
     }),

@@ -1,7 +1,8 @@
 // The schemas of the OpenAPI document, in the form that generators of clients make good types of.
 //
 // Promise: every body and every enumeration is a component with a name; an integer that may pass 2^31 says so; what a body may leave
-// out it may also have as null, as serialisers write what is not there.
+// out it may also have as null, as serialisers write what is not there. Bodies are closed, since an unknown member is refused; answers are
+// open, so that a strict reader of today goes on when they get a member more.
 
 import * as z from "zod";
 
@@ -40,7 +41,7 @@ export class Components {
   #schema(schema: z.ZodType, io: "input" | "output", name?: string): Json {
     const { $defs, ...own } = z.toJSONSchema(schema, { io, unrepresentable: "any" }) as Json;
     for (const [id, definition] of Object.entries($defs ?? {})) {
-      this.schemas[id] = this.#rewritten(without(definition as Json, "id"), io);
+      this.#component(id, this.#rewritten(without(definition as Json, "id"), io) as Json);
     }
     const { id } = schema.meta() ?? {};
     const described = this.#rewritten(without(own, "id", "$schema"), io, name) as Json;
@@ -60,7 +61,9 @@ export class Components {
   #rewritten(value: unknown, io: "input" | "output", name?: string): unknown {
     if (Array.isArray(value)) return value.map((item) => this.#rewritten(item, io));
     if (typeof value !== "object" || value === null) return value;
-    const schema = value as Json;
+    const given = value as Json;
+    if (io === "input" && given["readOnly"] === true) return this.#rewritten(value, "output", name);
+    const schema = io === "output" && isClosed(given) ? without(given, "additionalProperties") : given;
     if (typeof schema["$ref"] === "string") {
       return { ...schema, $ref: schema["$ref"].replace("#/$defs/", "#/components/schemas/") };
     }
@@ -100,6 +103,10 @@ const plainKeys = new Set(["examples", "example", "default", "const", "enum", "r
 
 function without(schema: Json, ...keys: readonly string[]): Json {
   return Object.fromEntries(Object.entries(schema).filter(([key]) => !keys.includes(key)));
+}
+
+function isClosed({ type, additionalProperties }: Json): boolean {
+  return type === "object" && additionalProperties === false;
 }
 
 function formatOf({ maximum }: Json): string {

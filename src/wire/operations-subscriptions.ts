@@ -41,7 +41,8 @@ export const targetSchema = z
     },
     { error: targetRule },
   )
-  .meta({ id: "Target", description: "Where messages go: a queue or a webhook." });
+  // Described as answers are, which have it, too: open.
+  .meta({ id: "Target", description: "Where messages go: a queue or a webhook.", additionalProperties: undefined });
 
 const wantedTargetSchema = targetSchema.transform(({ queue, webhook }, context) => {
   if (typeof queue === "string" && typeof webhook !== "string") return { queue };
@@ -85,12 +86,19 @@ export const subscriptionSchema = z
   })
   .meta({ id: "Subscription" });
 
-/** What a GET gave may be PUT back: the members that the service makes are there again, and mean nothing. */
+/** What a caller says of a subscription. */
+const wantedMembers = {
+  space: wantedSpaceSchema,
+  segment: wantedSegmentSchema.optional(),
+  prefix: segmentPrefixSchema.optional(),
+  target: wantedTargetSchema,
+};
+
+/** What a GET gave may be PUT back: all the members that the service makes are there again, and mean nothing. */
 const readOnlyMembers = Object.fromEntries(
-  (["id", "createdAt", "delivered", "failed", "lastDeliveredAt", "lastError", "secret"] as const).map((name) => [
-    name,
-    ignored(subscriptionSchema.shape[name]),
-  ]),
+  Object.entries(subscriptionSchema.shape)
+    .filter(([name]) => !Object.hasOwn(wantedMembers, name))
+    .map(([name, schema]) => [name, ignored(schema)]),
 );
 
 function ignored(schema: z.ZodType): z.ZodOptional<z.ZodUnknown> {
@@ -105,10 +113,7 @@ function ignored(schema: z.ZodType): z.ZodOptional<z.ZodUnknown> {
 export const subscriptionBodySchema = z
   .strictObject({
     ...readOnlyMembers,
-    space: wantedSpaceSchema,
-    segment: wantedSegmentSchema.optional(),
-    prefix: segmentPrefixSchema.optional(),
-    target: wantedTargetSchema,
+    ...wantedMembers,
     rotateSecret: z.boolean().optional().meta({
       description: "Webhooks: makes a new secret; for a day messages are signed with the former one, too.",
     }),

@@ -164,6 +164,66 @@ test("what GET of a subscription gave can be PUT back", async () => {
   }
 });
 
+test("whatever a subscription may show is ignored in a PUT", async () => {
+  const path = `/v1/stores/${randomUUID()}/subscriptions/billing`;
+  const wanted = { space: "orders", segment: "*", target: { queue: "sub-billing" } };
+  const made = await service.call("PUT", path, json(wanted));
+  expect(made.status, made.text).toBe(201);
+  const isWanted = (name: string): boolean => ["space", "segment", "prefix", "target"].includes(name);
+  const { properties } = schemas["Subscription"] as { readonly properties: Readonly<Record<string, Json>> };
+  const names = Object.keys(properties).filter((name) => !isWanted(name));
+  expect(names.length).toBeGreaterThan(10);
+  const inBody = (schemas["SubscriptionPutBody"] as { readonly properties: Readonly<Record<string, Json>> }).properties;
+  for (const name of names) {
+    expect(inBody[name], name).toMatchObject({ readOnly: true });
+    for (const value of [12, "other", { at: 1, reason: "r", more: [] }, null]) {
+      const answer = await service.call("PUT", path, json({ ...wanted, [name]: value }));
+      expect(answer.status, `${name}: ${answer.text}`).toBe(200);
+      expect(answer.json, name).toEqual(made.json);
+    }
+  }
+  const all = Object.fromEntries(names.map((name) => [name, 12]));
+  expect((await service.call("PUT", path, json({ ...wanted, ...all }))).json).toEqual(made.json);
+});
+
+test("answers are open, bodies are closed", () => {
+  const isClosed = ({ additionalProperties }: Json): boolean => additionalProperties === false;
+  const closed: string[] = [];
+  for (const { operationId, requestBody, responses } of callsOf(document)) {
+    for (const [status, response] of Object.entries(responses)) {
+      for (const schema of reached(response)) expect(isClosed(schema), `${operationId} ${status}`).toBe(false);
+    }
+    const body = requestBody?.content["application/json"]?.schema;
+    if (body === undefined) continue;
+    expect(isClosed(resolved(body)), operationId).toBe(true);
+    closed.push(operationId);
+  }
+  expect(closed).toEqual(["produce", "produceAll", "consume", "leaseAcquire", "subscriptionPut"]);
+});
+
+test("each member of a problem has one type, but what was expected, which is a sequence or words", () => {
+  const { properties } = schemas["Problem"] as { readonly properties: Readonly<Record<string, Json>> };
+  const isOfOne = ({ type, $ref }: Json): boolean => typeof type === "string" || typeof $ref === "string";
+  const others = Object.keys(properties).filter((name) => !isOfOne(properties[name]!));
+  expect(others).toEqual(["expected"]);
+  expect(Object.keys(properties["expected"]!)).toEqual(["description"]);
+});
+
+function resolved(schema: Json): Json {
+  const { $ref } = schema;
+  return (typeof $ref === "string" ? schemas[$ref.replace("#/components/schemas/", "")] : undefined) ?? schema;
+}
+
+/** Each object within the value, and within the components that it refers to. */
+function reached(value: unknown, seen = new Set<Json>()): ReadonlySet<Json> {
+  for (const schema of within(value)) {
+    if (seen.has(schema)) continue;
+    seen.add(schema);
+    if (typeof schema["$ref"] === "string") reached(resolved(schema), seen);
+  }
+  return seen;
+}
+
 describe("the document says how callers are known", () => {
   test("with keys a 401 comes from the host, without a body, and nobody is forbidden anything", () => {
     const calls = callsOf(documentOf({ access: "key" })).filter(({ security }) => security.length > 0);
