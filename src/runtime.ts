@@ -198,17 +198,7 @@ export async function monitor(): Promise<void> {
 
 /** One message of the notifications' queue, or of that of retries. Rejects when it is to be tried again by the host. */
 export async function dispatch(message: unknown): Promise<void> {
-  try {
-    await dispatcher().dispatch(message);
-  } catch (error) {
-    // A target or the storage that fails is told in one line, as often as it may be.
-    if (error instanceof StoreError && error.code !== "internal" && error.code !== "corrupt_data") {
-      log.warn("a status notification was not dispatched", { code: error.code, reason: error.message });
-    } else {
-      log.error("a status notification was not dispatched", { error });
-    }
-    throw error;
-  }
+  await dispatcher().dispatch(message);
 }
 
 /** What failed for good waits for somebody to look at it. Nobody is told where nobody measures. */

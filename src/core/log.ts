@@ -1,4 +1,9 @@
 // The project's log, as those who write to it see it. Never given payloads, metadata or keys.
+//
+// Promise: a line about a store names it, as `store`, and so the `space` and the `segment`, where there is one: whoever opens a store or a
+// space gives its log these fields, so that no line can forget them.
+
+import type { SegmentName } from "./ids.ts";
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -7,6 +12,26 @@ export interface Logger {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+}
+
+/** Of a line about several segments, so many are named: a record may have eighty. */
+const segmentsNamedMax = 8;
+
+/** The same logger, with these fields in every line. */
+export function withFields(log: Logger, common: LogFields): Logger {
+  return {
+    debug: (message, fields) => log.debug(message, { ...common, ...fields }),
+    info: (message, fields) => log.info(message, { ...common, ...fields }),
+    warn: (message, fields) => log.warn(message, { ...common, ...fields }),
+    error: (message, fields) => log.error(message, { ...common, ...fields }),
+  };
+}
+
+/** The segment that a line is about; of several the first, and how many there are. */
+export function segmentFields(segments: Iterable<SegmentName>): LogFields {
+  const names = [...new Set(segments)];
+  if (names.length < 2) return names.length === 0 ? {} : { segment: names[0] };
+  return { segments: names.slice(0, segmentsNamedMax), segmentCount: names.length };
 }
 
 export const silentLogger: Logger = {

@@ -15,7 +15,7 @@ import type { ServiceClock } from "../table/service-clock.ts";
 import { givenUpAfterMs, pauseMs } from "./back-off.ts";
 import type { DeliveryReports } from "./delivery-reports.ts";
 import { noNews } from "./health.ts";
-import { deliveryText, messageId, retryTexts } from "./message.ts";
+import { deliveryText, messageId, notificationFields, retryTexts } from "./message.ts";
 import type { MessageQueue, QueueAccount, SentMessage } from "./queue.ts";
 import { Rests } from "./rests.ts";
 import { Slots } from "./slots.ts";
@@ -137,10 +137,8 @@ export class Courier {
 
   /** Whoever was told may be told once more. */
   #lost({ part, subscription }: Errand, error: unknown): void {
-    const { store, space } = part;
-    this.#deps.log.warn("a delivery that took long may be made again", {
-      ...{ store, space, subscription: subscription.id, error },
-    });
+    const fields = { ...notificationFields(part), subscription: subscription.id };
+    this.#deps.log.warn("a delivery that took long may be made again", { ...fields, error });
   }
 
   /** Tries once. Rejects only for a mistake of ours. */
@@ -186,7 +184,7 @@ export class Courier {
             ...{ failed: 1, givenUp: 1, lastGivenUpAt: now, lastError: { at: now, reason: delivery.reason } },
             turn: { kind: "disabled", at: now },
           },
-          { space: part.space, reason: delivery.reason },
+          { ...notificationFields(part), reason: delivery.reason },
         );
         return undefined;
       case "failed":
@@ -210,7 +208,7 @@ export class Courier {
       part.store,
       subscription.id,
       { ...noNews, failed: 1, lastError: { at: now, reason }, turn },
-      { space: part.space, reason, ...(cause === undefined ? {} : { cause }) },
+      { ...notificationFields(part), reason, ...(cause === undefined ? {} : { cause }) },
     );
     return pause;
   }

@@ -54,7 +54,7 @@ export class DeliveryReports {
     for (const { store, id, news, circumstances } of gathered) {
       try {
         const changes = await this.#subscriptions.report(store, id, news);
-        for (const change of changes) this.#tell(change, { store, subscription: id, ...circumstances });
+        for (const change of changes) this.#tell(change, { ...circumstances, store, subscription: id });
       } catch (error) {
         this.#log.warn("counts of deliveries are lost", { store, subscription: id, error });
       }

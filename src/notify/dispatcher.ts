@@ -10,12 +10,12 @@ import { LRUCache } from "lru-cache";
 import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
-import type { Logger } from "../core/log.ts";
+import type { LogFields, Logger } from "../core/log.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import { pauseMs } from "./back-off.ts";
 import { Courier } from "./courier.ts";
 import type { CourierDeps, Errand, Left } from "./courier.ts";
-import { parseMessage, retryTexts } from "./message.ts";
+import { notificationFields, parseMessage, retryTexts } from "./message.ts";
 import type { StatusMessage } from "./message.ts";
 import type { MessageQueue } from "./queue.ts";
 import { wantedStatuses } from "./subscription.ts";
@@ -43,8 +43,8 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #serviceClock: DispatcherDeps["serviceClock"];
   readonly #random: Random;
-  readonly #log: Logger;
   readonly #courier: Courier;
+  readonly #log: Logger;
   readonly #known = new LRUCache<StoreId, Known>({ max: storesMax });
 
   constructor(deps: DispatcherDeps) {
@@ -59,11 +59,28 @@ export class Dispatcher {
 
   /** One message, of either queue. Rejects when it is to be tried again by the host: it could not be put off. */
   async dispatch(message: unknown): Promise<void> {
-    const { unreadable, ...parsed } = parseMessage(message);
-    for (const reason of unreadable) {
+    let fields: LogFields = {};
+    try {
+      const { unreadable, ...parsed } = parseMessage(message);
+      fields = notificationFields(parsed);
       const { store, space } = parsed;
-      this.#log.error("a status in a notification cannot be read and is left out", { store, space, reason });
+      for (const reason of unreadable) {
+        this.#log.error("a status in a notification cannot be read and is left out", { store, space, reason });
+      }
+      await this.#dispatch(parsed);
+    } catch (error) {
+      const what = "a status notification was not dispatched";
+      // A target or the storage that fails is told in one line, as often as it may be.
+      if (error instanceof StoreError && error.code !== "internal" && error.code !== "corrupt_data") {
+        this.#log.warn(what, { ...fields, code: error.code, reason: error.message });
+      } else {
+        this.#log.error(what, { ...fields, error });
+      }
+      throw error;
     }
+  }
+
+  async #dispatch(parsed: Readable): Promise<void> {
     let all: readonly Subscription[];
     try {
       all = await this.#subscriptionsOf(parsed.store);

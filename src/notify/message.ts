@@ -13,6 +13,8 @@ import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
+import type { LogFields } from "../core/log.ts";
+import { segmentFields } from "../core/log.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 
 export const messageVersion = 1;
@@ -83,6 +85,11 @@ export function retryTexts(
   }
   if (ids.length > 0) messages.push(textFor(ids));
   return messages;
+}
+
+/** What a line of the log about a notification names. */
+export function notificationFields({ store, space, statuses }: StatusNotification): LogFields {
+  return { store, space, ...segmentFields(statuses.map(({ segment }) => segment)) };
 }
 
 /** The same for the same content, so that a repeat is known as one. */

@@ -7,7 +7,7 @@ import { mediaTypes } from "../wire/media.ts";
 import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
 import type { HttpAnswer } from "./http.ts";
-import { withFields } from "./log-lines.ts";
+import { withFields } from "../core/log.ts";
 import { piecesOf } from "./pieces.ts";
 import { logFailure, problemAnswer } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";

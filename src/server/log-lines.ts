@@ -25,16 +25,6 @@ export function createLogger(options: LogLinesOptions): Logger {
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** The same logger, with these fields in every line. */
-export function withFields(log: Logger, common: LogFields): Logger {
-  return {
-    debug: (message, fields) => log.debug(message, { ...common, ...fields }),
-    info: (message, fields) => log.info(message, { ...common, ...fields }),
-    warn: (message, fields) => log.warn(message, { ...common, ...fields }),
-    error: (message, fields) => log.error(message, { ...common, ...fields }),
-  };
-}
-
 /** A line that cannot be written must not fail what it reports. */
 function lineOf(fields: LogFields): string {
   try {

@@ -1,13 +1,15 @@
 // The frame of every call: who asks, for what, in which form, and a proper answer whatever happens.
 //
 // Promise: an endpoint never rejects. Each answer has a request id; each error is a problem document; each request leaves one line in
-// the log, without names, payloads or keys.
+// the log, which names the store, the space and the segment that it is about, and has no payloads and no keys.
 
 import type * as z from "zod";
 
 import type { LogFields, Logger } from "../core/log.ts";
+import { withFields } from "../core/log.ts";
 import { asKnown, isFailure, problemOf, retryAfterSeconds } from "../wire/errors.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
+import type { ErrorCode } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
 import { mediaTypes, negotiate } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
@@ -15,12 +17,12 @@ import type { MediaTypesOf, Operation } from "../wire/operation.ts";
 import { parseWith } from "../wire/parse.ts";
 import { matchPath, queryPairs } from "../wire/path.ts";
 import { authorise } from "./access.ts";
+import type { Identity } from "./access.ts";
 import { RequestBody } from "./body.ts";
 import type { Holder, Holding } from "./overload.ts";
 import { correlate, traceParentOf } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./http.ts";
-import { withFields } from "./log-lines.ts";
 import { inPieces } from "./pieces.ts";
 import { recordServed } from "./served.ts";
 import type { Services } from "./services.ts";
@@ -52,7 +54,7 @@ export type Endpoint = (services: Services, request: HttpRequest, connection: Co
 export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>): Endpoint {
   return async (services, request, connection) => {
     const correlation = correlate(request.headers, services.random);
-    const log = withFields(services.log, { operation: operation.id, ...correlation });
+    let log = withFields(services.log, { operation: operation.id, ...correlation });
     const { clock, telemetry } = services;
     const parent = traceParentOf(request.headers);
     const startedAt = clock.elapsed();
@@ -70,7 +72,9 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
       void body.drop().then((isOver) => isOver || connection.destroy());
     };
     try {
-      const call = await parseCall(operation, services, request, body);
+      const asked = await askedFor(operation, services, request);
+      log = withFields(log, subjectOf(namedBy(asked.params)));
+      const call = parseCall(operation, services, asked, body);
       memory = call.memory;
       const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
       const answer = inPieces(answered, call.memory);
@@ -122,15 +126,33 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpAns
   };
 }
 
+/** Whoever loses a race has done nothing wrong, and a busy store has many that do. */
+const conflicts: ReadonlySet<ErrorCode> = new Set(["sequence_mismatch", "transaction_id_mismatch", "lease_held"]);
+
 /**
  * Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. Who is told to come back later is a
- * line without a stack: under load there are many, and all alike.
+ * line without a stack: under load there are many, and all alike. Conflicts are what the store is for: no line unless all requests have one.
  */
 export function logFailure(log: Logger, message: string, error: unknown): void {
-  const { code } = asKnown(error);
-  if (code === "overloaded" || code === "throttled") log.warn(message, { code, ...reasonsOf(error) });
-  else if (isFailure(code)) log.error(message, { code, error });
-  else log.info(message, { code });
+  const { code, details } = asKnown(error);
+  // What was read of several spaces, or written to several segments, failed in one of them.
+  const fields = { ...subjectOf(details), code };
+  if (code === "overloaded" || code === "throttled") log.warn(message, { ...fields, ...reasonsOf(error) });
+  else if (isFailure(code)) log.error(message, { ...fields, error });
+  else if (conflicts.has(code)) log.debug(message, fields);
+  else log.info(message, fields);
+}
+
+/** What a line of the log may name of a request, or of an error. */
+const subjects = ["store", "space", "segment", "subscription"] as const;
+
+/** The one thing in the paths that is called by its id alone is a subscription. */
+function namedBy({ id: subscription, ...names }: LogFields): LogFields {
+  return { ...names, subscription };
+}
+
+function subjectOf(fields: LogFields): LogFields {
+  return Object.fromEntries(subjects.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])));
 }
 
 function reasonsOf(error: unknown): LogFields {
@@ -138,17 +160,33 @@ function reasonsOf(error: unknown): LogFields {
   return { reason: message, ...(cause instanceof Error ? { cause: cause.message } : {}) };
 }
 
-async function parseCall<Op extends Operation>(
+interface Asked<Op extends Operation> {
+  readonly request: HttpRequest;
+  readonly url: URL;
+  readonly identity: Identity | undefined;
+  readonly params: Call<Op>["params"];
+}
+
+/** Who asks, and for what: whatever is wrong with the rest, a line of the log can name it. */
+async function askedFor<Op extends Operation>(
   operation: Op,
   services: Services,
   request: HttpRequest,
-  body: RequestBody,
-): Promise<Omit<Call<Op>, "connection" | "requestId" | "log">> {
+): Promise<Asked<Op>> {
   const url = new URL(request.url);
   const identity = operation.access === "public" ? undefined : await services.access.authenticate(request);
   const path = matchPath(operation.path, url.pathname);
   if (path === undefined) throw new StoreError("not_found", "There is nothing at this path.");
   const params = parseWith(operation.params, Object.fromEntries(path)) as z.output<Op["params"]>;
+  return { request, url, identity, params };
+}
+
+function parseCall<Op extends Operation>(
+  operation: Op,
+  services: Services,
+  { request, url, identity, params }: Asked<Op>,
+  body: RequestBody,
+): Omit<Call<Op>, "connection" | "requestId" | "log"> {
   const { store } = params as { readonly store?: StoreId };
   if (identity !== undefined && store !== undefined && operation.access !== "public") {
     authorise(identity, store, operation.access);

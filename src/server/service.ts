@@ -12,7 +12,7 @@ import type { HttpAnswer } from "./http.ts";
 import { piecesOf } from "./pieces.ts";
 import { logFailure, jsonAnswer, problemAnswer, serve } from "./serve.ts";
 import type { Endpoint } from "./serve.ts";
-import { withFields } from "./log-lines.ts";
+import { withFields } from "../core/log.ts";
 
 export const health = serve(healthOperation, async (services, call) => {
   if (call.query.deep !== "true") return jsonAnswer(JSON.stringify({ status: "ok", version }));

@@ -7,6 +7,7 @@ import { sleep } from "../core/clock.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { SpaceName } from "../core/ids.ts";
 import type { Logger } from "../core/log.ts";
+import { withFields } from "../core/log.ts";
 import type { Store } from "../store/store.ts";
 
 /** Between two looks at a log: at first, while nothing happens, and after failures. */
@@ -120,7 +121,7 @@ class Poller {
     this.#space = space;
     this.#clock = clock;
     this.#random = random;
-    this.#log = log;
+    this.#log = withFields(log, { store: store.id, space });
     this.#stopListening = store.onCommit(space, () => {
       this.#moved();
       this.#wake();

@@ -17,7 +17,7 @@ import {
   transactionRow,
 } from "../../src/store/azure/rows/keys.ts";
 import { emptySegment, encodeSegmentHead, encodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
-import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
+import { feeling, Lab, neighbours, space, storeId, stuck } from "./lab.ts";
 
 const partition = segmentPartition(space, stuck);
 const transactionId = parseTransactionId("0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d");
@@ -149,5 +149,5 @@ test("a name that cannot be read is logged and left out, and the others are all 
     }
     expect(found, `limit ${limit}`).toEqual(names);
   }
-  expect(logged).toContainEqual(expect.objectContaining({ partition: rowsOfNames, row: "ff" }));
+  expect(logged).toContainEqual(expect.objectContaining({ store: storeId, space, row: "ff" }));
 });

@@ -3,6 +3,7 @@
 import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
 import { newTransactionId } from "../../core/clock.ts";
+import { withFields } from "../../core/log.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
 import { contentDigest, derivedTransactionId } from "../../codec/digest.ts";
@@ -60,7 +61,7 @@ export class AzureStore implements Store {
     this.#table = table;
     const { compressor, log, openMemory } = instance;
     this.#source = { table, compressor, openMemory: () => openMemory(id) };
-    this.#lists = { table, store: id, log };
+    this.#lists = { table, log: withFields(log, { store: id }) };
     this.#writers = writers;
     this.#onClosed = onClosed;
   }

@@ -30,7 +30,7 @@ export function world(changes: { readonly reserved?: readonly string[]; readonly
   const queues = new SimulatedQueues({ clock });
   const serviceClock = new ServiceClock(clock);
   const subscriptions = createSubscriptions({
-    log: silentLogger,
+    log: changes.log ?? silentLogger,
     table: tableOf,
     policy,
     notifies: true,
@@ -87,7 +87,7 @@ export function world(changes: { readonly reserved?: readonly string[]; readonly
   };
   const report = async (name: string) => (await subscriptions.get(store, id(name)))?.report;
   return {
-    ...{ clock, account, queues, subscriptions, sent, answers, newDispatcher, subscribe, host, report },
+    ...{ clock, account, tableOf, queues, subscriptions, sent, answers, newDispatcher, subscribe, host, report },
     dispatcher: newDispatcher(),
     /** The outcomes of deliveries, in order. */
     outcomes: () =>

@@ -271,24 +271,21 @@ test("a body that breaks off writes no half of a chunk", async () => {
   expect((await service.call("GET", segmentPath(store, "s", "g"))).json).toMatchObject({ lastSequence: 0 });
 });
 
-test("a line of the log has the request's id and trace, and neither names nor payloads", async () => {
+test("a line of the log has the request's id and trace, the names of its path, and neither payloads nor keys", async () => {
   const service = await start();
   const traceId = "0af7651916cd43dd8448eb211c80319c";
-  await service.call(
-    "POST",
-    segmentPath(randomUUID(), "secret-space", "secret-segment", "/records?encoding=text&code=secret-key"),
-    {
-      body: '{"records":[{"payload":"secret-payload","metadata":{"secret-field":"1"}},{"payload":7}]}',
-      headers: {
-        "content-type": "application/json",
-        "x-request-id": "request-1",
-        traceparent: `00-${traceId}-b7ad6b7169203331-01`,
-        "x-functions-key": "secret-header",
-      },
+  await service.call("POST", segmentPath(randomUUID(), "orders", "order-1", "/records?encoding=text&code=secret-key"), {
+    body: '{"records":[{"payload":"secret-payload","metadata":{"secret-field":"1"}},{"payload":7}]}',
+    headers: {
+      "content-type": "application/json",
+      "x-request-id": "request-1",
+      traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+      "x-functions-key": "secret-header",
     },
-  );
+  });
   const lines = service.logged.join("");
   expect(lines).toContain('"requestId":"request-1"');
   expect(lines).toContain(`"traceId":"${traceId}"`);
+  expect(lines).toContain('"space":"orders","segment":"order-1"');
   expect(lines).not.toContain("secret");
 });

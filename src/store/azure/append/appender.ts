@@ -139,7 +139,7 @@ export class Appender {
   }
 
   async #run(): Promise<void> {
-    const { queue, log, clock, random, space } = this.#parts;
+    const { queue, log, clock, random } = this.#parts;
     let failures = 0;
     while (this.#isWanted()) {
       const changed = this.#changed.next();
@@ -154,7 +154,7 @@ export class Appender {
         if (isTransient(error)) {
           queue.troubled(error);
         } else {
-          log.error("a space's log cannot be written for now", { space, error });
+          log.error("a space's log cannot be written for now", { error });
           queue.failAll(error);
         }
         const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;

@@ -55,10 +55,8 @@ async function restart(
  * The storage went back behind a running instance: what is remembered of the space is of another storage. It is forgotten at once, and said;
  * who waits for a record that is gone is told that its fate is unknown.
  */
-function forget({ applier, done, log, space, state, store, telemetry }: SpaceParts, { head }: LogVersion): void {
+function forget({ applier, done, log, state, telemetry }: SpaceParts, { head }: LogVersion): void {
   log.warn("the storage went back: what was remembered of the space is forgotten", {
-    store,
-    space,
     records: head.count,
     recordsBefore: state.version?.head.count ?? 0,
   });

@@ -243,7 +243,7 @@ export class Applier {
         if (failures > 1) await backOff(this.#deps, failures);
       }
     } catch (error) {
-      this.#deps.log.warn("a segment cannot be applied for now", { space: this.#space, segment: lane.segment, error });
+      this.#deps.log.warn("a segment cannot be applied for now", { segment: lane.segment, error });
       lane.fail(error);
     } finally {
       lane.running = false;

@@ -4,13 +4,14 @@ import { LRUCache } from "lru-cache";
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import type { SpaceName, StoreId } from "../../../core/ids.ts";
-import type { Logger } from "../../../core/log.ts";
+import type { LogFields, Logger } from "../../../core/log.ts";
+import { segmentFields } from "../../../core/log.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isCorrupt } from "../instance/failure.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
-import type { PendingRecord } from "../apply/lane.ts";
+import type { PendingItem, PendingRecord } from "../apply/lane.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import { encodeLogHead } from "../rows/log-rows.ts";
 import type { LogHead } from "../rows/log-rows.ts";
@@ -162,7 +163,7 @@ export class Recovery {
       await this.#visit(row, run);
     } catch (error) {
       run.failed += 1;
-      this.#deps.log.error("an open log cannot be recovered for now", { row: row.row, error });
+      this.#deps.log.error("an open log cannot be recovered for now", { ...logFieldsOf(row), error });
     }
   }
 
@@ -227,8 +228,8 @@ export class Recovery {
   }
 
   async #count(
-    { parts: { log, space } }: SpaceWriter,
-    { summary: { timestamp } }: PendingRecord,
+    { parts: { log } }: SpaceWriter,
+    { items, summary: { timestamp } }: PendingRecord,
     run: Run,
     apply: () => Promise<number>,
   ): Promise<void> {
@@ -237,7 +238,7 @@ export class Recovery {
       run.applied += applied;
     } catch (error) {
       run.failed += 1;
-      log.error("a pending record cannot be applied for now", { space, timestamp, error });
+      log.error("a pending record cannot be applied for now", { timestamp, ...segmentsOf(items), error });
     }
   }
 
@@ -294,8 +295,22 @@ function isResting(head: LogHead, notifies: boolean): boolean {
 
 /** Those of the record's entries that cannot be read: their segments will go on without them. */
 async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void> {
-  const { applier, log, space } = writer.parts;
+  const { applier, log } = writer.parts;
   if (!(await applier.giveUpLost(record))) return;
   const { timestamp } = record.summary;
-  log.error("a log record cannot be read: its segments go on without it", { code: "corrupt_data", space, timestamp });
+  const lost = segmentsOf(record.items.filter((item) => item.lost));
+  log.error("a log record cannot be read: its segments go on without it", { code: "corrupt_data", timestamp, ...lost });
+}
+
+function segmentsOf(items: readonly PendingItem[]): LogFields {
+  return segmentFields(items.map(({ transaction }) => transaction.segment));
+}
+
+/** Whose log it is; the row's key, where that cannot be read. */
+function logFieldsOf({ row }: Row): LogFields {
+  try {
+    return openLogOfRow(row);
+  } catch {
+    return { row };
+  }
 }

@@ -6,9 +6,10 @@
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import { corruptData, invalidArgument, isUnreadable } from "../../../core/errors.ts";
-import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
 import type { Logger } from "../../../core/log.ts";
+import { withFields } from "../../../core/log.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { dataPropertyNames } from "../../../codec/block.ts";
 import { parseCursor } from "../../../codec/cursor.ts";
@@ -51,7 +52,6 @@ export interface Source {
 
 /** A source of lists, where rows may be left out. */
 export interface ListSource extends Pick<Source, "table"> {
-  readonly store: StoreId;
   readonly log: Logger;
 }
 
@@ -66,7 +66,8 @@ export async function* readSegments(
   space: SpaceName,
   options: NamesOptions = {},
 ): AsyncGenerator<SegmentName> {
-  yield* readNames(source, segmentsPartition(space), segmentOfRow, options);
+  const log = withFields(source.log, { space });
+  yield* readNames({ ...source, log }, segmentsPartition(space), segmentOfRow, options);
 }
 
 export async function* readSegment(
@@ -194,7 +195,7 @@ export async function readStatus(
 }
 
 async function* readNames<Name>(
-  { table, store, log }: ListSource,
+  { table, log }: ListSource,
   partition: string,
   nameOf: (row: string) => Name,
   { after = "", limit, signal }: NamesOptions,
@@ -213,7 +214,7 @@ async function* readNames<Name>(
         left -= 1;
       } catch (error) {
         if (!isUnreadable(error)) throw error;
-        log.error("a row of the names cannot be read and is left out", { store, partition, row, error });
+        log.error("a row of the names cannot be read and is left out", { row, error });
       }
     }
     // In place of those left out, others are due, if there are any.

@@ -10,6 +10,7 @@ import {
   unreachable,
 } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
+import { segmentFields, withFields } from "../../../core/log.ts";
 import type { Table } from "../../../table/port.ts";
 import { Appender } from "../append/appender.ts";
 import { Applier } from "../apply/applier.ts";
@@ -44,7 +45,8 @@ export class SpaceWriter {
   #active = 0;
 
   constructor(instance: InstanceParts, store: StoreId, space: SpaceName, table: Table) {
-    const { clock, compressor, log, node, options, random, telemetry, workers } = instance;
+    const { clock, compressor, node, options, random, telemetry, workers } = instance;
+    const log = withFields(instance.log, { store, space });
     const reader = new LogReader(table, space, compressor);
     const applier = new Applier(space, {
       table,
@@ -65,6 +67,7 @@ export class SpaceWriter {
     const queue = new IntentQueue(clock, options, { mayBeInLog: (intent) => state.mayHold(intent), onLeft: wake });
     this.parts = {
       ...instance,
+      log,
       store,
       space,
       table,
@@ -260,7 +263,8 @@ export class SpaceWriter {
       this.appender.settleLater();
       return "told";
     } catch (error) {
-      log.warn("a status notification was not sent; the monitor will", { store, space, timestamp, error });
+      const segments = segmentFields(transactions.map(({ segment }) => segment));
+      log.warn("a status notification was not sent; the monitor will", { timestamp, ...segments, error });
       return isAtQueue ? "queue_failed" : "left";
     }
   }
