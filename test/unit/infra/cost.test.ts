@@ -77,6 +77,45 @@ test("what alerts cost is what their rules and series cost, in the number that i
   );
 });
 
+test("what looking into the queues costs follows from how often the host does, and how many there are", () => {
+  const { extensions } = JSON.parse(projectFile("host.json")) as {
+    readonly extensions: { readonly queues: { readonly maxPollingInterval: string } };
+  };
+  const { maxPollingInterval } = extensions.queues;
+  const [seconds] = maxPollingInterval.split(":").map(Number).slice(-1);
+  const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile).join("\n");
+  const queues = (functions.match(/\bapp\.storageQueue\(/g) ?? []).length;
+  const looks = (3600 * 730) / seconds!;
+  const [what, cells] = row("queues");
+  expect(queues).toBe(2);
+  expect(what).toBe(`queues, two: each is looked at every ${seconds} s, ${looks.toLocaleString("en-US")} times`);
+  expect(cells.slice(0, 2)).toEqual(Array(2).fill((queues * looks * perRequest.queues).toFixed(2)));
+});
+
+test("the README says what the runbook does", () => {
+  const readme = new Map(
+    projectFile("README.md")
+      .split("\n")
+      .filter((line) => line.startsWith("| "))
+      .map(cellsOf)
+      .map(([what = "", dollars = ""]) => [what, dollars]),
+  );
+  const monitor = number(row("the monitor")[1][1]);
+  const alerts = number(row("alerts")[1][1]);
+  const ready = number(row("one instance")[1][1]);
+  expect(readme.get("nobody calls, made for development")).toMatch(new RegExp(`^${monitor} a month`));
+  expect(readme.get("nobody calls, made for production")).toBe(
+    `${(monitor + alerts + ready).toFixed(2)} a month: ${ready} for an instance always ready, ${alerts.toFixed(2)} for alerts`,
+  );
+  const [one, , hundred, thousand] = table("events in a produce");
+  expect(readme.get("a million events written, one in a produce")).toContain(`${one![6]}, with a notification of each`);
+  expect(readme.get("a million events written, 100 or 1,000 in each")).toBe(`${hundred![6]} or ${thousand![6]}`);
+  expect(readme.get("a million events kept")).toBe(`${thousand![8]} to ${one![8]} a month`);
+  const busy = new Map(table("what", "dollars").map(([what = "", dollars = ""]) => [what, dollars]));
+  expect(busy.get("one instance kept busy by live streams")).toMatch(/^137 on demand, 105 always ready/);
+  expect(readme.get("an instance kept busy by live streams")).toMatch(/^105 to 137 a month/);
+});
+
 test("what zones cost is two instances always ready for each group of functions that the app has", () => {
   const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile).join("\n");
   const groups = 1 + (functions.match(/\bapp\.(timer|storageQueue)\(/g) ?? []).length;
