@@ -32,8 +32,8 @@ export function createQueueAccount(connection: StorageConnection, options: Queue
   };
 }
 
-/** What the service says of a message that somebody has received, or that is gone. */
-const receivedCodes = ["MessageNotFound", "PopReceiptMismatch"];
+/** What the service says of a message that somebody has received, or that is gone, alone or with its queue. */
+const receivedCodes = ["MessageNotFound", "PopReceiptMismatch", "QueueNotFound"];
 
 function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock, timeoutMs: number): MessageQueue {
   const within = async <T>(work: (abortSignal: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T> => {

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { QueueServiceClient, StorageSharedKeyCredential } from "@azure/storage-queue";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, inject, test, vi } from "vitest";
 import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
 import type { QueueAccount } from "../../../src/notify/queue.ts";
 import { createQueueAccount } from "../../../src/notify/storage-queue.ts";
@@ -37,6 +37,46 @@ function queueContract(account: QueueAccount, received: (name: string) => Promis
     expect(await queue.count()).toBe(0);
     for (const text of ["a", "b", "c"]) await queue.send(text);
     expect(await queue.count()).toBe(3);
+  });
+
+  test("what is sent for later is kept, and nobody receives it before", async () => {
+    const queue = account.queue(newName());
+    await queue.sendLater("in an hour", 3_600_000);
+    await queue.send("now");
+    expect(await received(queue.name)).toEqual(["now"]);
+    expect(await queue.count()).toBeGreaterThanOrEqual(1);
+  });
+
+  test("what is sent for later is received then", async () => {
+    const queue = account.queue(newName());
+    await queue.sendLater("soon", 1);
+    await vi.waitFor(async () => expect(await received(queue.name)).toEqual(["soon"]), {
+      timeout: 20_000,
+      interval: 100,
+    });
+  });
+
+  test("what is taken back nobody receives; the others stay, also those of the same text", async () => {
+    const queue = account.queue(newName());
+    const [first] = [await queue.sendLater("a", 1), await queue.sendLater("a", 1)];
+    await queue.takeBack(first);
+    expect(await queue.count()).toBe(1);
+    await vi.waitFor(async () => expect(await received(queue.name)).toEqual(["a"]), { timeout: 20_000, interval: 100 });
+  });
+
+  test("taking back again, or what was received, or from a queue that is gone, is nothing", async () => {
+    const queue = account.queue(newName());
+    const message = await queue.sendLater("a", 3_600_000);
+    await queue.takeBack(message);
+    await expect(queue.takeBack(message)).resolves.toBeUndefined();
+    await expect(account.queue(newName()).takeBack(message)).resolves.toBeUndefined();
+    expect(await queue.count()).toBe(0);
+  });
+
+  test("a message for later has at most as many bytes as any", async () => {
+    const queue = account.queue(newName());
+    await expect(queue.sendLater("x".repeat(48 * 1024 + 1), 1)).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(await queue.count()).toBe(0);
   });
 
   test("a message has at most 48 KiB of UTF-8", async () => {
