@@ -44,6 +44,24 @@ describe.each(["warm", "cold"] as const)("on a %s instance", (start) => {
   });
 });
 
+test.each(refusals)(
+  "more than the log lists that answered a moment ago, and %s together, leave room for their neighbours",
+  async (_, fate) => {
+    const lab = new Lab("more than the log lists");
+    const many = Array.from({ length: 80 }, (_unused, index) => parseSegmentName(`stuck ${index}`));
+    const { store } = lab.instance({ settings: { pendingPerLogMax: 32 } });
+    await lab.finish(lab.load(store, many, { everyMs: 20, forMs: 20 * many.length }));
+    await lab.finish(lab.neighbours(store, 500));
+    const partitions = new Set(many.map((one) => segmentPartition(space, one)));
+    lab.fault = (request) => (request.kind === "submit" && partitions.has(request.partition) ? fate : undefined);
+    void lab.load(store, many, { everyMs: 20, forMs: 1_600 });
+    const { failed, p50, p99 } = feeling(await lab.finish(lab.load(store, neighbours, { everyMs: 40, forMs: 4_000 })));
+    expect(failed).toEqual([]);
+    expect(p50).toBeLessThan(40);
+    expect(p99).toBeLessThan(200);
+  },
+);
+
 test("a segment that failed once waits for none of those that hang", async () => {
   for (const count of [8, 40, 200]) {
     const lab = new Lab(`failed once ${count}`);

@@ -22,6 +22,7 @@ import type { Attempt } from "./log-state.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
 import { planBounds, planCommit } from "./plan.ts";
 import type { WaitingIntent } from "./queue.ts";
+import { Room } from "./room.ts";
 import type { SpaceParts } from "./space-parts.ts";
 import { Signal } from "../instance/signal.ts";
 
@@ -51,13 +52,16 @@ export class Appender {
   #settleTimer: (() => void) | undefined;
   #sentAt = -Infinity;
   readonly #help: Help;
+  readonly #room: Room;
   readonly #onCommit: () => void;
 
   constructor(parts: SpaceParts, onCommit: () => void) {
     this.#parts = parts;
     this.#onCommit = onCommit;
+    this.#room = new Room(parts.applier, parts.clock, parts.options);
     this.#help = new Help(
       parts,
+      (segment) => this.#room.isFull(segment),
       () => this.refresh(),
       () => this.wake(),
     );
@@ -196,18 +200,13 @@ export class Appender {
   }
 
   async #commit(version: LogVersion, ready: readonly WaitingIntent[]): Promise<boolean> {
-    const { applier, done, options, serviceClock, state } = this.#parts;
-    const unsettled = done.unsettled(version.head);
-    // What waits for segments that do not answer may take half of the list; the rest is for those that do.
-    const isCrowded = unsettled >= Math.ceil(options.pendingPerLogMax / 2);
-    if (unsettled >= options.pendingPerLogMax) {
+    const { done, serviceClock, state } = this.#parts;
+    this.#room.count(done.unsettled(version.head));
+    if (this.#room.isTaken) {
       this.#help.all();
       return this.#settleIfWanted();
     }
-    const isFull = (segment: SegmentName): boolean => {
-      if (applier.health.isDown(segment) || (isCrowded && !applier.health.isProven(segment))) return true;
-      return applier.unappliedIn(segment) >= (isCrowded ? 1 : options.pendingPerSegmentMax);
-    };
+    const isFull = (segment: SegmentName): boolean => this.#room.isFull(segment);
     const timestamp = Math.max(serviceClock.now(), version.head.timestamp + 1);
     const verdicts = planCommit({
       intents: ready,

@@ -10,6 +10,7 @@ const pauseMs = 500;
 
 export class Help {
   readonly #parts: Pick<SpaceParts, "applier" | "clock" | "random">;
+  readonly #isFull: (segment: SegmentName) => boolean;
   readonly #refresh: () => Promise<void>;
   readonly #done: () => void;
   readonly #running = new Set<SegmentName>();
@@ -18,8 +19,14 @@ export class Help {
    * `refresh`: brings what is known up to the log as it is, so that nothing is applied that a storage that went back does not have.
    * `done`: called after each help, whether it helped or not.
    */
-  constructor(parts: Pick<SpaceParts, "applier" | "clock" | "random">, refresh: () => Promise<void>, done: () => void) {
+  constructor(
+    parts: Pick<SpaceParts, "applier" | "clock" | "random">,
+    isFull: (segment: SegmentName) => boolean,
+    refresh: () => Promise<void>,
+    done: () => void,
+  ) {
     this.#parts = parts;
+    this.#isFull = isFull;
     this.#refresh = refresh;
     this.#done = done;
   }
@@ -29,7 +36,7 @@ export class Help {
     for (const { segment } of parts) {
       const last = this.#parts.applier.pendingIn(segment).findLast(({ applied }) => !applied);
       if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);
-      else if (!this.#parts.applier.health.isProven(segment)) this.#prove(segment);
+      else if (this.#isFull(segment)) this.#prove(segment);
     }
   }
 

@@ -13,8 +13,6 @@ import { isTransient } from "../instance/failure.ts";
 const stuckAfterMs = 2_000;
 /** How long a failure says something of the next request. */
 const failureSaysMs = 2_000;
-/** How long a success does, where nothing may be risked. */
-const successSaysMs = 30_000;
 /** Segments that are remembered: some hundred bytes each. */
 const segmentsMax = 4_096;
 
@@ -70,10 +68,10 @@ export class SegmentHealth {
     return seen.asking > 0 || this.#clock.elapsed() - seen.failedAt < failureSaysMs;
   }
 
-  /** It has answered lately. */
-  isProven(segment: SegmentName): boolean {
+  /** And nothing that was asked of it since then is without an answer. */
+  hasAnsweredSince(segment: SegmentName, elapsedMs: number): boolean {
     const seen = this.#seen.get(segment);
-    return seen?.since === undefined && this.#clock.elapsed() - (seen?.answeredAt ?? -Infinity) < successSaysMs;
+    return seen !== undefined && seen.since === undefined && seen.answeredAt >= elapsedMs;
   }
 
   #answered(seen: Seen): void {
