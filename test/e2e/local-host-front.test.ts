@@ -47,7 +47,9 @@ test("bytes beyond ASCII in a path, and a chunk that is none, are the host's own
     socket.end(Buffer.from(bytes, "latin1"));
     return text(socket);
   };
-  expect(await raw("GET /echo/\u00e9 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).toMatch(/^HTTP\/1.1 400 /);
+  expect(await raw("GET /echo/\u00e9 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).toMatch(
+    /^HTTP\/1.1 400 /,
+  );
   const chunked = "POST /upload HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
   expect(await raw(chunked)).toMatch(/^HTTP\/1.1 500 [^]*content-length: 0\r\n\r\n$/);
 });
