@@ -82,5 +82,5 @@ test.each(requests)("%s", async (_what, bytes, expected) => {
 
 test("nothing of it was an unexplained failure, or stored", async () => {
   expect(app.logs()).not.toMatch(/"code":"internal"|unhandled|uncaught|would hang/i);
-  expect(await (await fetch(`${app.url}${entries}`)).json()).toEqual({ entries: [], next: 1 });
+  expect(await (await fetch(`${app.url}${entries}`)).json()).toEqual({ entries: [], next: 1, end: true });
 });

@@ -49,7 +49,7 @@ describe.each(everyDeployment)("$name", (deployment) => {
 
   test("sets nothing that neither the app nor the host reads, and nothing empty", () => {
     const hosts =
-      /^(AzureWebJobsStorage__(credential|clientId|blobServiceUri|queueServiceUri|tableServiceUri)|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AzureFunctionsJobHost__\w+|languageWorkers__node__arguments)$/;
+      /^(AzureWebJobsStorage__(credential|clientId|blobServiceUri|queueServiceUri|tableServiceUri)|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING|AzureWebJobsDisableHomepage|AzureFunctionsJobHost__\w+|languageWorkers__node__arguments)$/;
     const names = Object.keys(given(deployment));
     expect(names.filter((name) => !(name in settingsSchema.shape) && !hosts.test(name))).toEqual([]);
     expect(names).not.toContain("FUNCTIONS_WORKER_RUNTIME"); // Refused by Flex Consumption.
