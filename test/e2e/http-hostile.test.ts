@@ -38,7 +38,8 @@ const chunked = [`content-type: application/x-ndjson`, "transfer-encoding: chunk
 const requests: readonly (readonly [what: string, bytes: string | Buffer, expected: RegExp])[] = [
   ["a method of no one", head("BREW", entries), /^(HTTP\/1.1 (400|404|405|501)|$)/],
   ["a method of lower case", head("get", entries), /^(HTTP\/1.1 (200|400|404|405)|$)/],
-  ["no path", head("GET", "*"), /^(HTTP\/1.1 (400|404)|$)/],
+  // It is read as the root, which leads people to the page.
+  ["no path", head("GET", "*"), /^(HTTP\/1.1 (302|400|404)|$)/],
   ["an absolute path", head("GET", `http://elsewhere.example${entries}`), /^(HTTP\/1.1 (200|400|404)|$)/],
   ["a path that climbs", head("GET", "/v1/../../../../etc/passwd"), /^(HTTP\/1.1 (400|404)|$)/],
   ["a path of half an escape", head("GET", `/v1/stores/${store}/spaces/%e2%82/entries`), /^HTTP\/1.1 400/],
