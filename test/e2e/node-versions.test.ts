@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, inject, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
 
 const run = promisify(execFile);
 
@@ -19,7 +20,7 @@ test("the app answers its health on the Node.js of the system, or says which one
   const lines = stdout.trim().split("\n");
   const answer = JSON.parse(lines.at(-1)!) as unknown;
   if (major > 22 || (major === 22 && minor >= 15)) {
-    expect(answer).toEqual({ status: 200, body: { status: "ok" } });
+    expect(answer).toEqual({ status: 200, body: { status: "ok", version: manifest.version } });
   } else {
     expect(answer).toMatchObject({ status: 503, body: { code: "misconfigured" } });
     expect(lines[0]).toContain("Node.js: expected 22.15 or newer; received");
