@@ -65,7 +65,11 @@ export class HttpClient {
       throw new StoreError("storage_unavailable", "The service cannot be reached.", { effect: "unknown", cause });
     });
     if (response.ok) return response;
-    throw errorOf(await response.json());
+    const text = await response.text();
+    // The host answers some requests by itself, without a body: a path with %00 is one.
+    if (text === "" && response.status === 400)
+      throw new StoreError("invalid_argument", "The host refused the request.");
+    throw errorOf(JSON.parse(text));
   }
 }
 

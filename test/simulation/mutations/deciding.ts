@@ -42,7 +42,7 @@ export const knowing: readonly Mutation[] = [
   ),
   mutation(
     "cache-dropped-early",
-    600,
+    1000,
     "cache dropped before the version moves",
     azure(
       "append/catch-up",
