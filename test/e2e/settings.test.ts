@@ -65,6 +65,12 @@ test.each([
     sentence: "STREAMKIT_BATCH_OPERATIONS: expected an integer from 4 to 100.",
   },
   {
+    claim: "a connection string for telemetry that is none",
+    env: { APPLICATIONINSIGHTS_CONNECTION_STRING: "somewhere" },
+    sentence:
+      "APPLICATIONINSIGHTS_CONNECTION_STRING: expected a connection string of Application Insights, with its InstrumentationKey.",
+  },
+  {
     claim: "a queue that cannot be",
     env: { STREAMKIT_NOTIFICATIONS_QUEUE: "Status_Queue" },
     sentence:
