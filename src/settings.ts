@@ -107,14 +107,6 @@ export const settingsSchema = z.object({
     }),
   STREAMKIT_TRACE_PERCENT: integer(10, 0, 100, "Requests traced of those whose caller does not say, percent."),
   STREAMKIT_REQUEST_TIMEOUT_MS: integer(10_000, 100, 60_000, "One request to the storage, ms."),
-  STREAMKIT_FORMAT: z
-    .enum(["1", "2"], { error: "1 or 2" })
-    .default("2")
-    .transform((value): 1 | 2 => (value === "1" ? 1 : 2))
-    .meta({
-      description:
-        "The format of the rows that are written. 1 is for an upgrade while the app runs: set it first, and take it away when all instances are new. What is 2 stays 2.",
-    }),
   STREAMKIT_PRODUCE_TIMEOUT_MS: integer(
     20_000,
     100,
@@ -246,7 +238,6 @@ export function parseSettings(env: Environment): Settings {
   checkNetworks(webhookNetworks);
   const store = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
-    formatVersion: values.STREAMKIT_FORMAT,
     walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
     produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,
     applyWorkers: values.STREAMKIT_APPLY_WORKERS,

@@ -7,6 +7,7 @@ import type { Clock, Random } from "../../src/core/clock.ts";
 import type { AppendRecord } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import { StoreError } from "../../src/core/errors.ts";
+import type { Effect } from "../../src/core/errors.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
 import type { Logger } from "../../src/core/log.ts";
@@ -40,6 +41,8 @@ export interface Felt {
   readonly latencyMs: number;
   /** `ok`, or the code of the error. */
   readonly outcome: string;
+  /** Of an error of the store. */
+  readonly effect: Effect | undefined;
 }
 
 export interface Instance {
@@ -175,11 +178,14 @@ export class Lab {
 
   async #feel(work: Promise<unknown>): Promise<Felt> {
     const startedAt = this.clock.elapsed();
-    const outcome = await work.then(
-      () => "ok",
-      (error: unknown) => (error instanceof StoreError ? error.code : String(error)),
+    const told = await work.then(
+      () => ({ outcome: "ok", effect: undefined }),
+      (error: unknown) =>
+        error instanceof StoreError
+          ? { outcome: error.code, effect: error.effect }
+          : { outcome: String(error), effect: undefined },
     );
-    return { outcome, latencyMs: this.clock.elapsed() - startedAt };
+    return { ...told, latencyMs: this.clock.elapsed() - startedAt };
   }
 }
 

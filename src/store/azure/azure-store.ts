@@ -228,7 +228,7 @@ function chunkOf(space: SpaceName, segment: SegmentName, result: PartResult, dup
     status: {
       space,
       segment,
-      firstSequence: result.firstSequence,
+      firstSequence: 1,
       firstTimestamp: result.firstTimestamp,
       lastSequence,
       lastTimestamp: timestamp,

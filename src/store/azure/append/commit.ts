@@ -10,7 +10,7 @@ import type { LogVersion } from "../log/log-reader.ts";
 import type { Format } from "../rows/format.ts";
 import { laterFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
-import type { Counts } from "../rows/markers.ts";
+import type { Counts } from "../rows/counts.ts";
 import type { Attempt } from "./log-state.ts";
 import { addPending, withoutDone } from "../rows/pending.ts";
 import type { AcceptedPart } from "./plan.ts";

@@ -43,8 +43,7 @@ export interface Grant {
 
 export interface PartResult {
   readonly place: TransactionPlace;
-  /** Of the segment, as it was known when this was decided. */
-  readonly firstSequence: number;
+  /** Of the segment. */
   readonly firstTimestamp: number;
 }
 

@@ -9,7 +9,7 @@ import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
-import { advance, isEmpty } from "../rows/segment-state.ts";
+import { advance } from "../rows/segment-state.ts";
 
 /** What must be proved before a caller may be told of a verdict: see answers.ts. */
 export type Requirement = "nothing" | "head" | "commit";
@@ -151,7 +151,7 @@ class Group {
       const state = this.#input.view(part.segment).state;
       if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
       if (place.segments !== intent.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
-      return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp };
+      return { place, firstTimestamp: state.firstTimestamp };
     });
     return asRepeat(results, "nothing");
   }
@@ -220,8 +220,8 @@ class Group {
       keyed: intent.keyed,
     };
     const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
-    const firstTimestamp = isEmpty(state) ? this.#input.timestamp : state.firstTimestamp;
-    return { part, summary, result: { place, firstSequence: state.firstSequence, firstTimestamp } };
+    const firstTimestamp = state.lastSequence === 0 ? this.#input.timestamp : state.firstTimestamp;
+    return { part, summary, result: { place, firstTimestamp } };
   }
 
   #state(segment: SegmentName): SegmentHead {

@@ -145,12 +145,12 @@ export class Applier {
       this.#heads.set(segment, physical);
   }
 
-  /** Where the segment begins, as this instance has last seen it: another may have trimmed it since. */
-  async beginning(segment: SegmentName): Promise<Pick<SegmentHead, "firstSequence" | "firstTimestamp">> {
+  /** Timestamp of the segment's first entry. */
+  async firstTimestamp(segment: SegmentName): Promise<number> {
     const known = this.#heads.get(segment)?.head;
-    // A head seen before the first entry does not know it; any later one does.
-    if (known !== undefined && known.lastSequence > 0) return known;
-    return (await this.#readHead(segment)).head;
+    // A head seen before the first entry does not know it; any later one does, and it never changes.
+    if (known !== undefined && known.lastSequence > 0) return known.firstTimestamp;
+    return (await this.#readHead(segment)).head.firstTimestamp;
   }
 
   /** What follows soon will need the segment's head: it is read beside the commit in flight. */

@@ -7,7 +7,7 @@ import { contentDigest } from "../../../codec/digest.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
-import type { Counts } from "../rows/markers.ts";
+import type { Counts } from "../rows/counts.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
 import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";

@@ -22,10 +22,9 @@ const schema = z.strictObject({
     .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
     .default("streamkit"),
   /**
-   * What is written: 2 has all that trim, retention and compaction need, and counts; 1 is read by the release before too. A
-   * deployment that is upgraded while it runs sets 1 first, and 2 when all its instances are new. What is 2 stays 2.
+   * The format of what is written. 2 counts what a space has had, and is not final: no deployment writes it. What is 2 stays 2.
    */
-  formatVersion: z.literal([1, 2], { error: "1 or 2" }).default(2),
+  formatVersion: z.literal([1, 2], { error: "1 or 2" }).default(1),
   /** Segments that one instance applies at the same time, over all its spaces. */
   applyWorkers: count(32, 256),
   /** Operations and bytes of request body in one entity-group transaction; the service allows 100 and 4 MiB. */

@@ -15,8 +15,8 @@ import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import { checkFormat, formatFirst, formatOf } from "./format.ts";
-import type { Counts } from "./markers.ts";
-import { decodeCounts, encodeCounts } from "./markers.ts";
+import type { Counts } from "./counts.ts";
+import { decodeCounts, encodeCounts } from "./counts.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { timestampOfRow } from "./keys.ts";
@@ -85,7 +85,7 @@ export interface RecordSummary {
   readonly counts?: Counts | undefined;
 }
 
-export const summaryProperties: readonly string[] = ["v", "k", "id", "node", "n", "s", "ce", "cb"];
+export const summaryProperties: readonly string[] = ["v", "id", "node", "n", "s", "ce", "cb"];
 
 export function encodeLogHead(head: LogHead): Properties {
   return {
@@ -103,7 +103,7 @@ export function encodeLogHead(head: LogHead): Properties {
 }
 
 export const decodeLogHead = decoder((row): LogHead => {
-  checkFormat(row, "the head of a log");
+  checkFormat(row, "the head of a log", 2);
   const count = numberIn(row, "n", 0, limits.headNumberMax);
   const timestamp = numberIn(row, "ts", 0, limits.headNumberMax);
   const recordId = textIn(row, "id");

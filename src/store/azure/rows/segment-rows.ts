@@ -8,39 +8,28 @@ import { cutData, dataPropertyNames } from "../../../codec/block.ts";
 import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
-import type { Format } from "./format.ts";
-import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
+import { checkFormat, formatFirst } from "./format.ts";
 
 /** What a segment's head row says: the status, and the transaction that made it so. */
 export interface SegmentHead {
-  /** The first entry that is there, or will be: one after the last where all were trimmed. */
-  readonly firstSequence: number;
-  /** How far trims of the segment itself went, as a first sequence: a trim of its space moves the first sequence alone. */
-  readonly ownFirst: number;
-  /** Of the first entry that is there; of the next one where all were trimmed. */
   readonly firstTimestamp: number;
   readonly lastSequence: number;
   readonly lastTimestamp: number;
   /** Number and id of the last transaction; 0 and empty before the first. */
   readonly transactionNumber: number;
   readonly transactionId: string;
-  /** What the row was written as, at least; it never goes back. */
-  readonly format: Format;
 }
 
 export const emptySegment: SegmentHead = {
-  firstSequence: 1,
-  ownFirst: 1,
   firstTimestamp: 0,
   lastSequence: 0,
   lastTimestamp: 0,
   transactionNumber: 0,
   transactionId: "",
-  format: 1,
 };
 
-export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti"];
-export const blockProperties: readonly string[] = ["v", "k", "g", "f", "lost", ...dataPropertyNames];
+export const headProperties: readonly string[] = ["v", "ft", "l", "lt", "tn", "ti"];
+export const blockProperties: readonly string[] = ["v", "f", "lost", ...dataPropertyNames];
 
 /** A last entry up to this size, bytes, rides in the head, so that peek is one point read. */
 const lastEntryBytesMax = 32 * 1024;
@@ -48,9 +37,7 @@ const lastEntryBytesMax = 32 * 1024;
 export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefined): Properties {
   const entry = lastEntry === undefined ? undefined : encodeEntry(lastEntry);
   return {
-    v: head.firstSequence > 1 || head.format === 2 ? formatLatest : formatFirst,
-    ...(head.firstSequence === 1 ? {} : { fs: BigInt(head.firstSequence) }),
-    ...(head.ownFirst === 1 ? {} : { ow: BigInt(head.ownFirst) }),
+    v: formatFirst,
     ft: BigInt(head.firstTimestamp),
     l: BigInt(head.lastSequence),
     lt: BigInt(head.lastTimestamp),
@@ -64,11 +51,7 @@ export const decodeSegmentHead = decoder((row): SegmentHead => {
   checkFormat(row, "the head of a segment");
   const lastSequence = numberIn(row, "l", 1, limits.headNumberMax);
   const lastTimestamp = numberIn(row, "lt", 1, limits.headNumberMax);
-  const firstSequence = row.properties["fs"] === undefined ? 1 : numberIn(row, "fs", 1, lastSequence + 1);
   return {
-    firstSequence,
-    ownFirst: row.properties["ow"] === undefined ? 1 : numberIn(row, "ow", 1, firstSequence),
-    format: formatOf(row),
     firstTimestamp: numberIn(row, "ft", 1, lastTimestamp),
     lastSequence,
     lastTimestamp,
@@ -88,7 +71,7 @@ export function statusOf(space: SpaceName, segment: SegmentName, head: SegmentHe
   return {
     space,
     segment,
-    firstSequence: head.lastSequence === 0 ? 0 : head.firstSequence,
+    firstSequence: head.lastSequence === 0 ? 0 : 1,
     firstTimestamp: head.firstTimestamp,
     lastSequence: head.lastSequence,
     lastTimestamp: head.lastTimestamp,

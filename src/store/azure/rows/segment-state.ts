@@ -22,11 +22,6 @@ export function follows(state: SegmentHead, place: TransactionPlace): boolean {
   return place.firstSequence === state.lastSequence + 1 && place.number === state.transactionNumber + 1;
 }
 
-/** Nothing is there: nothing ever was, or all of it was trimmed. */
-export function isEmpty(state: SegmentHead): boolean {
-  return state.lastSequence < state.firstSequence;
-}
-
 /** The state after a transaction; the same when it has it already. */
 export function advance(state: SegmentHead, place: TransactionPlace): SegmentHead {
   if (place.lastSequence <= state.lastSequence) return state;
@@ -36,8 +31,7 @@ export function advance(state: SegmentHead, place: TransactionPlace): SegmentHea
     );
   }
   return {
-    ...state,
-    firstTimestamp: isEmpty(state) ? place.timestamp : state.firstTimestamp,
+    firstTimestamp: state.lastSequence === 0 ? place.timestamp : state.firstTimestamp,
     lastSequence: place.lastSequence,
     lastTimestamp: place.timestamp,
     transactionNumber: place.number,

@@ -253,8 +253,8 @@ export class SpaceWriter {
       const last = new Map(transactions.map((transaction) => [transaction.segment, transaction.lastSequence]));
       const statuses = await Promise.all(
         [...last].map(async ([segment, lastSequence]): Promise<SegmentStatus> => {
-          const { firstSequence, firstTimestamp } = await applier.beginning(segment);
-          return { space, segment, firstSequence, firstTimestamp, lastSequence, lastTimestamp: timestamp };
+          const firstTimestamp = await applier.firstTimestamp(segment);
+          return { space, segment, firstSequence: 1, firstTimestamp, lastSequence, lastTimestamp: timestamp };
         }),
       );
       isAtQueue = true;

@@ -61,7 +61,8 @@ export class Stored {
       clock: this.#clock,
       random: systemRandom,
       log: silentLogger,
-      options: { walGraceMs: 0, settleDelayMs: 0, ...options },
+      // With counts, so that they can be damaged.
+      options: { walGraceMs: 0, settleDelayMs: 0, formatVersion: 2, ...options },
     });
     this.#factories.push(factory);
     return { client, factory, store: factory.open(storeId) };

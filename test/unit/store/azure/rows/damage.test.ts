@@ -228,7 +228,9 @@ describe.each(kinds)("$kind", ({ key, properties, decode }) => {
   });
 
   test("of another format than this version's is not taken for one of it", async () => {
-    for (const v of [3n, 0n, "1", true]) {
+    // The head of a log alone has a second one.
+    const later = decode === decodeLogHead ? 3n : 2n;
+    for (const v of [later, 0n, "1", true]) {
       if (decode === tombstoneOf || decode === decodeData) continue;
       expect(await outcome(() => decode(row({ ...properties, v })))).toBe("unreadable");
     }
