@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import { parseSegmentName, parseSpaceName } from "../src/core/ids.ts";
-import { silentLogger } from "../src/core/log.ts";
+import { silentLogger } from "../src/core/logger.ts";
 import type { AzureStoreFactory } from "../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../src/store/azure/factory.ts";
 import type { Store } from "../src/store/store.ts";
@@ -124,7 +124,7 @@ async function longRead(entries: number): Promise<Figure[]> {
 
 function instanceOver(account: TableAccount): AzureStoreFactory {
   return createAzureStoreFactory({
-    ...{ account, notifier: undefined, compressor: zstdCompressor, clock, random, log: silentLogger },
+    ...{ account, notifier: undefined, compressor: zstdCompressor, clock, random, logger: silentLogger },
   });
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import type { StoreId } from "../src/core/ids.ts";
 import { parseStoreId } from "../src/core/ids.ts";
-import { silentLogger } from "../src/core/log.ts";
+import { silentLogger } from "../src/core/logger.ts";
 import { startAzurite } from "../scripts/local/azurite.ts";
 import { createQueueStatusNotifier } from "../src/notify/status-notifier.ts";
 import { createQueueAccount } from "../src/notify/storage-queue.ts";
@@ -52,7 +52,7 @@ export function startInstance(
     compressor: zstdCompressor,
     clock,
     random,
-    log: silentLogger,
+    logger: silentLogger,
   });
 }
 

@@ -3,7 +3,7 @@
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import type { AppendRecord } from "../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName } from "../src/core/ids.ts";
-import { silentLogger } from "../src/core/log.ts";
+import { silentLogger } from "../src/core/logger.ts";
 import { createAzureStoreFactory } from "../src/store/azure/factory.ts";
 import { logPartition, segmentPartition } from "../src/store/azure/rows/keys.ts";
 import type { EffectiveWrite } from "../test/doubles/simulated-service.ts";
@@ -26,7 +26,7 @@ export interface Written {
 export async function writtenBy(records: readonly AppendRecord[]): Promise<Written> {
   const account = new SimulatedAccount({ clock });
   const factory = createAzureStoreFactory({
-    ...{ account, notifier: undefined, compressor: zstdCompressor, clock, random, log: silentLogger },
+    ...{ account, notifier: undefined, compressor: zstdCompressor, clock, random, logger: silentLogger },
   });
   const store = factory.open(newStore());
   await drain(store.produce(space, segment, records));

@@ -16,7 +16,7 @@ import { guardInvocations } from "./server/invocation-guard.ts";
 import type { ProgrammingModel } from "./server/invocation-guard.ts";
 import { createLogger } from "./server/log-lines.ts";
 import type * as runtime from "./runtime.ts";
-import type { Endpoint } from "./server/serve.ts";
+import type { Endpoint } from "./server/endpoint.ts";
 import { systemClock } from "./system.ts";
 import type { Operation } from "./wire/operation.ts";
 import type { PathTemplate } from "./wire/path.ts";
@@ -33,8 +33,8 @@ app.hook.appStart(() => void guardInvocations(programmingModel(), invocationGuar
 
 const loaded = await load();
 if (loaded instanceof StoreError) {
-  const log = createLogger({ level: "error", clock: systemClock, write: (line) => void process.stdout.write(line) });
-  log.error("misconfigured: every call is answered 503", { reason: loaded.message });
+  const logger = createLogger({ level: "error", clock: systemClock, write: (line) => void process.stdout.write(line) });
+  logger.error("misconfigured: every call is answered 503", { reason: loaded.message });
 } else {
   app.hook.appTerminate(loaded.stop);
 }

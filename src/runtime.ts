@@ -56,13 +56,13 @@ export const settings = parseSettings(process.env);
 
 const clock = systemClock;
 const random = systemRandom;
-const log = createLogger({
+const logger = createLogger({
   level: settings.logLevel,
   clock,
   write: (line) => void process.stdout.write(line),
 });
 
-for (const name of unknownSettings(process.env)) log.warn("there is no such setting: it does nothing", { name });
+for (const name of unknownSettings(process.env)) logger.warn("there is no such setting: it does nothing", { name });
 
 const late = lateTelemetry();
 const telemetry = late ?? silentTelemetry;
@@ -96,7 +96,7 @@ const stores = once((): AzureStoreFactory => {
     compressor: zstdCompressor,
     clock,
     random,
-    log,
+    logger,
     telemetry,
     options: settings.store,
     openMemory: (store) => reads.open({ caller: "readers", store }),
@@ -119,7 +119,7 @@ const targets = once((): TargetPolicy => {
 
 const subscriptions = once(() =>
   createSubscriptions({
-    log,
+    logger,
     table: storeTable,
     policy: targets(),
     notifies: settings.notificationsQueue !== undefined,
@@ -141,11 +141,11 @@ const dispatcher = once((): Dispatcher => {
     }),
     policy: targets(),
     subscriptions: subscriptions(),
-    reports: new DeliveryReports(subscriptions(), clock, log),
+    reports: new DeliveryReports(subscriptions(), clock, logger),
     clock,
     serviceClock,
     random,
-    log,
+    logger,
     telemetry,
   });
 });
@@ -165,14 +165,14 @@ export const httpParts = once((): HttpParts => ({
     subscriptions: subscriptions(),
     access: accessOf(),
     accessKind: settings.authentication.kind,
-    watches: new SpaceWatches(clock, random, log),
+    watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
     bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", settings.watchedSpacesMax, shares)),
     clock,
     random,
-    log,
+    logger,
     telemetry,
     options: { streamMs: settings.streamMs, heartbeatMs: settings.heartbeatMs },
     stopping: stopping.signal,
@@ -188,10 +188,10 @@ export async function monitor(): Promise<void> {
   try {
     const report = await stores().recover({ deadlineMs: monitorDeadlineMs });
     const didSomething = report.applied + report.notified + report.failed > 0 || !report.complete;
-    log[didSomething ? "info" : "debug"]("monitor", { ...report });
+    logger[didSomething ? "info" : "debug"]("monitor", { ...report });
     await countPoisoned();
   } catch (error) {
-    log.error("the monitor failed", { error });
+    logger.error("the monitor failed", { error });
     throw error;
   }
 }
@@ -211,7 +211,7 @@ async function countPoisoned(): Promise<void> {
     const poisoned = (await Promise.all(waiting)).reduce((sum, count) => sum + count, 0);
     telemetry.record("streamkit.notifications.poisoned", poisoned);
   } catch (error) {
-    log.warn("the poison queues could not be counted", { error });
+    logger.warn("the poison queues could not be counted", { error });
   }
 }
 
@@ -227,7 +227,7 @@ function lateTelemetry(): LateTelemetry | undefined {
   const { connectionString, identity, tracePercent } = wanted;
   return new LateTelemetry({
     clock,
-    log,
+    logger,
     delayMs: telemetryDelayMs,
     load: async () => {
       const { listenByAzureMonitor } = await import("./telemetry/azure-monitor.ts");
@@ -249,7 +249,7 @@ function lateTelemetry(): LateTelemetry | undefined {
 
 function accessOf(): Access {
   const { authentication } = settings;
-  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, log }) : openAccess;
+  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, logger }) : openAccess;
 }
 
 const probe = once(() => {

@@ -8,7 +8,7 @@ import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import type { ServiceClock } from "../table/service-clock.ts";
@@ -37,7 +37,7 @@ export interface CourierDeps {
   /** The storage's time: what is kept of a subscription is read by other machines. */
   readonly serviceClock: Pick<ServiceClock, "now">;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
 }
 
@@ -91,7 +91,7 @@ export class Courier {
     if (slot === undefined) return this.#later(errand, 0, 0);
     const delivering = this.#deliver(errand).finally(() => slot.leave());
     const delivery = await this.#within(startedAt + patienceMs, delivering);
-    return delivery === "slow" ? this.#insure(errand, slot, delivering) : this.#settle(errand, delivery);
+    return delivery === "slow" ? this.#insure(errand, slot, delivering) : this.#conclude(errand, delivery);
   }
 
   async #within(until: number, delivering: Promise<Delivery>): Promise<Delivery | "slow"> {
@@ -116,9 +116,9 @@ export class Courier {
       sent = await Promise.all(texts.map((text) => retries.sendLater(text, insuredMs)));
     } catch {
       // Without it the delivery itself is all there is.
-      return this.#settle(errand, await delivering);
+      return this.#conclude(errand, await delivering);
     }
-    this.#goOn(errand, delivering, sent).catch((error: unknown) => this.#lost(errand, error));
+    this.#goOn(errand, delivering, sent).catch((error: unknown) => this.#mayRepeat(errand, error));
     return undefined;
   }
 
@@ -131,14 +131,14 @@ export class Courier {
       if (errand.since === undefined) this.#deps.reports.add(part.store, subscription.id, { ...noNews, waiting: 1 });
       return;
     }
-    this.#settle(errand, delivery);
+    this.#conclude(errand, delivery);
     for (const message of sent) await this.#deps.retries.takeBack(message);
   }
 
   /** Whoever was told may be told once more. */
-  #lost({ part, subscription }: Errand, error: unknown): void {
+  #mayRepeat({ part, subscription }: Errand, error: unknown): void {
     const fields = { ...notificationFields(part), subscription: subscription.id };
-    this.#deps.log.warn("a delivery that took long may be made again", { ...fields, error });
+    this.#deps.logger.warn("a delivery that took long may be made again", { ...fields, error });
   }
 
   /** Tries once. Rejects only for a mistake of ours. */
@@ -161,7 +161,7 @@ export class Courier {
     }
   }
 
-  #settle(errand: Errand, delivery: Delivery): Left | undefined {
+  #conclude(errand: Errand, delivery: Delivery): Left | undefined {
     const { reports, serviceClock } = this.#deps;
     const { part, since, subscription } = errand;
     const now = serviceClock.now();
@@ -171,7 +171,7 @@ export class Courier {
         this.#count("delivered");
         reports.add(part.store, subscription.id, {
           ...noNews,
-          ...{ delivered: 1, lastDeliveredAt: now, waiting: since === undefined ? 0 : -1, turn: { kind: "ok" } },
+          ...{ delivered: 1, lastDeliveredAt: now, waiting: since === undefined ? 0 : -1, change: { kind: "ok" } },
         });
         return undefined;
       case "gone":
@@ -182,7 +182,7 @@ export class Courier {
           {
             ...noNews,
             ...{ failed: 1, givenUp: 1, lastGivenUpAt: now, lastError: { at: now, reason: delivery.reason } },
-            turn: { kind: "disabled", at: now },
+            change: { kind: "disabled", at: now },
           },
           { ...notificationFields(part), reason: delivery.reason },
         );
@@ -203,11 +203,11 @@ export class Courier {
     const pause = Math.max(pauseMs(failingMs, random.fraction()), Math.min(retryAfterMs, givenUpAfterMs));
     this.#rests.failed(targetOf({ part, since, subscription }), pause, failingMs, retryAfterMs > 0);
     this.#count("failed");
-    const turn = { kind: "failing", since: Math.min(failingSince, now), until: now + pause } as const;
+    const change = { kind: "failing", since: Math.min(failingSince, now), until: now + pause } as const;
     reports.add(
       part.store,
       subscription.id,
-      { ...noNews, failed: 1, lastError: { at: now, reason }, turn },
+      { ...noNews, failed: 1, lastError: { at: now, reason }, change },
       { ...notificationFields(part), reason, ...(cause === undefined ? {} : { cause }) },
     );
     return pause;

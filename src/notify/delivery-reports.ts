@@ -5,7 +5,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import { addNews } from "./health.ts";
 import type { Change, DeliveryNews } from "./health.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -26,13 +26,13 @@ interface Gathered {
 export class DeliveryReports {
   readonly #subscriptions: Pick<Subscriptions, "report">;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   #gathered = new Map<string, Gathered>();
 
-  constructor(subscriptions: Pick<Subscriptions, "report">, clock: Clock, log: Logger) {
+  constructor(subscriptions: Pick<Subscriptions, "report">, clock: Clock, logger: Logger) {
     this.#subscriptions = subscriptions;
     this.#clock = clock;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   add(store: StoreId, id: SubscriptionId, news: DeliveryNews, circumstances: Circumstances = {}): void {
@@ -56,7 +56,7 @@ export class DeliveryReports {
         const changes = await this.#subscriptions.report(store, id, news);
         for (const change of changes) this.#tell(change, { ...circumstances, store, subscription: id });
       } catch (error) {
-        this.#log.warn("counts of deliveries are lost", { store, subscription: id, error });
+        this.#logger.warn("counts of deliveries are lost", { store, subscription: id, error });
       }
     }
   }
@@ -64,16 +64,16 @@ export class DeliveryReports {
   #tell(change: Change, fields: Circumstances): void {
     switch (change) {
       case "failing":
-        this.#log.warn("a subscription's target fails: its messages are tried again for a day", fields);
+        this.#logger.warn("a subscription's target fails: its messages are tried again for a day", fields);
         return;
       case "giving_up":
-        this.#log.warn("notifications of a subscription are given up: its target has failed too long", fields);
+        this.#logger.warn("notifications of a subscription are given up: its target has failed too long", fields);
         return;
       case "recovered":
-        this.#log.info("a subscription's target takes messages again", fields);
+        this.#logger.info("a subscription's target takes messages again", fields);
         return;
       case "disabled":
-        this.#log.warn("a subscription is disabled: its webhook answered 410", fields);
+        this.#logger.warn("a subscription is disabled: its webhook answered 410", fields);
         return;
     }
   }

@@ -10,7 +10,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
-import type { LogFields, Logger } from "../core/log.ts";
+import type { LogFields, Logger } from "../core/logger.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 import { pauseMs } from "./back-off.ts";
 import { Courier } from "./courier.ts";
@@ -44,7 +44,7 @@ export class Dispatcher {
   readonly #serviceClock: DispatcherDeps["serviceClock"];
   readonly #random: Random;
   readonly #courier: Courier;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #known = new LRUCache<StoreId, Known>({ max: storesMax });
 
   constructor(deps: DispatcherDeps) {
@@ -53,7 +53,7 @@ export class Dispatcher {
     this.#clock = deps.clock;
     this.#serviceClock = deps.serviceClock;
     this.#random = deps.random;
-    this.#log = deps.log;
+    this.#logger = deps.logger;
     this.#courier = new Courier(deps);
   }
 
@@ -65,16 +65,16 @@ export class Dispatcher {
       fields = notificationFields(parsed);
       const { store, space } = parsed;
       for (const reason of unreadable) {
-        this.#log.error("a status in a notification cannot be read and is left out", { store, space, reason });
+        this.#logger.error("a status in a notification cannot be read and is left out", { store, space, reason });
       }
       await this.#dispatch(parsed);
     } catch (error) {
       const what = "a status notification was not dispatched";
       // A target or the storage that fails is told in one line, as often as it may be.
       if (error instanceof StoreError && error.code !== "internal" && error.code !== "corrupt_data") {
-        this.#log.warn(what, { ...fields, code: error.code, reason: error.message });
+        this.#logger.warn(what, { ...fields, code: error.code, reason: error.message });
       } else {
-        this.#log.error(what, { ...fields, error });
+        this.#logger.error(what, { ...fields, error });
       }
       throw error;
     }

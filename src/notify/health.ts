@@ -32,17 +32,17 @@ export interface DeliveryNews extends Omit<DeliveryReport, "health"> {
   /** More or fewer messages that wait. */
   readonly waiting: number;
   /** As it was at the end; undefined: nothing was tried. */
-  readonly turn: Turn | undefined;
+  readonly change: HealthChange | undefined;
 }
 
-export type Turn =
+export type HealthChange =
   | { readonly kind: "ok" }
   | { readonly kind: "failing"; readonly since: number; readonly until: number }
   | { readonly kind: "disabled"; readonly at: number };
 
 export const noNews: DeliveryNews = {
   ...{ delivered: 0, failed: 0, givenUp: 0, lastDeliveredAt: 0, lastGivenUpAt: 0, lastError: undefined },
-  ...{ waiting: 0, turn: undefined },
+  ...{ waiting: 0, change: undefined },
 };
 
 /** What is worth a line in the log. */
@@ -52,7 +52,7 @@ export function addNews(before: DeliveryNews, after: DeliveryNews): DeliveryNews
   return {
     ...countsOf(before, after),
     waiting: before.waiting + after.waiting,
-    turn: turnAfter(before.turn, after.turn),
+    change: changeAfter(before.change, after.change),
   };
 }
 
@@ -83,25 +83,25 @@ function countsOf(before: Counts, after: Counts): Counts {
   };
 }
 
-function turnAfter(before: Turn | undefined, after: Turn | undefined): Turn | undefined {
+function changeAfter(before: HealthChange | undefined, after: HealthChange | undefined): HealthChange | undefined {
   if (after === undefined || before?.kind === "disabled") return before;
   if (before?.kind !== "failing" || after.kind !== "failing") return after;
   return { ...after, since: Math.min(before.since, after.since) };
 }
 
-function healthAfter(health: Health, { turn, waiting }: DeliveryNews): Health {
+function healthAfter(health: Health, { change, waiting }: DeliveryNews): Health {
   // Only who puts it again enables it: another instance may still deliver what it had in hand.
   if (health.kind === "disabled") return health;
   const waited = health.kind === "failing" ? health.waiting : 0;
-  switch (turn?.kind) {
+  switch (change?.kind) {
     case undefined:
       return health.kind === "failing" ? { ...health, waiting: Math.max(0, waited + waiting) } : health;
     case "failing": {
-      const since = health.kind === "failing" ? Math.min(health.since, turn.since) : turn.since;
-      return { kind: "failing", since, until: turn.until, waiting: Math.max(0, waited + waiting) };
+      const since = health.kind === "failing" ? Math.min(health.since, change.since) : change.since;
+      return { kind: "failing", since, until: change.until, waiting: Math.max(0, waited + waiting) };
     }
     case "ok":
     case "disabled":
-      return turn;
+      return change;
   }
 }

@@ -13,8 +13,8 @@ import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import type { LogFields } from "../core/log.ts";
-import { segmentFields } from "../core/log.ts";
+import type { LogFields } from "../core/logger.ts";
+import { segmentFields } from "../core/logger.ts";
 import type { StatusNotification } from "../store/notifier.ts";
 
 export const messageVersion = 1;

@@ -7,7 +7,7 @@ import { invalidArgument, isUnreadable, StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import { parseSubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import { hexKey } from "../codec/lexkey.ts";
 import { changesOf, nothingDelivered, withNews } from "./health.ts";
 import type { Change, DeliveryNews } from "./health.ts";
@@ -56,7 +56,7 @@ export interface Subscriptions {
 }
 
 export interface SubscriptionsOptions {
-  readonly log: Logger;
+  readonly logger: Logger;
   /** The table of a store. Does no request. */
   readonly table: (store: StoreId) => Table;
   readonly policy: TargetPolicy;
@@ -76,7 +76,7 @@ const formerSecretMs = 24 * 60 * 60_000;
 const partition = hexKey("SUB");
 
 export function createSubscriptions(options: SubscriptionsOptions): Subscriptions {
-  const { log, table, policy, notifies, newSecret, serviceClock } = options;
+  const { logger, table, policy, notifies, newSecret, serviceClock } = options;
   const place = (store: StoreId, id: SubscriptionId): RowPlace => ({ table: table(store), partition, row: hexKey(id) });
 
   const secretFor = (before: Subscription | undefined, request: PutRequest, now: number): WebhookSecret | undefined => {
@@ -110,7 +110,7 @@ export function createSubscriptions(options: SubscriptionsOptions): Subscription
         subscriptions.push(decodeSubscription(row));
       } catch (error) {
         if (!isUnreadable(error)) throw error;
-        log.error("a subscription cannot be read and is left out", { store, row: row.row, error });
+        logger.error("a subscription cannot be read and is left out", { store, row: row.row, error });
         const id = idOfRow(row);
         if (id !== undefined) unreadable.push({ id, reason: error.message });
       }

@@ -17,17 +17,17 @@ import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import { bodyText } from "./body.ts";
-import type { Connection, HttpAnswer } from "./http.ts";
+import type { Connection, HttpResponse } from "./http.ts";
 import { liveEntries } from "./live-entries.ts";
 import { measuredReading, segmentReading, spaceReading, spacesReading } from "./reading.ts";
 import type { Reading, ReadingContext } from "./reading.ts";
-import { jsonAnswer, serve } from "./serve.ts";
+import { jsonAnswer, endpoint } from "./endpoint.ts";
 import type { Services } from "./services.ts";
 import { readStatus } from "./status-reading.ts";
 import { entryLines, lineAnswer, nextMembers, Waiting } from "./streams.ts";
 import type { StreamContext } from "./streams.ts";
 
-export const consumeSegment = serve(consumeSegmentOperation, async (services, call) => {
+export const consumeSegment = endpoint(consumeSegmentOperation, async (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
   const resumed = parseEventId(call.headers["Last-Event-ID"]);
@@ -36,7 +36,7 @@ export const consumeSegment = serve(consumeSegmentOperation, async (services, ca
   return answerReading({ ...call, services }, store, reading, { ...call, ...query, resumed });
 });
 
-export const consumeSpace = serve(consumeSpaceOperation, async (services, call) => {
+export const consumeSpace = endpoint(consumeSpaceOperation, async (services, call) => {
   const { params, query } = call;
   const store = services.stores.open(params.store);
   const resumed = parseEventId(call.headers["Last-Event-ID"]);
@@ -44,7 +44,7 @@ export const consumeSpace = serve(consumeSpaceOperation, async (services, call) 
   return answerReading({ ...call, services }, store, reading, { ...call, ...query, resumed });
 });
 
-export const consume = serve(consumeOperation, async (services, call) => {
+export const consume = endpoint(consumeOperation, async (services, call) => {
   const body = parseConsumeBody(await bodyText(consumeOperation, call));
   const store = services.stores.open(call.params.store);
   const resumed = parseEventId(call.headers["Last-Event-ID"]);
@@ -52,18 +52,18 @@ export const consume = serve(consumeOperation, async (services, call) => {
   return answerReading({ ...call, services }, store, reading, { ...call, ...call.query, limit: body.limit, resumed });
 });
 
-export const peek = serve(peekOperation, async (services, call) => {
+export const peek = endpoint(peekOperation, async (services, call) => {
   const { store, space, segment } = call.params;
-  const entry = await services.stores.open(store).peek(space, segment, { signal: call.connection.gone });
+  const entry = await services.stores.open(store).peek(space, segment, { signal: call.connection.signal });
   return jsonAnswer(
     entry === undefined ? emptyEntryText(space, segment) : entryText(entry, call.query.encoding, false),
   );
 });
 
-export const segmentStatus = serve(segmentStatusOperation, async (services, call) => {
+export const segmentStatus = endpoint(segmentStatusOperation, async (services, call) => {
   const { store: id, space, segment } = call.params;
   const store = services.stores.open(id);
-  return jsonAnswer(statusText(await readStatus(store, space, segment, call.connection.gone)));
+  return jsonAnswer(statusText(await readStatus(store, space, segment, call.connection.signal)));
 });
 
 interface Wanted {
@@ -79,7 +79,7 @@ function contextOf(
   { clock }: Services,
   { accept, connection }: { readonly accept: string; readonly connection: Connection },
 ): ReadingContext {
-  return { clock, signal: connection.gone, isLive: accept === mediaTypes.events };
+  return { clock, signal: connection.signal, isLive: accept === mediaTypes.events };
 }
 
 async function answerReading(
@@ -87,7 +87,7 @@ async function answerReading(
   store: Store,
   unmeasured: Reading,
   wanted: Wanted,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const reading = measuredReading(unmeasured, context.services.telemetry);
   const { accept, encoding, wait = 0, resumed } = wanted;
   const limit = wanted.limit ?? 0;
@@ -110,7 +110,7 @@ async function readPage(
   const most = limit === 0 ? wireLimits.pageEntriesDefault : Math.min(limit, wireLimits.pageEntriesMax);
   const entries: string[] = [];
   let characters = 0;
-  for await (const entry of reading.read(most, context.connection.gone)) {
+  for await (const entry of reading.read(most, context.connection.signal)) {
     const text = entryText(entry, encoding, false);
     entries.push(text);
     reading.advance(entry);
@@ -129,7 +129,7 @@ async function awaitPage(
 ): Promise<readonly string[]> {
   const { services, connection } = context;
   const endsAt = services.clock.elapsed() + wanted.wait * 1_000;
-  const place = services.livePlaces.take(context.holder, store.id, reading.spaces);
+  const place = services.livePlaces.take(context.caller, store.id, reading.spaces);
   let waiting: Waiting | undefined;
   try {
     waiting = await Waiting.open(services, store, reading);
@@ -137,7 +137,7 @@ async function awaitPage(
       const entries = await readPage(context, reading, wanted.limit, wanted.encoding);
       const left = endsAt - services.clock.elapsed();
       if (entries.length > 0 || left <= 0 || reading.finished()) return entries;
-      await waiting.changed(left, connection.gone);
+      await waiting.changed(left, connection.signal);
     }
   } finally {
     waiting?.close();
@@ -145,6 +145,6 @@ async function awaitPage(
   }
 }
 
-function pageAnswer(entries: readonly string[], reading: Reading): HttpAnswer {
+function pageAnswer(entries: readonly string[], reading: Reading): HttpResponse {
   return jsonAnswer(`{"entries":[${entries.join(",")}],${nextMembers(reading)}}`);
 }

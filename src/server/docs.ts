@@ -6,11 +6,11 @@ import { StoreError } from "../core/errors.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
-import type { HttpAnswer } from "./http.ts";
-import { withFields } from "../core/log.ts";
+import type { HttpResponse } from "./http.ts";
+import { withFields } from "../core/logger.ts";
 import { piecesOf } from "./pieces.ts";
-import { logFailure, problemAnswer } from "./serve.ts";
-import type { Endpoint } from "./serve.ts";
+import { logFailure, problemAnswer } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 
 export const docsPath = "/docs";
 export const docsFilePath = "/docs/{file}";
@@ -89,7 +89,7 @@ export const docs: Endpoint = (services, request) => {
 /** `folder` holds the viewer's files. */
 export function docsFile(folder: URL): Endpoint {
   const texts = new Map<string, Promise<string>>([["start.js", Promise.resolve(start)]]);
-  return async (services, request): Promise<HttpAnswer> => {
+  return async (services, request): Promise<HttpResponse> => {
     const correlation = correlate(request.headers, services.random);
     try {
       const file = matchPath(docsFilePath, new URL(request.url).pathname)?.get("file") ?? "";
@@ -103,7 +103,11 @@ export function docsFile(folder: URL): Endpoint {
     } catch (error) {
       // What could not be read is read again for the next who asks.
       for (const name of viewerFiles) texts.delete(name);
-      logFailure(withFields(services.log, { ...correlation }), "a file of the documentation cannot be served", error);
+      logFailure(
+        withFields(services.logger, { ...correlation }),
+        "a file of the documentation cannot be served",
+        error,
+      );
       return problemAnswer(error, correlation);
     }
   };

@@ -6,8 +6,8 @@ import type { HttpHandler, HttpResponseInit } from "@azure/functions";
 
 import { StoreError } from "../core/errors.ts";
 import type { Connection } from "./http.ts";
-import type { Endpoint } from "./serve.ts";
-import { problemAnswer } from "./serve.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { problemAnswer } from "./endpoint.ts";
 import type { Services } from "./services.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
@@ -57,14 +57,14 @@ async function* guardedBytes(
   const encoder = new TextEncoder();
   try {
     for await (const piece of pieces) {
-      if (connection.gone.aborted) return;
+      if (connection.signal.aborted) return;
       yield encoder.encode(piece);
       // Asked for the next piece, the library has written this one.
       await connection.writable();
     }
   } catch (error) {
     // Who made the body has logged it, with the request's id.
-    if (connection.gone.aborted) return;
+    if (connection.signal.aborted) return;
     if (!connection.destroy()) throw error;
   }
 }

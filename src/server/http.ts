@@ -20,7 +20,7 @@ export interface BodyReader {
 /** How the connection of one request fares. */
 export interface Connection {
   /** Aborts when the caller is gone before the answer was complete. */
-  readonly gone: AbortSignal;
+  readonly signal: AbortSignal;
   /** Resolves when the caller has taken enough of what was sent, or is gone. */
   writable(): Promise<void>;
   /** Ends the answer where it is, so that the caller sees that it is not complete. False when there is no way to. */
@@ -28,7 +28,7 @@ export interface Connection {
 }
 
 /** Text leaves as UTF-8. A streamed body is asked for the next piece only when there is room for it. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | AsyncIterable<string> | Iterable<string>;
@@ -36,5 +36,5 @@ export interface HttpAnswer {
 
 /** For requests whose connection cannot be seen. */
 export function unseenConnection(): Connection {
-  return { gone: new AbortController().signal, writable: () => Promise.resolve(), destroy: () => false };
+  return { signal: new AbortController().signal, writable: () => Promise.resolve(), destroy: () => false };
 }

@@ -74,7 +74,7 @@ export function guardInvocations(model: ProgrammingModel, options: InvocationGua
       if (arrived === undefined) invoked.add(id);
       const given = getArguments();
       const late = Promise.withResolvers<never>();
-      const cancel = afterTurns(clock, requestWithinMs, () => {
+      const cancel = afterSteps(clock, requestWithinMs, () => {
         const seconds = requestWithinMs / 1_000;
         const why = `its caller sent an ${invocationHeader} of its own, or more headers than Node.js takes`;
         late.reject(new Error(`The request of this invocation did not come within ${seconds} s: ${why}.`));
@@ -116,7 +116,7 @@ export function guardInvocations(model: ProgrammingModel, options: InvocationGua
       end();
       refuse(request, response);
     };
-    const cancel = afterTurns(clock, invocationWithinMs, () => {
+    const cancel = afterSteps(clock, invocationWithinMs, () => {
       dismiss();
       // An invocation of our own asks for it, so that the library lets go of it.
       const invocation = getInvocationModel(contextOf(id));
@@ -169,16 +169,16 @@ function contextOf(id: string): CoreContext {
   };
 }
 
-const turns = 10;
+const steps = 10;
 
 /** As `clock.after`, but in steps: of a time in which the process did nothing no more than one of them counts. */
-function afterTurns(clock: Clock, ms: number, callback: () => void): () => void {
-  let left = turns;
+function afterSteps(clock: Clock, ms: number, callback: () => void): () => void {
+  let left = steps;
   let cancel: () => void;
   const step = (): void => {
     left -= 1;
     if (left < 0) callback();
-    else cancel = clock.after(ms / turns, step);
+    else cancel = clock.after(ms / steps, step);
   };
   step();
   return () => cancel();

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 
 /** A fetch of the whole document; rejects when it cannot be had. */
 export type FetchKeys<Keys> = () => Promise<Keys>;
@@ -28,15 +28,15 @@ interface Fetched<Keys> {
 export class IssuerKeys<Keys> {
   readonly #fetch: FetchKeys<Keys>;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   #fetched: Fetched<Keys> | undefined;
   #failed: { readonly at: number; readonly error: unknown } | undefined;
   #fetching: Promise<void> | undefined;
 
-  constructor(fetch: FetchKeys<Keys>, clock: Clock, log: Logger) {
+  constructor(fetch: FetchKeys<Keys>, clock: Clock, logger: Logger) {
     this.#fetch = fetch;
     this.#clock = clock;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /** What `find` finds among the keys; undefined when the issuer, asked anew, has no such key. */
@@ -84,7 +84,7 @@ export class IssuerKeys<Keys> {
     } catch (error) {
       this.#failed = { at, error };
       const ageMs = this.#fetched === undefined ? undefined : Math.round(at - this.#fetched.at);
-      this.#log.warn("the keys of the tokens' issuer cannot be fetched", { ageMs, error });
+      this.#logger.warn("the keys of the tokens' issuer cannot be fetched", { ageMs, error });
     }
   }
 

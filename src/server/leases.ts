@@ -8,9 +8,9 @@ import {
   leaseRelease as releaseOperation,
 } from "../wire/operations-leases.ts";
 import { bodyText } from "./body.ts";
-import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
+import { emptyAnswer, jsonAnswer, endpoint } from "./endpoint.ts";
 
-export const leaseAcquire = serve(acquireOperation, async (services, call) => {
+export const leaseAcquire = endpoint(acquireOperation, async (services, call) => {
   const { params } = call;
   const { holder, ttlSeconds } = parseObject(leaseBodySchema, await bodyText(acquireOperation, call));
   const outcome = await services.leases(params.store).acquire(params.key, holder, ttlSeconds * 1_000);
@@ -19,7 +19,7 @@ export const leaseAcquire = serve(acquireOperation, async (services, call) => {
   return jsonAnswer(JSON.stringify({ holder, expiresAt, token }));
 });
 
-export const leaseRelease = serve(releaseOperation, async (services, call) => {
+export const leaseRelease = endpoint(releaseOperation, async (services, call) => {
   const outcome = await services.leases(call.params.store).release(call.params.key, call.query.holder);
   if (outcome.kind === "held") throw leaseHeld(outcome.holder, outcome.remainingMs);
   return emptyAnswer;

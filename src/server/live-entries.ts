@@ -10,9 +10,9 @@ import { asOneLine } from "../wire/lines.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpResponse } from "./http.ts";
 import type { Reading } from "./reading.ts";
-import { emptyAnswer } from "./serve.ts";
+import { emptyAnswer } from "./endpoint.ts";
 import { awaitNews, isTimeUp, liveAnswer, placeEvent, Waiting } from "./streams.ts";
 import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
 
@@ -29,7 +29,7 @@ export async function liveEntries(
   store: Store,
   reading: Reading,
   { encoding, limit, resumed }: LiveWanted,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const left = limit === 0 ? Infinity : (resumed?.left ?? limit);
   if (resumed !== undefined && (left === 0 || (await isOver(reading, context)))) return emptyAnswer;
   return liveAnswer(context, store, reading.spaces, (own) => events(own, store, reading, left, encoding));
@@ -38,7 +38,7 @@ export async function liveEntries(
 /** Whether nothing is left to be read, nor ever will be. */
 async function isOver(reading: Reading, { connection }: StreamContext): Promise<boolean> {
   if (!reading.finished()) return false;
-  for await (const _ of reading.read(1, connection.gone)) return false;
+  for await (const _ of reading.read(1, connection.signal)) return false;
   return true;
 }
 
@@ -51,7 +51,7 @@ async function* events(
 ): AsyncGenerator<LivePiece, void, undefined> {
   const { services } = context;
   const { clock, options } = services;
-  const { gone } = context.connection;
+  const { signal } = context.connection;
   const endsAt = clock.elapsed() + options.streamMs;
   let left = limit;
   let isLive = false;
@@ -62,10 +62,10 @@ async function* events(
     next: reading.next(),
   });
   try {
-    while (!isTimeUp(services, endsAt) && !gone.aborted) {
+    while (!isTimeUp(services, endsAt) && !signal.aborted) {
       let piece = "";
       let isCut = false;
-      for await (const entry of reading.read(left === Infinity ? 0 : left, gone)) {
+      for await (const entry of reading.read(left === Infinity ? 0 : left, signal)) {
         reading.advance(entry);
         left -= 1;
         piece += `id: ${place().id}\ndata: ${asOneLine(entryText(entry, encoding, true))}\n\n`;
@@ -89,7 +89,7 @@ async function* events(
       const opened = waiting;
       await awaitNews(context, endsAt, (ms, signal) => opened.changed(ms, signal));
     }
-    if (!gone.aborted) yield { text: placeEvent("end", place(), `,"complete":${complete}`), place: place() };
+    if (!signal.aborted) yield { text: placeEvent("end", place(), `,"complete":${complete}`), place: place() };
   } finally {
     waiting?.close();
   }

@@ -4,7 +4,7 @@
 // caller, however many of its streams wait for it. Beyond its share a caller is told so before its stream begins.
 
 import type { SpaceName, StoreId } from "../core/ids.ts";
-import type { Budget, Holder } from "./overload.ts";
+import type { Budget, Caller } from "./overload.ts";
 
 export interface LivePlace {
   close(): void;
@@ -22,14 +22,14 @@ export class LivePlaces {
   }
 
   /** `throttled` or `overloaded`, with nothing taken, when there is no room. */
-  take(holder: Holder, store: StoreId, spaces: readonly SpaceName[]): LivePlace {
-    const keys = spaces.map((space) => JSON.stringify([holder.caller, store, space]));
+  take(caller: Caller, store: StoreId, spaces: readonly SpaceName[]): LivePlace {
+    const keys = spaces.map((space) => JSON.stringify([caller.caller, store, space]));
     const added = keys.filter((key) => !this.#watched.has(key)).length;
-    const refusal = this.#spaces.refusal(holder, 0, added);
+    const refusal = this.#spaces.refusal(caller, 0, added);
     if (refusal !== undefined) throw refusal;
-    const stream = this.#streams.open(holder);
+    const stream = this.#streams.open(caller);
     stream.take(1);
-    this.#spaces.count(holder, added);
+    this.#spaces.count(caller, added);
     for (const key of keys) this.#watched.set(key, (this.#watched.get(key) ?? 0) + 1);
     let isOpen = true;
     return {
@@ -37,7 +37,7 @@ export class LivePlaces {
         if (!isOpen) return;
         isOpen = false;
         stream.close();
-        this.#spaces.count(holder, -this.#leave(keys));
+        this.#spaces.count(caller, -this.#leave(keys));
       },
     };
   }

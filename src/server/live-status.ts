@@ -14,15 +14,15 @@ import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { liveStatus as liveStatusOperation } from "../wire/operations-live.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
-import type { HttpAnswer } from "./http.ts";
-import { jsonAnswer, serve } from "./serve.ts";
+import type { HttpResponse } from "./http.ts";
+import { jsonAnswer, endpoint } from "./endpoint.ts";
 import type { SpaceWatch } from "./space-watch.ts";
 import { StatusReading } from "./status-reading.ts";
 import type { StatusesWanted, UnreadableStatus } from "./status-reading.ts";
 import { awaitNews, isTimeUp, liveAnswer, placeEvent } from "./streams.ts";
 import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
 
-export const liveStatus = serve(liveStatusOperation, async (services, call) => {
+export const liveStatus = endpoint(liveStatusOperation, async (services, call) => {
   const { params, query, headers, accept } = call;
   const store = services.stores.open(params.store);
   const wanted = { space: params.space, ...segmentsWanted(query.segment, query.prefix) };
@@ -44,18 +44,18 @@ async function answerPage(
   { space }: StatusesWanted,
   reading: StatusReading,
   waitSeconds: number,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   const { services, connection } = context;
-  const { gone } = connection;
+  const { signal } = connection;
   const statuses = new Map<string, SegmentStatus>();
   const isFollowing = reading.follows;
-  for await (const status of reading.snapshot(wireLimits.pageNamesDefault, gone)) {
+  for await (const status of reading.snapshot(wireLimits.pageNamesDefault, signal)) {
     statuses.set(status.segment, status);
   }
-  if (reading.follows) for (const status of await reading.changes(gone)) statuses.set(status.segment, status);
-  const answer = (told: readonly SegmentStatus[], unreadable: readonly UnreadableStatus[]): HttpAnswer => {
+  if (reading.follows) for (const status of await reading.changes(signal)) statuses.set(status.segment, status);
+  const answer = (answered: readonly SegmentStatus[], unreadable: readonly UnreadableStatus[]): HttpResponse => {
     logUnreadable(context, store, space, unreadable);
-    return pageAnswer(told, unreadable, reading);
+    return pageAnswer(answered, unreadable, reading);
   };
   const unreadable = reading.takeUnreadable();
   if (statuses.size > 0 || unreadable.length > 0 || waitSeconds === 0 || !isFollowing) {
@@ -63,17 +63,17 @@ async function answerPage(
   }
 
   const endsAt = services.clock.elapsed() + waitSeconds * 1_000;
-  const place = services.livePlaces.take(context.holder, store.id, [space]);
+  const place = services.livePlaces.take(context.caller, store.id, [space]);
   let watch: SpaceWatch | undefined;
   try {
     watch = await services.watches.open(store, space);
     for (;;) {
       const seen = watch.version;
-      const changed = await reading.changes(gone);
+      const changed = await reading.changes(signal);
       const unreadableNow = reading.takeUnreadable();
       const left = endsAt - services.clock.elapsed();
       if (changed.length > 0 || unreadableNow.length > 0 || left <= 0) return answer(changed, unreadableNow);
-      if (!reading.isBehind) await watch.changed(seen, left, gone);
+      if (!reading.isBehind) await watch.changed(seen, left, signal);
     }
   } finally {
     watch?.close();
@@ -85,7 +85,7 @@ function pageAnswer(
   statuses: readonly SegmentStatus[],
   unreadable: readonly UnreadableStatus[],
   reading: StatusReading,
-): HttpAnswer {
+): HttpResponse {
   const sorted = statuses.toSorted((a, b) => compareUtf8(a.segment, b.segment));
   const rest = unreadable.length === 0 ? "" : `,"unreadable":[${unreadable.map(unreadableText).join(",")}]`;
   return jsonAnswer(
@@ -101,7 +101,7 @@ async function* events(
 ): AsyncGenerator<LivePiece, void, undefined> {
   const { services, connection } = context;
   const { clock, options } = services;
-  const { gone } = connection;
+  const { signal } = connection;
   const endsAt = clock.elapsed() + options.streamMs;
   const place = (): LivePlace => ({ id: reading.cursor, next: JSON.stringify(reading.cursor) });
   const unreadableEvents = (): string => {
@@ -113,7 +113,7 @@ async function* events(
   try {
     let isNews = !reading.follows;
     let piece = "";
-    for await (const status of reading.snapshot(0, gone)) {
+    for await (const status of reading.snapshot(0, signal)) {
       piece += unreadableEvents() + eventOf(reading.cursor, status);
       if (piece.length < wireLimits.pieceCharacters) continue;
       yield { text: piece, place: place() };
@@ -122,11 +122,11 @@ async function* events(
     }
     piece += unreadableEvents();
     let seen = -1;
-    while (reading.follows && !isTimeUp(services, endsAt) && !gone.aborted) {
+    while (reading.follows && !isTimeUp(services, endsAt) && !signal.aborted) {
       watch ??= await services.watches.open(store, space);
       if (watch.version > seen || reading.isBehind) {
         seen = watch.version;
-        const changed = await reading.changes(gone);
+        const changed = await reading.changes(signal);
         piece += unreadableEvents() + eventsOf(changed, reading);
       }
       if (isNews && !reading.isBehind) {
@@ -139,7 +139,7 @@ async function* events(
       const opened = watch;
       await awaitNews(context, endsAt, (ms, signal) => opened.changed(seen, ms, signal));
     }
-    if (gone.aborted) return;
+    if (signal.aborted) return;
     yield { text: piece + placeEvent("end", place()), place: place() };
   } finally {
     watch?.close();
@@ -164,12 +164,12 @@ function unreadableText({ segment, error }: UnreadableStatus): string {
 }
 
 function logUnreadable(
-  { log }: StreamContext,
+  { logger }: StreamContext,
   store: Store,
   space: SpaceName,
   unreadable: readonly UnreadableStatus[],
 ): void {
   for (const { segment, error } of unreadable) {
-    log.error("a segment's status cannot be read and is left out", { store: store.id, space, segment, error });
+    logger.error("a segment's status cannot be read and is left out", { store: store.id, space, segment, error });
   }
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
-import type { LogFields, Logger } from "../core/log.ts";
+import type { LogFields, Logger } from "../core/logger.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "off"] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -7,18 +7,18 @@ import { decodeName, encodeName } from "../wire/names.ts";
 import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { NamesOptions } from "../store/store.ts";
-import type { HttpAnswer } from "./http.ts";
-import { jsonAnswer, serve } from "./serve.ts";
+import type { HttpResponse } from "./http.ts";
+import { jsonAnswer, endpoint } from "./endpoint.ts";
 import { lineAnswer } from "./streams.ts";
 import type { Line, StreamContext } from "./streams.ts";
 
-export const spaces = serve(spacesOperation, (services, call) => {
+export const spaces = endpoint(spacesOperation, (services, call) => {
   const store = services.stores.open(call.params.store);
   const after = afterOf(call.query.next, parseSpaceName);
   return answerNames({ ...call, services }, "spaces", (options) => store.getSpaces({ ...after, ...options }), call);
 });
 
-export const segments = serve(segmentsOperation, (services, call) => {
+export const segments = endpoint(segmentsOperation, (services, call) => {
   const store = services.stores.open(call.params.store);
   const { space } = call.params;
   const after = afterOf(call.query.next, parseSegmentName);
@@ -36,16 +36,16 @@ async function answerNames(
   what: "spaces" | "segments",
   names: (options: NamesOptions) => AsyncIterable<string>,
   wanted: Wanted,
-): Promise<HttpAnswer> {
-  const { gone } = context.connection;
+): Promise<HttpResponse> {
+  const { signal } = context.connection;
   const { limit = 0 } = wanted.query;
   if (wanted.accept === mediaTypes.ndjson) {
-    return lineAnswer(context, nameLines(names({ limit, signal: gone })));
+    return lineAnswer(context, nameLines(names({ limit, signal: signal })));
   }
   const most = limit === 0 ? wireLimits.pageNamesDefault : limit;
   const page: string[] = [];
   // One more than is shown tells whether there is a next page.
-  for await (const name of names({ limit: most + 1, signal: gone })) page.push(name);
+  for await (const name of names({ limit: most + 1, signal: signal })) page.push(name);
   const shown = page.slice(0, most);
   const last = shown.at(-1);
   const next = page.length > most && last !== undefined ? { next: encodeName(last) } : {};

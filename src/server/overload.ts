@@ -14,7 +14,7 @@ export interface Shares {
 }
 
 /** Whose request it is. */
-export interface Holder {
+export interface Caller {
   readonly caller: string;
   /** Undefined: it is about no store. */
   readonly store: string | undefined;
@@ -41,8 +41,8 @@ export class Budget {
   }
 
   /** What one request holds; nothing yet. */
-  open(holder: Holder): Holding {
-    return new Holding(this, holder);
+  open(caller: Caller): Holding {
+    return new Holding(this, caller);
   }
 
   /** The most that one request can ever hold. */
@@ -62,7 +62,7 @@ export class Budget {
   }
 
   /** Why the holder, who has `held`, may not have `amount` more; undefined when it may. */
-  refusal({ caller, store }: Holder, held: number, amount: number): StoreError | undefined {
+  refusal({ caller, store }: Caller, held: number, amount: number): StoreError | undefined {
     const { callerPercent, storePercent, kept } = this.#shares;
     // Who holds little finds the kept part above every bound.
     const more = held + amount <= (kept?.bytes ?? 0) ? this.#kept : 0;
@@ -82,7 +82,7 @@ export class Budget {
   }
 
   /** Unconditionally; an amount below zero gives back. */
-  count({ caller, store }: Holder, amount: number): void {
+  count({ caller, store }: Caller, amount: number): void {
     this.#used += amount;
     add(this.#byCaller, caller, amount);
     if (store !== undefined) add(this.#byStore, store, amount);
@@ -96,12 +96,12 @@ export class Budget {
 /** What one request holds of a budget. */
 export class Holding {
   readonly #budget: Budget;
-  readonly #holder: Holder;
+  readonly #caller: Caller;
   #held = 0;
 
-  constructor(budget: Budget, holder: Holder) {
+  constructor(budget: Budget, caller: Caller) {
     this.#budget = budget;
-    this.#holder = holder;
+    this.#caller = caller;
   }
 
   get held(): number {
@@ -115,7 +115,7 @@ export class Holding {
 
   /** `throttled` beyond the caller's or the store's share, `overloaded` beyond the whole. */
   take(amount: number): void {
-    const refusal = this.#budget.refusal(this.#holder, this.#held, amount);
+    const refusal = this.#budget.refusal(this.#caller, this.#held, amount);
     if (refusal !== undefined) throw refusal;
     this.#count(amount);
   }
@@ -132,7 +132,7 @@ export class Holding {
   #count(amount: number): void {
     if (amount === 0) return;
     this.#held += amount;
-    this.#budget.count(this.#holder, amount);
+    this.#budget.count(this.#caller, amount);
   }
 }
 

@@ -2,11 +2,11 @@
 // is let go in time, as from any stream.
 
 import { wireLimits } from "../wire/wire-limits.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpResponse } from "./http.ts";
 import type { Holding } from "./overload.ts";
 
 /** The answer, in pieces if it is large; then its bytes are held until the holding is closed, when it has left. */
-export function inPieces(answer: HttpAnswer, memory: Holding): HttpAnswer {
+export function inPieces(answer: HttpResponse, memory: Holding): HttpResponse {
   const { body } = answer;
   if (typeof body !== "string" || body.length <= wireLimits.pieceCharacters) return answer;
   // A budget smaller than a page still lets one page through at a time.

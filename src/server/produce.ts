@@ -23,11 +23,11 @@ import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
 import { inTurns, Uncommitted } from "./records.ts";
 import { Repeats } from "./repeats.ts";
-import { jsonAnswer, serve } from "./serve.ts";
+import { jsonAnswer, endpoint } from "./endpoint.ts";
 import { lineAnswer } from "./streams.ts";
 import type { Line } from "./streams.ts";
 
-export const produce = serve(produceOperation, async (services, call) => {
+export const produce = endpoint(produceOperation, async (services, call) => {
   const { params, query, headers, body, memory, connection } = call;
   const type = bodyType(call.contentType, mediaTypesOf(produceOperation.body));
   const uncommitted = new Uncommitted(memory);
@@ -45,7 +45,7 @@ export const produce = serve(produceOperation, async (services, call) => {
   return jsonAnswer(await producedText(chunks));
 });
 
-export const produceAll = serve(produceAllOperation, async (services, call) => {
+export const produceAll = endpoint(produceAllOperation, async (services, call) => {
   const { params, query, headers } = call;
   const text = await bodyText(produceAllOperation, call, wireLimits.transactionBodyBytesMax);
   const repeats = new Repeats(headers["Idempotency-Key"]);
@@ -64,7 +64,7 @@ export const produceAll = serve(produceAllOperation, async (services, call) => {
     const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
     return jsonAnswer(`{"segments":[${chunks.map(chunkText).join(",")}]}`);
   } catch (error) {
-    throw repeats.told(error);
+    throw repeats.explained(error);
   }
 });
 
@@ -140,7 +140,7 @@ async function* untilGone(
 ): AsyncGenerator<ProducedChunk, void, undefined> {
   for await (const chunk of chunks) {
     yield chunk;
-    if (connection.gone.aborted) return;
+    if (connection.signal.aborted) return;
   }
 }
 

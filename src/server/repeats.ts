@@ -22,7 +22,7 @@ export class Repeats {
   }
 
   /** The error to tell. `before`: of the same request something was committed before what failed. */
-  told(error: unknown, before = false): StoreError {
+  explained(error: unknown, before = false): StoreError {
     const known = asKnown(error);
     const effect = before && known.effect === "none" ? "partial" : known.effect;
     const whole = effect === known.effect ? known : withEffect(known, effect);
@@ -40,7 +40,7 @@ export class Repeats {
         yield item;
       }
     } catch (error) {
-      throw this.told(error, before);
+      throw this.explained(error, before);
     }
   }
 }

@@ -1,7 +1,7 @@
 // What the handlers work with. Built once, by the composition root or by a test.
 
 import type { Clock, Random } from "../core/clock.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { StoreId } from "../core/ids.ts";
 import type { Leases } from "../lease/leases.ts";
@@ -39,7 +39,7 @@ export interface Services {
   readonly livePlaces: LivePlaces;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly options: ServerOptions;
   /** Aborts when this instance is about to stop: live streams then end, and their callers go on at another. */

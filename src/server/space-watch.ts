@@ -6,8 +6,8 @@
 import { sleep } from "../core/clock.ts";
 import type { Clock, Random } from "../core/clock.ts";
 import type { SpaceName } from "../core/ids.ts";
-import type { Logger } from "../core/log.ts";
-import { withFields } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
+import { withFields } from "../core/logger.ts";
 import type { Store } from "../store/store.ts";
 
 /** Between two looks at a log: at first, while nothing happens, and after failures. */
@@ -27,13 +27,13 @@ export interface SpaceWatch {
 export class SpaceWatches {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #pollers = new Map<string, Poller>();
 
-  constructor(clock: Clock, random: Random, log: Logger) {
+  constructor(clock: Clock, random: Random, logger: Logger) {
     this.#clock = clock;
     this.#random = random;
-    this.#log = log;
+    this.#logger = logger;
   }
 
   /** Resolves when the log has been looked at once, so that what is read from now on and what the watch tells overlap. */
@@ -41,7 +41,7 @@ export class SpaceWatches {
     const key = `${store.id}/${space}`;
     let poller = this.#pollers.get(key);
     if (poller === undefined) {
-      poller = new Poller(store, space, this.#clock, this.#random, this.#log);
+      poller = new Poller(store, space, this.#clock, this.#random, this.#logger);
       this.#pollers.set(key, poller);
     }
     const shared = poller;
@@ -107,7 +107,7 @@ class Poller {
   readonly #space: SpaceName;
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #log: Logger;
+  readonly #logger: Logger;
   readonly #stopped = new AbortController();
   readonly #stopListening: () => void;
   readonly #waiters = new Set<() => void>();
@@ -116,12 +116,12 @@ class Poller {
   /** Ends the pause before the next look. */
   #wake: () => void = () => undefined;
 
-  constructor(store: Store, space: SpaceName, clock: Clock, random: Random, log: Logger) {
+  constructor(store: Store, space: SpaceName, clock: Clock, random: Random, logger: Logger) {
     this.#store = store;
     this.#space = space;
     this.#clock = clock;
     this.#random = random;
-    this.#log = withFields(log, { store: store.id, space });
+    this.#logger = withFields(logger, { store: store.id, space });
     this.#stopListening = store.onCommit(space, () => {
       this.#moved();
       this.#wake();
@@ -163,7 +163,7 @@ class Poller {
         if (this.#isStopped()) return;
         failures += 1;
         this.#pollMs = pollMsMax;
-        this.#log.warn("a live space cannot be looked at", { failures, error });
+        this.#logger.warn("a live space cannot be looked at", { failures, error });
         if (failures % failuresMax === 0) this.#moved();
       }
     }

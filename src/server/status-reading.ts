@@ -77,19 +77,19 @@ export class StatusReading {
     }
     if (this.#place.kind === "changes") return;
     const { through } = this.#place;
-    let told = 0;
+    let answered = 0;
     for await (const names of groups(this.#names(this.#place.after, limit, signal), readsMax)) {
       const statuses = await Promise.all(names.map((name) => this.#statusOf(name, signal)));
       for (const [index, name] of names.entries()) {
         const status = statuses[index];
         this.#place = { kind: "snapshot", through, after: name };
-        told += 1;
+        answered += 1;
         if (status === undefined) continue;
         this.#remember(status);
         if (status.lastSequence > 0) yield status;
       }
     }
-    if (limit === 0 || told < limit) this.#place = { kind: "changes", after: through };
+    if (limit === 0 || answered < limit) this.#place = { kind: "changes", after: through };
   }
 
   /** Those that could not be read, since this was asked last: whoever tells a place must tell these before. */

@@ -56,7 +56,7 @@ function seenConnection(response: ServerResponse, clock: Clock, stallMs: number)
   if (response.destroyed) leave();
   else response.once("close", leave);
   return {
-    gone: gone.signal,
+    signal: gone.signal,
     writable: async () => {
       if (!response.writableNeedDrain || gone.signal.aborted) return;
       await new Promise<void>((resolve) => {

@@ -10,13 +10,13 @@ import type { Encoding } from "../wire/payload.ts";
 import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
-import type { Connection, HttpAnswer } from "./http.ts";
-import type { Logger } from "../core/log.ts";
+import type { Connection, HttpResponse } from "./http.ts";
+import type { Logger } from "../core/logger.ts";
 import type { SpaceName } from "../core/ids.ts";
 import type { Store } from "../store/store.ts";
 import type { Clock } from "../core/clock.ts";
-import { logFailure } from "./serve.ts";
-import type { Holder } from "./overload.ts";
+import { logFailure } from "./endpoint.ts";
+import type { Caller } from "./overload.ts";
 import type { Reading } from "./reading.ts";
 import type { Services } from "./services.ts";
 import { watchAny } from "./space-watch.ts";
@@ -31,13 +31,13 @@ const reconnectMs = 1_000;
 export interface StreamContext {
   readonly services: Services;
   readonly connection: Connection;
-  readonly holder: Holder;
+  readonly caller: Caller;
   readonly requestId: string;
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
 /** Lines as an answer. A failure before the first of them is thrown, so that it becomes a proper status. */
-export async function lineAnswer(context: StreamContext, lines: AsyncIterable<Line>): Promise<HttpAnswer> {
+export async function lineAnswer(context: StreamContext, lines: AsyncIterable<Line>): Promise<HttpResponse> {
   return startedAnswer(mediaTypes.ndjson, linePieces(context, lines));
 }
 
@@ -54,7 +54,7 @@ export async function* entryLines(
   limit: number,
   encoding: Encoding,
 ): AsyncGenerator<Line, void, undefined> {
-  for await (const entry of reading.read(limit, context.connection.gone)) {
+  for await (const entry of reading.read(limit, context.connection.signal)) {
     reading.advance(entry);
     yield { text: entryText(entry, encoding, true) };
   }
@@ -140,9 +140,9 @@ export async function awaitNews(
 ): Promise<void> {
   const { clock, stopping } = services;
   try {
-    await changed(Math.max(0, endsAt - clock.elapsed()), AbortSignal.any([connection.gone, stopping]));
+    await changed(Math.max(0, endsAt - clock.elapsed()), AbortSignal.any([connection.signal, stopping]));
   } catch (error) {
-    if (!stopping.aborted || connection.gone.aborted) throw error;
+    if (!stopping.aborted || connection.signal.aborted) throw error;
   }
 }
 
@@ -152,7 +152,7 @@ export function liveAnswer(
   store: Store,
   spaces: readonly SpaceName[],
   pieces: (context: StreamContext) => AsyncIterable<LivePiece>,
-): Promise<HttpAnswer> {
+): Promise<HttpResponse> {
   return startedAnswer(mediaTypes.events, livePieces(context, store, spaces, pieces));
 }
 
@@ -164,10 +164,10 @@ async function* livePieces(
 ): AsyncGenerator<string, void, undefined> {
   const { services, connection } = context;
   const { clock, options } = services;
-  const held = services.livePlaces.take(context.holder, store.id, spaces);
+  const held = services.livePlaces.take(context.caller, store.id, spaces);
   // Whoever leaves this stream ends what it waits for. The instance outlives its streams: none may stay tied to its signal.
   const leaving = new AbortController();
-  const gone = AbortSignal.any([connection.gone, leaving.signal]);
+  const gone = AbortSignal.any([connection.signal, leaving.signal]);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   if (services.stopping.aborted) stop();
@@ -188,8 +188,8 @@ async function* livePieces(
       yield piece.value.text;
     }
   } catch (error) {
-    if (connection.gone.aborted) return;
-    logFailure(context.log, "a live stream failed", error);
+    if (connection.signal.aborted) return;
+    logFailure(context.logger, "a live stream failed", error);
     // Not `error`: a browser's EventSource has an event of that name itself.
     yield `event: problem\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
   } finally {
@@ -216,14 +216,14 @@ async function* linePieces(
   context: StreamContext,
   lines: AsyncIterable<Line>,
 ): AsyncGenerator<string, void, undefined> {
-  const { gone } = context.connection;
+  const { signal } = context.connection;
   let piece = "";
   let started = false;
-  const place = context.services.streams.open(context.holder);
+  const place = context.services.streams.open(context.caller);
   place.take(1);
   try {
     for await (const line of lines) {
-      if (gone.aborted) return;
+      if (signal.aborted) return;
       piece += `${asOneLine(line.text)}\n`;
       if (line.urgent !== true && piece.length < wireLimits.pieceCharacters) continue;
       yield piece;
@@ -232,9 +232,9 @@ async function* linePieces(
     }
     if (piece !== "") yield piece;
   } catch (error) {
-    if (gone.aborted) return;
+    if (signal.aborted) return;
     if (!started && piece === "") throw error;
-    logFailure(context.log, "a stream failed on its way", error);
+    logFailure(context.logger, "a stream failed on its way", error);
     yield `${piece}${JSON.stringify(problemOf(error, context.requestId))}\n`;
   } finally {
     place.close();
@@ -245,7 +245,7 @@ async function* linePieces(
 const streamHeaders = { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" };
 
 /** A stream as an answer. A failure before its first piece is thrown. */
-async function startedAnswer(type: string, pieces: AsyncGenerator<string, void, undefined>): Promise<HttpAnswer> {
+async function startedAnswer(type: string, pieces: AsyncGenerator<string, void, undefined>): Promise<HttpResponse> {
   const first = await pieces.next();
   return { status: 200, headers: { "content-type": type, ...streamHeaders }, body: resumed(first, pieces) };
 }

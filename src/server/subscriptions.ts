@@ -16,7 +16,7 @@ import {
 } from "../wire/operations-subscriptions.ts";
 import { bodyText } from "./body.ts";
 import { Repeats } from "./repeats.ts";
-import { emptyAnswer, jsonAnswer, serve } from "./serve.ts";
+import { emptyAnswer, jsonAnswer, endpoint } from "./endpoint.ts";
 import type { Services } from "./services.ts";
 
 interface Place {
@@ -24,7 +24,7 @@ interface Place {
   readonly id: SubscriptionId;
 }
 
-export const subscriptionPut = serve(putOperation, async (services, call) => {
+export const subscriptionPut = endpoint(putOperation, async (services, call) => {
   const body = parseObject(subscriptionBodySchema, await bodyText(putOperation, call));
   const { space, segment, prefix, target, rotateSecret = false } = body;
   const wanted = { space, ...segmentsWanted(segment, prefix), target };
@@ -33,20 +33,20 @@ export const subscriptionPut = serve(putOperation, async (services, call) => {
   return jsonAnswer(subscriptionText(subscription, newSecret), kind === "created" ? 201 : 200);
 });
 
-export const subscriptionGet = serve(getOperation, async (services, call) => {
+export const subscriptionGet = endpoint(getOperation, async (services, call) => {
   const { store, id } = call.params;
   const subscription = await services.subscriptions.get(store, id);
   if (subscription === undefined) throw noSubscription(id);
   return jsonAnswer(subscriptionText(subscription));
 });
 
-export const subscriptionDelete = serve(deleteOperation, async (services, call) => {
+export const subscriptionDelete = endpoint(deleteOperation, async (services, call) => {
   const { store, id } = call.params;
   if ((await services.subscriptions.remove(store, id)) === "missing") throw noSubscription(id);
   return emptyAnswer;
 });
 
-export const subscriptions = serve(listOperation, async (services, call) => {
+export const subscriptions = endpoint(listOperation, async (services, call) => {
   const { subscriptions: all, unreadable } = await services.subscriptions.listAll(call.params.store);
   const rest = unreadable.length === 0 ? "" : `,"unreadable":${JSON.stringify(unreadable)}`;
   return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]${rest}}`);
@@ -57,7 +57,7 @@ async function put({ subscriptions }: Services, { store, id }: Place, request: P
   try {
     return await subscriptions.put(store, id, request);
   } catch (error) {
-    throw request.rotateSecret ? new Repeats(undefined).told(error) : error;
+    throw request.rotateSecret ? new Repeats(undefined).explained(error) : error;
   }
 }
 

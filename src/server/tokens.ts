@@ -7,7 +7,7 @@ import type { CryptoKey, JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from "jose
 
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import { identityOf } from "./access.ts";
 import type { Access } from "./access.ts";
 import { IssuerKeys } from "./issuer-keys.ts";
@@ -19,7 +19,7 @@ export interface TokenOptions {
   /** How far the issuer's clock and this one may be apart. */
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
 const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
@@ -50,7 +50,7 @@ type Verifier = (token: string) => Promise<JWTPayload>;
 async function loadVerifier(options: TokenOptions): Promise<Verifier> {
   const { createLocalJWKSet, errors, jwtVerify } = await import("jose");
   const fetched = async (): Promise<JWTVerifyGetKey> => createLocalJWKSet(await fetchKeys(options.jwksUrl));
-  const keys = new IssuerKeys(fetched, options.clock, options.log);
+  const keys = new IssuerKeys(fetched, options.clock, options.logger);
   // Asked for when the token's header was found to be one that we take, and before its signature is looked at.
   const keyOf: JWTVerifyGetKey = async (header, token) => {
     const key = await keys.find(async (set) => {

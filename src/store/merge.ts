@@ -35,7 +35,7 @@ export async function* mergeSpaces(streams: Iterable<SpaceStream>, limit = 0): A
     for (;;) {
       let first = earliest(heads);
       for (let due = dueOf(waiting, first, together); due > 0; due = dueOf(waiting, first, together)) {
-        const begun = await settled(waiting.splice(0, due).map(({ source }) => nextOf(source)));
+        const begun = await endOf(waiting.splice(0, due).map(({ source }) => nextOf(source)));
         heads.push(...begun.filter((head) => head !== undefined));
         together = Math.min(togetherMax, 2 * together);
         first = earliest(heads);
@@ -75,7 +75,7 @@ async function inOrder(sources: readonly Source[]): Promise<Waiting[]> {
   for (let at = 0; at < sources.length; at += togetherMax) {
     const some = sources.slice(at, at + togetherMax);
     waiting.push(
-      ...(await settled(
+      ...(await endOf(
         some.map(async (source) => ({
           source,
           from: sources.length > 1 ? ((await named(source.space, async () => source.from?.())) ?? 0) : 0,
@@ -93,7 +93,7 @@ function dueOf(waiting: readonly Waiting[], first: Head | undefined, together: n
 }
 
 /** All have answered before one of them is given up. */
-async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+async function endOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   return (await Promise.allSettled(promises)).map((outcome) => {
     if (outcome.status === "rejected") throw outcome.reason;
     return outcome.value;

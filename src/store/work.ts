@@ -66,7 +66,7 @@ export class RunningWork {
     this.#closed = true;
     return new Promise((resolve) => {
       this.#idle.push(resolve);
-      this.#settle();
+      this.#resolveIdle();
     });
   }
 
@@ -77,10 +77,10 @@ export class RunningWork {
 
   #end(): void {
     this.#running -= 1;
-    this.#settle();
+    this.#resolveIdle();
   }
 
-  #settle(): void {
+  #resolveIdle(): void {
     if (this.#closed && this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

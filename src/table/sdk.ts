@@ -128,7 +128,7 @@ class SdkTable implements Table {
     if (alone === undefined) return this.#submitBatch(partition, writes, options.signal);
     const answer = await this.#transport.send(writeRequest(this.#name, partition, alone), "write", options.signal);
     const parts = [{ status: answer.status, etag: answer.header("etag"), body: answer.body }];
-    return settle(answer, parts, writes);
+    return resultOf(answer, parts, writes);
   }
 
   async create(): Promise<void> {
@@ -154,9 +154,9 @@ class SdkTable implements Table {
     const answer = await this.#transport.send(request, "write", signal);
     // What concerns the whole request (credentials, size, throttling) is answered as a single operation is.
     if (!isSuccess(answer.status)) {
-      return settle(answer, [{ status: answer.status, etag: undefined, body: answer.body }], writes);
+      return resultOf(answer, [{ status: answer.status, etag: undefined, body: answer.body }], writes);
     }
-    return settle(answer, parseBatchAnswer(answer.body), writes);
+    return resultOf(answer, parseBatchAnswer(answer.body), writes);
   }
 }
 
@@ -222,7 +222,7 @@ function parseContinuation(continuation: string): readonly [string | undefined, 
 }
 
 /** What the parts of an answer say of the writes: all done, or which one was refused, or thrown. */
-function settle(answer: Answer, parts: readonly AnswerPart[], writes: readonly Write[]): SubmitResult {
+function resultOf(answer: Answer, parts: readonly AnswerPart[], writes: readonly Write[]): SubmitResult {
   const { serviceTime } = answer;
   const failed = parts.find((part) => !isSuccess(part.status));
   if (failed !== undefined) {

@@ -3,7 +3,7 @@
 // Promise: nothing is loaded before the first measurement is a while old. What is kept is bounded; what is beyond is dropped and said.
 
 import type { Clock } from "../core/clock.ts";
-import type { Logger } from "../core/log.ts";
+import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 
 export interface Listener {
@@ -15,7 +15,7 @@ export interface Listener {
 export interface LateTelemetryOptions {
   readonly load: () => Promise<Listener>;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly logger: Logger;
   /** From the first measurement until the listener is loaded: the first requests have their answers by then. */
   readonly delayMs: number;
 }
@@ -52,7 +52,7 @@ export class LateTelemetry implements Telemetry {
     try {
       await this.#listener.flush();
     } catch (error) {
-      this.#options.log.warn("telemetry was not sent", { error });
+      this.#options.logger.warn("telemetry was not sent", { error });
     }
   }
 
@@ -70,15 +70,15 @@ export class LateTelemetry implements Telemetry {
   }
 
   async #listen(): Promise<void> {
-    const { load, log } = this.#options;
+    const { load, logger } = this.#options;
     try {
       const listener = await load();
       for (const replay of this.#kept) replay(listener.telemetry);
       this.#listener = listener;
-      if (this.#dropped > 0) log.warn("telemetry of the start was dropped", { measurements: this.#dropped });
+      if (this.#dropped > 0) logger.warn("telemetry of the start was dropped", { measurements: this.#dropped });
     } catch (error) {
       this.#listener = "none";
-      log.error("telemetry is off: it cannot be loaded", { error });
+      logger.error("telemetry is off: it cannot be loaded", { error });
     }
     this.#kept = [];
   }

@@ -10,7 +10,7 @@ interface ErrorKind {
   readonly status: number;
   readonly title: string;
   /** Whether the same request may succeed later. `when told`: if the error says when. */
-  readonly retryable: boolean | "when told";
+  readonly retryable: boolean | "with_retry_after";
 }
 
 export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
@@ -22,7 +22,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   request_timeout: { status: 408, title: "Request timeout", retryable: true },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
-  lease_held: { status: 409, title: "Lease held", retryable: "when told" },
+  lease_held: { status: 409, title: "Lease held", retryable: "with_retry_after" },
   record_too_large: { status: 413, title: "Record too large", retryable: false },
   request_too_large: { status: 413, title: "Request too large", retryable: false },
   unsupported_media_type: { status: 415, title: "Unsupported media type", retryable: false },
@@ -117,7 +117,7 @@ export function problemOf(error: unknown, requestId: string | undefined): Proble
   const known = asKnown(error);
   const kind = errorKinds[known.code];
   const hidden = kind.status === 500;
-  const mayRetry = kind.retryable === "when told" ? known.retryAfterMs !== undefined : kind.retryable;
+  const mayRetry = kind.retryable === "with_retry_after" ? known.retryAfterMs !== undefined : kind.retryable;
   const retryable = mayRetry || (known.effect === "committed" && known.code !== "not_confirmed");
   const own = {
     type: `urn:streamkit:problem:${known.code}`,
@@ -131,8 +131,8 @@ export function problemOf(error: unknown, requestId: string | undefined): Proble
   };
   // First for the order of the members, last so that details cannot change them.
   const { details } = known;
-  const told = hidden ? ("space" in details ? { space: details["space"] } : {}) : details;
-  return { ...own, ...shownMembers(told), ...own };
+  const members = hidden ? ("space" in details ? { space: details["space"] } : {}) : details;
+  return { ...own, ...shownMembers(members), ...own };
 }
 
 function shownMembers(details: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -5,7 +5,7 @@ import { toHex } from "../../src/codec/lexkey.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
-import { silentLogger } from "../../src/core/log.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
 import {
   blockRange,
@@ -40,7 +40,7 @@ export function openAzureBackend({ account, compressor, pageRowsMax }: AzureBack
       compressor,
       clock,
       random,
-      log: silentLogger,
+      logger: silentLogger,
       options: { tablePrefix },
     });
   const start = (): { readonly client: MortalClient; readonly factory: StoreFactory } => {

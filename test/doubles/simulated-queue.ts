@@ -1,9 +1,9 @@
-// The queue port in memory, with the same fates of requests as the simulated table: lost, late, repeated, never heard of.
+// The queue port in memory, with the same faults of requests as the simulated table: lost, late, repeated, never heard of.
 //
 // Promise: a message is there from its arrival on, once for each arrival, whatever its sender heard.
 
 import type { Clock } from "../../src/core/clock.ts";
-import { deliver, type Failure, type Fate } from "./fate.ts";
+import { simulate, type Failure, type Fault } from "./fault.ts";
 import { checkMessage, checkQueueName, queueFailure, type QueueAccount } from "../../src/notify/queue.ts";
 
 interface Message {
@@ -23,7 +23,7 @@ export interface SimulatedSend {
   readonly text: string;
 }
 
-export type QueueFaultPlan = (send: SimulatedSend) => Fate | undefined;
+export type QueueFaultPlan = (send: SimulatedSend) => Fault | undefined;
 
 export interface SimulatedQueuesOptions {
   readonly clock: Clock;
@@ -125,9 +125,9 @@ export class SimulatedQueues implements QueueAccount {
   async #send(client: string, queue: string, text: string, delayMs: number, listens: () => boolean): Promise<string> {
     const number = (this.#sends += 1);
     const id = String(number);
-    await deliver({
+    await simulate({
       clock: this.#clock,
-      fate: this.#plan({ number, client, queue, text }),
+      fault: this.#plan({ number, client, queue, text }),
       arrive: (): void => {
         this.#queue(queue).push({ id, text, visibleAt: this.#clock.elapsed() + delayMs });
       },

@@ -1,12 +1,12 @@
-// The table port in memory: the service's exact semantics (`simulated-service.ts`) behind requests whose fate a plan decides
-// (`fate.ts`). What the simulation, and every test that needs a table, runs on.
+// The table port in memory: the service's exact semantics (`simulated-service.ts`) behind requests whose fault a plan decides
+// (`fault.ts`). What the simulation, and every test that needs a table, runs on.
 //
 // Promise: what the caller hears never stops what is on its way: a request that was given up may still land. Without a plan
 // requests are answered in microtasks, in the order they were made.
 
 import type { Clock } from "../../src/core/clock.ts";
 import { aborted } from "../../src/table/classify.ts";
-import { deliver, type Failure, type Fate } from "./fate.ts";
+import { simulate, type Failure, type Fault } from "./fault.ts";
 import {
   TableFailure,
   type GetResult,
@@ -34,10 +34,10 @@ export type SimulatedRequest = {
 );
 
 /** Called once for each request, when it is made. Undefined: answered in microtasks. */
-export type FaultPlan = (request: SimulatedRequest) => Fate | undefined;
+export type FaultPlan = (request: SimulatedRequest) => Fault | undefined;
 
 export interface SimulatedAccountOptions {
-  /** The service's clock: of Timestamp and Date, and of the waits of fates. */
+  /** The service's clock: of Timestamp and Date, and of the waits of faults. */
   readonly clock: Clock;
   readonly plan?: FaultPlan;
 }
@@ -74,13 +74,13 @@ export class SimulatedAccount implements TableAccount {
         if (!alive) return new Promise(() => undefined);
         this.#requests += 1;
         const known: SimulatedRequest = { ...request, number: this.#requests, client };
-        const fate = this.#plan(known);
+        const fault = this.#plan(known);
         const write = request.kind === "submit" || request.kind === "create";
         const fail = (failure: Failure): TableFailure => failureOf(failure, write);
-        const answer = deliver({
+        const answer = simulate({
           clock: this.#clock,
-          fate,
-          arrive: () => arrive(known, fate?.rowsMax),
+          fault,
+          arrive: () => arrive(known, fault?.rowsMax),
           fail,
           listens: () => alive,
         });

@@ -1,6 +1,6 @@
 // A proxy between the app and the emulator's tables that lets requests fail as networks and services do.
 //
-// Promise: a request whose fate says that it arrives does arrive, whatever its sender hears; one whose fate says that it does not,
+// Promise: a request whose fault says that it arrives does arrive, whatever its sender hears; one whose fault says that it does not,
 // never does.
 
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
-export type ProxyFate =
+export type ProxyFault =
   | { readonly kind: "pass" }
   /** So long on the way, and then it arrives, though its sender may have given it up. */
   | { readonly kind: "delay"; readonly ms: number }
@@ -37,8 +37,8 @@ export class FaultProxy {
   /** The account by way of the proxy: its tables. */
   readonly connectionString: string;
   /** What becomes of each request from now on. */
-  plan: (request: ProxiedRequest) => ProxyFate = () => ({ kind: "pass" });
-  /** Requests by their fate. */
+  plan: (request: ProxiedRequest) => ProxyFault = () => ({ kind: "pass" });
+  /** Requests by their fault. */
   readonly counts = new Map<string, number>();
   readonly #server: ReturnType<typeof createServer>;
 
@@ -73,23 +73,23 @@ export class FaultProxy {
     response: ServerResponse,
   ): Promise<void> {
     const body = await buffer(request);
-    const fate = this.plan({ method: request.method ?? "", url: request.url ?? "", body: body.toString("latin1") });
-    const name = "when" in fate ? `${fate.kind} ${"status" in fate ? fate.status : ""} ${fate.when}` : fate.kind;
+    const fault = this.plan({ method: request.method ?? "", url: request.url ?? "", body: body.toString("latin1") });
+    const name = "when" in fault ? `${fault.kind} ${"status" in fault ? fault.status : ""} ${fault.when}` : fault.kind;
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-    if (fate.kind === "delay") await sleep(fate.ms);
-    const arrives = !("when" in fate) || fate.when === "after";
+    if (fault.kind === "delay") await sleep(fault.ms);
+    const arrives = !("when" in fault) || fault.when === "after";
     const answer = arrives ? await forward(service, request, body) : undefined;
-    switch (fate.kind) {
+    switch (fault.kind) {
       case "reset":
         request.socket.resetAndDestroy();
         return;
       case "answer":
-        response.writeHead(fate.status, {
+        response.writeHead(fault.status, {
           "content-type": "application/json",
-          ...(fate.retryAfterSeconds === undefined ? {} : { "retry-after": String(fate.retryAfterSeconds) }),
+          ...(fault.retryAfterSeconds === undefined ? {} : { "retry-after": String(fault.retryAfterSeconds) }),
         });
         response.end(
-          JSON.stringify({ "odata.error": { code: fate.code, message: { lang: "en-US", value: "As planned." } } }),
+          JSON.stringify({ "odata.error": { code: fault.code, message: { lang: "en-US", value: "As planned." } } }),
         );
         return;
       case "pass":

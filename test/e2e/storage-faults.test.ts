@@ -9,11 +9,11 @@ import { call, StoreCalls } from "../torture/calls.ts";
 import { torture } from "../torture/torture.ts";
 import { startApp, until } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
-import type { ProxiedRequest, ProxyFate } from "./fault-proxy.ts";
+import type { ProxiedRequest, ProxyFault } from "./fault-proxy.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 
 const serverBusy = { kind: "answer", status: 503, code: "ServerBusy", when: "before" } as const;
-const faults: readonly (readonly [string, ProxyFate])[] = [
+const faults: readonly (readonly [string, ProxyFault])[] = [
   ["a connection that breaks before the request arrives", { kind: "reset", when: "before" }],
   ["a connection that breaks before the answer", { kind: "reset", when: "after" }],
   ["an answer that comes too late", { kind: "delay", ms: 1_300 }],
@@ -29,7 +29,7 @@ const faults: readonly (readonly [string, ProxyFate])[] = [
   ["a 503 after it took effect", { ...serverBusy, when: "after" }],
 ];
 
-const pass: ProxyFate = { kind: "pass" };
+const pass: ProxyFault = { kind: "pass" };
 const isWrite = ({ method }: ProxiedRequest): boolean => method !== "GET";
 const isTable = ({ url }: ProxiedRequest): boolean => url.endsWith("/Tables");
 
@@ -187,11 +187,11 @@ test(
       },
     });
     const { pages, problems, records, stored, tally } = report;
-    console.log(JSON.stringify({ seed, records, tally, pages, stored, fates: Object.fromEntries(proxy.counts) }));
+    console.log(JSON.stringify({ seed, records, tally, pages, stored, faults: Object.fromEntries(proxy.counts) }));
     expect(problems, `seed ${seed}`).toEqual([]);
     expect(report.fsck).toMatchObject({ findings: [], unapplied: 0, unnotified: 0, entries: stored });
     expect(records.acknowledged).toBeGreaterThan(50);
-    // Every kind of fate was met, and callers were told of some of it.
+    // Every kind of fault was met, and callers were told of some of it.
     expect(proxy.counts.size).toBe(9);
     expect(tally.unknowns + tally.durable + tally.refused).toBeGreaterThan(0);
   },

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { hexKey } from "../../src/codec/lexkey.ts";
 import { noMetadata } from "../../src/core/entry.ts";
-import { silentLogger } from "../../src/core/log.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import { parseSpaceName, parseTransactionId } from "../../src/core/ids.ts";
 import { segmentsWanted } from "../../src/core/segments-wanted.ts";
 import { StatusReading } from "../../src/server/status-reading.ts";
@@ -132,7 +132,7 @@ test("a name that cannot be read is logged and left out, and the others are all 
   // Before all, between two, and after all that are names.
   for (const row of ["00", `${hexKey(stuck)}01`, "f", "ff"]) await insert(row);
   const logged: unknown[] = [];
-  const { store } = lab.instance({ log: { ...silentLogger, error: (_, fields) => void logged.push(fields) } });
+  const { store } = lab.instance({ logger: { ...silentLogger, error: (_, fields) => void logged.push(fields) } });
   const names = [stuck, ...neighbours].toSorted();
   for (const limit of [0, 1, 2, names.length, 50]) {
     const found: string[] = [];

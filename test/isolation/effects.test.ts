@@ -6,7 +6,7 @@ import { StoreError } from "../../src/core/errors.ts";
 import { parseTransactionId } from "../../src/core/ids.ts";
 import { logPartition, segmentPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import { fates } from "../doubles/fate.ts";
+import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "./lab.ts";
 
@@ -39,7 +39,7 @@ async function withCommitOnItsWay(landsAfterMs: number): Promise<{ lab: Lab; sto
   lab.fault = (request) => {
     if (!isCommit(request) || !isFirst) return undefined;
     isFirst = false;
-    return fates.timedOut(10_000, landsAfterMs);
+    return faults.timedOut(10_000, landsAfterMs);
   };
   return { lab, store };
 }
@@ -68,7 +68,7 @@ test("so is one whose caller leaves, and one that there is no room for", async (
   const { store } = lab.instance({ settings: { ...settings, queuedProducesMax: 4 } });
   await lab.produce(store, stuck, "before");
   await lab.pass(5_000);
-  lab.fault = (request) => (isCommit(request) ? fates.timedOut(10_000, 3_000) : undefined);
+  lab.fault = (request) => (isCommit(request) ? faults.timedOut(10_000, 3_000) : undefined);
   void effectOf(store);
   await lab.pass(50);
   const leaving = new AbortController();
@@ -86,7 +86,7 @@ test("one whose first call is known to have landed, but cannot be looked up any 
   expect(await lab.finish(effectOf(store))).toBe("ok");
   lab.fault = (request) =>
     request.kind !== "create" && [logPartition(space), segmentPartition(space, stuck)].includes(request.partition)
-      ? fates.failed({ kind: "unavailable" }, 8)
+      ? faults.failed({ kind: "unavailable" }, 8)
       : undefined;
   expect(await lab.finish(effectOf(store))).toMatch(/^(duplicate|unknown)$/);
 });
@@ -110,8 +110,8 @@ test("a produce is not refused for a mate that waits no more while the attempt w
     if (!isCommit(request)) return undefined;
     commits += 1;
     // The two gather behind the first, and the answer to theirs is late.
-    if (commits === 1) return fates.answered(400, 400);
-    return commits === 2 ? fates.timedOut(600, 1_500) : undefined;
+    if (commits === 1) return faults.answered(400, 400);
+    return commits === 2 ? faults.timedOut(600, 1_500) : undefined;
   };
   const first = produceAt(2);
   await lab.pass(20);

@@ -10,8 +10,8 @@ import { StoreError } from "../../src/core/errors.ts";
 import type { Effect } from "../../src/core/errors.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
-import type { Logger } from "../../src/core/log.ts";
-import { silentLogger } from "../../src/core/log.ts";
+import type { Logger } from "../../src/core/logger.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
 import { silentTelemetry } from "../../src/core/telemetry.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
@@ -23,8 +23,8 @@ import type { AzureStoreSettings } from "../../src/store/azure/instance/options.
 import { storeTableName } from "../../src/store/azure/rows/keys.ts";
 import type { StatusNotifier } from "../../src/store/notifier.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Fate } from "../doubles/fate.ts";
-import { fates } from "../doubles/fate.ts";
+import type { Fault } from "../doubles/fault.ts";
+import { faults } from "../doubles/fault.ts";
 import type { Table } from "../../src/table/port.ts";
 import type { SimulatedClient, SimulatedRequest } from "../doubles/simulated-table.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
@@ -55,7 +55,7 @@ interface InstanceOptions {
   readonly settings?: AzureStoreSettings;
   readonly clock?: Clock;
   readonly notifier?: StatusNotifier;
-  readonly log?: Logger;
+  readonly logger?: Logger;
   readonly telemetry?: Telemetry;
 }
 
@@ -65,15 +65,15 @@ export class Lab {
   readonly clock = new MachineClock(this.timeline);
   readonly account: SimulatedAccount;
   readonly table: Table;
-  /** A fate other than the usual one. */
-  fault: (request: SimulatedRequest) => Fate | undefined = () => undefined;
+  /** A fault other than the usual one. */
+  fault: (request: SimulatedRequest) => Fault | undefined = () => undefined;
   readonly #chance: Chance;
   #instances = 0;
 
   constructor(seed: string) {
     this.#chance = new Chance(seed);
     const { clock } = this;
-    this.account = new SimulatedAccount({ clock, plan: (request) => this.fault(request) ?? fates.answered(4, 4) });
+    this.account = new SimulatedAccount({ clock, plan: (request) => this.fault(request) ?? faults.answered(4, 4) });
     this.table = this.account.table(storeTableName("streamkit", storeId));
   }
 
@@ -81,7 +81,7 @@ export class Lab {
     settings = {},
     clock = this.clock,
     notifier,
-    log = silentLogger,
+    logger = silentLogger,
     telemetry = silentTelemetry,
   }: InstanceOptions = {}): Instance {
     this.#instances += 1;
@@ -94,7 +94,7 @@ export class Lab {
       compressor: plainCompressor,
       clock,
       random,
-      log,
+      logger,
       telemetry,
       options: settings,
     });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { noMetadata } from "../../src/core/entry.ts";
 import { corruptData, StoreError } from "../../src/core/errors.ts";
-import type { LogFields, Logger } from "../../src/core/log.ts";
+import type { LogFields, Logger } from "../../src/core/logger.ts";
 import { hexKey } from "../../src/codec/lexkey.ts";
 import { messagesOf } from "../../src/notify/message.ts";
 import {
@@ -24,7 +24,7 @@ import {
 import type { StatusNotifier } from "../../src/store/notifier.ts";
 import type { Store } from "../../src/store/store.ts";
 import { SpaceWatches } from "../../src/server/space-watch.ts";
-import { fates } from "../doubles/fate.ts";
+import { faults } from "../doubles/fault.ts";
 import { notification } from "../unit/notify/given.ts";
 import { at, failed, hourMs, retries, world } from "../unit/notify/world.ts";
 import { json, openService, segmentPath } from "../unit/server/in-process.ts";
@@ -44,13 +44,13 @@ interface Line {
 /** All lines that any test has seen: each line that the source has must be among them. */
 const seen = new Set<string>();
 
-function recording(): { readonly lines: Line[]; readonly log: Logger } {
+function recording(): { readonly lines: Line[]; readonly logger: Logger } {
   const lines: Line[] = [];
   const at = (level: Line["level"]) => (message: string, fields: LogFields) => {
     seen.add(message);
     lines.push({ level, message, fields });
   };
-  return { lines, log: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") } };
+  return { lines, logger: { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") } };
 }
 
 function textOf(lines: readonly Line[]): string {
@@ -114,28 +114,28 @@ async function drain(names: AsyncIterable<string>): Promise<number> {
 describe("a line names the store and the space", () => {
   test("and the segment that cannot be applied", async () => {
     const lab = new Lab("line: apply");
-    const { lines, log } = recording();
-    const { store } = lab.instance({ log, settings });
+    const { lines, logger } = recording();
+    const { store } = lab.instance({ logger, settings });
     const partition = segmentPartition(space, stuck);
     lab.fault = (request) =>
-      "partition" in request && request.partition === partition ? fates.failed({ kind: "unavailable" }, 4) : undefined;
+      "partition" in request && request.partition === partition ? faults.failed({ kind: "unavailable" }, 4) : undefined;
     await lab.produce(store, stuck, secret);
     expectLines(lines, [["a segment cannot be applied for now", { ...there, segment: stuck }]]);
   });
 
   test("whose log cannot be written", async () => {
     const lab = new Lab("line: log");
-    const { lines, log } = recording();
-    const { store } = lab.instance({ log, settings });
-    lab.fault = ({ kind }) => (kind === "submit" ? fates.failed({ kind: "denied" }, 4) : undefined);
+    const { lines, logger } = recording();
+    const { store } = lab.instance({ logger, settings });
+    lab.fault = ({ kind }) => (kind === "submit" ? faults.failed({ kind: "denied" }, 4) : undefined);
     await lab.produce(store, stuck, secret);
     expectLines(lines, [["a space's log cannot be written for now", there]]);
   });
 
   test("whose storage went back", async () => {
     const lab = new Lab("line: back");
-    const { lines, log } = recording();
-    const { store } = lab.instance({ log, settings });
+    const { lines, logger } = recording();
+    const { store } = lab.instance({ logger, settings });
     await lab.produce(store, stuck, secret);
     await lab.pass(5_000);
     for (const name of [storeTableName("streamkit", storeId), registryTableName("streamkit")])
@@ -146,8 +146,8 @@ describe("a line names the store and the space", () => {
 
   test("and those segments that the monitor could not help, or has given up something of", async () => {
     const lab = new Lab("line: monitor");
-    const { lines, log } = recording();
-    const { factory } = lab.instance({ log, settings });
+    const { lines, logger } = recording();
+    const { factory } = lab.instance({ logger, settings });
     const timestamp = await leaveBehind(lab);
     await spoil(lab, logPartition(space), recordRow(timestamp), ["d00"]);
     for (let visit = 1; visit <= 3; visit += 1) {
@@ -163,8 +163,8 @@ describe("a line names the store and the space", () => {
 
   test("whose open log the monitor could not look into", async () => {
     const lab = new Lab("line: open log");
-    const { lines, log } = recording();
-    const { factory } = lab.instance({ log, settings });
+    const { lines, logger } = recording();
+    const { factory } = lab.instance({ logger, settings });
     await leaveBehind(lab);
     await spoil(lab, logPartition(space), logHeadRow(space), ["v"]);
     await lab.finish(factory.recover({ deadlineMs: 60_000 }));
@@ -173,8 +173,8 @@ describe("a line names the store and the space", () => {
 
   test("but for a row of the open logs that is not one: then its key", async () => {
     const lab = new Lab("line: no log");
-    const { lines, log } = recording();
-    const { factory } = lab.instance({ log, settings });
+    const { lines, logger } = recording();
+    const { factory } = lab.instance({ logger, settings });
     const registry = lab.account.table(registryTableName("streamkit"));
     await lab.finish(registry.create());
     await lab.finish(registry.submit(openLogsPartition, [{ kind: "insert", row: "0f", properties: { v: 1n } }]));
@@ -184,8 +184,8 @@ describe("a line names the store and the space", () => {
 
   test("whose names cannot all be read", async () => {
     const lab = new Lab("line: names");
-    const { lines, log } = recording();
-    const { store } = lab.instance({ log });
+    const { lines, logger } = recording();
+    const { store } = lab.instance({ logger });
     await lab.produce(store, stuck, secret);
     for (const partition of [spacesPartition, segmentsPartition(space)])
       await lab.finish(lab.table.submit(partition, [{ kind: "insert", row: "ff", properties: { v: 1n } }]));
@@ -197,11 +197,11 @@ describe("a line names the store and the space", () => {
 
   test("and the segment whose status was not told", async () => {
     const lab = new Lab("line: status");
-    const { lines, log } = recording();
+    const { lines, logger } = recording();
     const notifier: StatusNotifier = {
       notify: () => Promise.reject(new StoreError("storage_unavailable", "The queue is dead.")),
     };
-    const { store } = lab.instance({ log, notifier });
+    const { store } = lab.instance({ logger, notifier });
     await lab.produce(store, stuck, secret);
     await lab.pass(1_000);
     expectLines(lines, [["a status notification was not sent; the monitor will", { ...there, segment: stuck }]]);
@@ -209,12 +209,12 @@ describe("a line names the store and the space", () => {
 
   test("that live readers wait for, when it cannot be looked at", async () => {
     const lab = new Lab("line: watch");
-    const { lines, log } = recording();
+    const { lines, logger } = recording();
     const { store } = lab.instance();
     const watch = await lab.finish(
-      new SpaceWatches(lab.clock, { uuid: () => "", fraction: () => 0 }, log).open(store, space),
+      new SpaceWatches(lab.clock, { uuid: () => "", fraction: () => 0 }, logger).open(store, space),
     );
-    lab.fault = () => fates.failed({ kind: "unavailable" }, 4);
+    lab.fault = () => faults.failed({ kind: "unavailable" }, 4);
     await lab.pass(3_000);
     watch.close();
     expectLines(lines, [["a live space cannot be looked at", there]]);
@@ -226,8 +226,8 @@ describe("a line about a notification names the store, the space, the segment an
   const whose = { ...there, segment: stuck, subscription: "down" };
 
   test("as its target fails, is given up, takes messages again, or is gone", async () => {
-    const { lines, log } = recording();
-    const { answers, dispatcher, queues, host, subscribe } = world({ log });
+    const { lines, logger } = recording();
+    const { answers, dispatcher, queues, host, subscribe } = world({ logger });
     const send = () => queues.queue("streamkit-status").send(text);
     await subscribe("down", "orders", "*", at("down.test"));
     answers.set("down.test", () => failed);
@@ -248,14 +248,14 @@ describe("a line about a notification names the store, the space, the segment an
   });
 
   test("as its counts are lost, or it cannot be read", async () => {
-    const { lines, log } = recording();
-    const { account, answers, dispatcher, clock, subscribe, tableOf } = world({ log });
+    const { lines, logger } = recording();
+    const { account, answers, dispatcher, clock, subscribe, tableOf } = world({ logger });
     await subscribe("down", "orders", "*", at("down.test"));
     answers.set("down.test", () => failed);
     const put = (row: string) =>
       tableOf(storeId).submit(hexKey("SUB"), [{ kind: "upsert", row, properties: { v: 1n } }]);
     await put("ff");
-    account.follow(({ kind }) => (kind === "submit" ? fates.failed({ kind: "denied" }, 4) : undefined));
+    account.follow(({ kind }) => (kind === "submit" ? faults.failed({ kind: "denied" }, 4) : undefined));
     await Promise.all([dispatcher.dispatch(text), clock.pass(5_000)]);
     expectLines(lines, [
       ["a subscription cannot be read and is left out", { store: storeId, row: "ff" }],
@@ -264,8 +264,8 @@ describe("a line about a notification names the store, the space, the segment an
   });
 
   test("as it cannot be put off, or a slow delivery may be made again", async () => {
-    const { lines, log } = recording();
-    const { answers, clock, dispatcher, queues, subscribe } = world({ log });
+    const { lines, logger } = recording();
+    const { answers, clock, dispatcher, queues, subscribe } = world({ logger });
     await subscribe("down", "orders", "*", at("down.test"));
     const slow = Promise.withResolvers<never>();
     answers.set("down.test", () => slow.promise);
@@ -275,13 +275,13 @@ describe("a line about a notification names the store, the space, the segment an
     slow.reject(new Error("A mistake of ours."));
     await clock.pass(10);
     answers.set("down.test", () => failed);
-    queues.follow(({ queue }) => (queue === retries ? fates.failed({ kind: "unavailable" }, 5) : undefined));
+    queues.follow(({ queue }) => (queue === retries ? faults.failed({ kind: "unavailable" }, 5) : undefined));
     const refused = expect(dispatcher.dispatch(text)).rejects.toMatchObject({ code: "storage_unavailable" });
     await clock.pass(10_000);
     await refused;
     const { statuses, ...rest } = JSON.parse(text) as { readonly statuses: readonly unknown[] };
-    await world({ log }).dispatcher.dispatch({ ...rest, statuses: [{ segment: secret }, ...statuses] });
-    await expect(world({ log }).dispatcher.dispatch("nonsense")).rejects.toThrow();
+    await world({ logger }).dispatcher.dispatch({ ...rest, statuses: [{ segment: secret }, ...statuses] });
+    await expect(world({ logger }).dispatcher.dispatch("nonsense")).rejects.toThrow();
     expectLines(
       lines.filter(({ fields }) => "store" in fields),
       [
@@ -300,8 +300,8 @@ describe("the line of a request names what its path does", () => {
   const records = `${path}/records?encoding=text`;
 
   async function told(method: string, url: string, init: RequestInit, failure?: StoreError): Promise<Line> {
-    const { lines, log } = recording();
-    const service = await openService({ log });
+    const { lines, logger } = recording();
+    const service = await openService({ logger });
     if (failure !== undefined) service.services.stores.open(storeId).peek = () => Promise.reject(failure);
     await service.call("POST", records, json({ records: [{ payload: secret }] }));
     await service.call(method, url, init);
@@ -329,8 +329,8 @@ describe("the line of a request names what its path does", () => {
   });
 
   test("of a lease that another has it is no line but of debug; of a subscription that is not there it names the id", async () => {
-    const { lines, log } = recording();
-    const service = await openService({ log });
+    const { lines, logger } = recording();
+    const service = await openService({ logger });
     const lease = `/v1/stores/${storeId}/leases/own`;
     for (const holder of ["one", "other"]) await service.call("PUT", lease, json({ holder, ttlSeconds: 60 }));
     await service.call("GET", `/v1/stores/${storeId}/subscriptions/none`);
@@ -343,8 +343,8 @@ describe("the line of a request names what its path does", () => {
   });
 
   test("of a live status that cannot be read", async () => {
-    const { lines, log } = recording();
-    const service = await openService({ log });
+    const { lines, logger } = recording();
+    const service = await openService({ logger });
     await service.call("POST", records, json({ records: [{ payload: secret }] }));
     service.services.stores.open(storeId).getSegmentStatus = () => Promise.reject(corruptData("its head"));
     await service.call("GET", `/v1/stores/${storeId}/spaces/${space}/status`);
@@ -355,8 +355,8 @@ describe("the line of a request names what its path does", () => {
   });
 
   test("of several spaces it names the one that failed; so does that of a stream", async () => {
-    const { lines, log } = recording();
-    const service = await openService({ log });
+    const { lines, logger } = recording();
+    const service = await openService({ logger });
     const store = service.services.stores.open(storeId);
     store.spaceTail = () => Promise.reject(new StoreError("storage_unavailable", "The storage is away."));
     await service.call("POST", `/v1/stores/${storeId}/consume`, json({ offsets: { orders: "end" } }));

@@ -3,19 +3,19 @@
 import { describe, expect, test } from "vitest";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
 import { segmentPartition } from "../../src/store/azure/rows/keys.ts";
-import type { Fate } from "../doubles/fate.ts";
-import { fates } from "../doubles/fate.ts";
+import type { Fault } from "../doubles/fault.ts";
+import { faults } from "../doubles/fault.ts";
 import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
 
 const other = parseSpaceName("other");
-const refusals: readonly (readonly [string, Fate])[] = [
-  ["refuse every write", fates.failed({ kind: "unavailable" }, 8)],
-  ["do not answer", fates.timedOut(10_000)],
+const refusals: readonly (readonly [string, Fault])[] = [
+  ["refuse every write", faults.failed({ kind: "unavailable" }, 8)],
+  ["do not answer", faults.timedOut(10_000)],
 ];
 
 describe.each(["warm", "cold"] as const)("on a %s instance", (start) => {
   describe.each([17, 40])("%i segments", (count) => {
-    test.each(refusals)("that %s cost their neighbours nothing, for a minute", async (_, fate) => {
+    test.each(refusals)("that %s cost their neighbours nothing, for a minute", async (_, fault) => {
       const lab = new Lab(`${count} stuck ${start}`);
       const many = Array.from({ length: count }, (_unused, index) => parseSegmentName(`stuck ${index}`));
       const first = lab.instance();
@@ -23,7 +23,7 @@ describe.each(["warm", "cold"] as const)("on a %s instance", (start) => {
       await lab.finish(lab.neighbours(first.store, 500));
       await lab.pass(2_000);
       const partitions = new Set(many.map((one) => segmentPartition(space, one)));
-      lab.fault = (request) => (request.kind === "submit" && partitions.has(request.partition) ? fate : undefined);
+      lab.fault = (request) => (request.kind === "submit" && partitions.has(request.partition) ? fault : undefined);
       const { store } = start === "warm" ? first : lab.instance();
       const forMs = 60_000;
       const own = lab.load(store, many, { everyMs: 20, forMs });
@@ -50,14 +50,14 @@ describe.each(["warm", "cold"] as const)("on a %s instance", (start) => {
 
 test.each(refusals)(
   "more than the log lists that answered a moment ago, and %s together, leave room for their neighbours",
-  async (_, fate) => {
+  async (_, fault) => {
     const lab = new Lab("more than the log lists");
     const many = Array.from({ length: 80 }, (_unused, index) => parseSegmentName(`stuck ${index}`));
     const { store } = lab.instance({ settings: { pendingPerLogMax: 32 } });
     await lab.finish(lab.load(store, many, { everyMs: 20, forMs: 20 * many.length }));
     await lab.finish(lab.neighbours(store, 500));
     const partitions = new Set(many.map((one) => segmentPartition(space, one)));
-    lab.fault = (request) => (request.kind === "submit" && partitions.has(request.partition) ? fate : undefined);
+    lab.fault = (request) => (request.kind === "submit" && partitions.has(request.partition) ? fault : undefined);
     void lab.load(store, many, { everyMs: 20, forMs: 1_600 });
     const { failed, p50, p99 } = feeling(await lab.finish(lab.load(store, neighbours, { everyMs: 40, forMs: 4_000 })));
     expect(failed).toEqual([]);
@@ -79,10 +79,10 @@ test("a segment that failed once waits for none of those that hang", async () =>
     let fails = 0;
     lab.fault = (request) => {
       if (request.kind === "create") return undefined;
-      if (partitions.has(request.partition)) return fates.timedOut(10_000);
+      if (partitions.has(request.partition)) return faults.timedOut(10_000);
       if (request.kind !== "submit" || request.partition !== healthy || fails > 0) return undefined;
       fails += 1;
-      return fates.failed({ kind: "unavailable" }, 8);
+      return faults.failed({ kind: "unavailable" }, 8);
     };
     const own = lab.load(store, many, { everyMs: 20, forMs: 20_000 });
     await lab.pass(15_000);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { logPartition } from "../../src/store/azure/rows/keys.ts";
-import { fates } from "../doubles/fate.ts";
+import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { feeling, Lab, space, stuck } from "./lab.ts";
 
@@ -19,7 +19,7 @@ test("attempts whose outcome is open are kept in memory, and so are few, however
     if (!isCommit(request) || request.kind !== "submit") return undefined;
     const [, record] = request.writes;
     if (record !== undefined && "properties" in record) attempts.add(String(record.properties["id"]));
-    return fates.failed({ kind: "unavailable" }, 8);
+    return faults.failed({ kind: "unavailable" }, 8);
   };
   const outage = feeling(await lab.finish(lab.neighbours(store, 300_000), 400_000));
   expect(outage.failed).toEqual(["storage_unavailable"]);
@@ -39,7 +39,7 @@ test("a Retry-After of an hour, told once, stops nobody for an hour", async () =
   lab.fault = (request) => {
     if (!isFirst || !isCommit(request)) return undefined;
     isFirst = false;
-    return fates.throttled(8, 3_600_000);
+    return faults.throttled(8, 3_600_000);
   };
   const { outcome, latencyMs } = await lab.produce(store, stuck);
   expect(outcome).toBe("ok");

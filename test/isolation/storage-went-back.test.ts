@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { noMetadata } from "../../src/core/entry.ts";
-import type { LogFields, Logger } from "../../src/core/log.ts";
-import { silentLogger } from "../../src/core/log.ts";
+import type { LogFields, Logger } from "../../src/core/logger.ts";
+import { silentLogger } from "../../src/core/logger.ts";
 import type { Telemetry } from "../../src/core/telemetry.ts";
 import { silentTelemetry } from "../../src/core/telemetry.ts";
 import {
@@ -14,7 +14,7 @@ import {
   storeTableName,
 } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import { fates } from "../doubles/fate.ts";
+import { faults } from "../doubles/fault.ts";
 import { Lab, neighbours, space, storeId, stuck } from "./lab.ts";
 
 const table = storeTableName("streamkit", storeId);
@@ -22,7 +22,7 @@ const table = storeTableName("streamkit", storeId);
 function observed(): {
   readonly said: string[];
   readonly counted: string[];
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
 } {
   const said: string[] = [];
@@ -30,14 +30,14 @@ function observed(): {
   const note = (message: string, fields?: LogFields): void => {
     said.push(`${message} ${String(fields?.["recordsBefore"])} ${String(fields?.["records"])}`);
   };
-  const log = { ...silentLogger, warn: note, error: note };
+  const logger = { ...silentLogger, warn: note, error: note };
   const telemetry: Telemetry = {
     ...silentTelemetry,
     record: (metric) => {
       if (metric === "streamkit.storage.went_back") counted.push(metric);
     },
   };
-  return { said, counted, log, telemetry };
+  return { said, counted, logger, telemetry };
 }
 
 async function texts(lab: Lab, store: Store): Promise<string[]> {
@@ -106,7 +106,9 @@ test("a produce that waits for what is gone is told unknown, and its segment goe
   const backup = lab.account.snapshot();
   const partition = segmentPartition(space, stuck);
   lab.fault = (request) =>
-    request.kind !== "create" && request.partition === partition ? fates.failed({ kind: "unavailable" }, 8) : undefined;
+    request.kind !== "create" && request.partition === partition
+      ? faults.failed({ kind: "unavailable" }, 8)
+      : undefined;
   const records = [{ payload: Buffer.from("lost"), metadata: noMetadata }];
   const waiting = (async () => {
     for await (const { transaction } of store.produce(space, stuck, records)) expect(transaction).toBeUndefined();

@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { SegmentName } from "../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
 import { logPartition, segmentPartition } from "../../src/store/azure/rows/keys.ts";
-import type { Fate } from "../doubles/fate.ts";
-import { fates } from "../doubles/fate.ts";
+import type { Fault } from "../doubles/fault.ts";
+import { faults } from "../doubles/fault.ts";
 import type { Feeling } from "./lab.ts";
 import { feeling, Lab, neighbours, space, stuck } from "./lab.ts";
 
@@ -20,10 +20,10 @@ interface Offence {
   readonly together: boolean;
 }
 
-const refusals: readonly (readonly [string, Fate])[] = [
-  ["is unavailable", fates.failed({ kind: "unavailable" }, 8)],
-  ["throttles", fates.throttled(8)],
-  ["does not answer", fates.timedOut(5_000)],
+const refusals: readonly (readonly [string, Fault])[] = [
+  ["is unavailable", faults.failed({ kind: "unavailable" }, 8)],
+  ["throttles", faults.throttled(8)],
+  ["does not answer", faults.timedOut(5_000)],
 ];
 const offences: readonly (readonly [string, Offence])[] = [
   ["by few", { segments: [stuck], everyMs: 100, together: false }],
@@ -39,7 +39,7 @@ interface Feelings {
 
 /** What all feel on an instance that has just started, or knows its segments. */
 async function feel(
-  fate: Fate | undefined,
+  fault: Fault | undefined,
   start: "cold" | "warm",
   { segments, ...often }: Offence,
 ): Promise<Feelings> {
@@ -47,7 +47,7 @@ async function feel(
   const first = lab.instance({ settings });
   await lab.produce(first.store, stuck);
   await lab.finish(lab.neighbours(first.store, 500));
-  lab.fault = (request) => (request.kind !== "create" && request.partition === partition ? fate : undefined);
+  lab.fault = (request) => (request.kind !== "create" && request.partition === partition ? fault : undefined);
   const { store } = start === "warm" ? first : lab.instance({ settings });
   const own = lab.load(store, segments, { ...often, forMs });
   const otherSpace = lab.load(store, neighbours, { everyMs: 50, forMs, in: parseSpaceName("other") });
@@ -61,9 +61,9 @@ async function feel(
 
 describe.each(["warm", "cold"] as const)("on a %s instance", (start) => {
   describe.each(offences)("a segment written to %s", (_, offence) => {
-    test.each(refusals)("that %s costs its neighbours neither rate nor latency", async (_name, fate) => {
+    test.each(refusals)("that %s costs its neighbours neither rate nor latency", async (_name, fault) => {
       const usual = await feel(undefined, start, offence);
-      const now = await feel(fate, start, offence);
+      const now = await feel(fault, start, offence);
       expect(usual.own.failed).toEqual([]);
       expect(now.own.failed).not.toEqual([]);
       for (const outcome of now.own.failed) expect(outcome).toMatch(/^(overloaded|storage_unavailable|throttled)$/);
@@ -88,7 +88,7 @@ describe.each(["warm", "cold"] as const)("forty segments that do not answer, on 
     await lab.finish(lab.neighbours(first.store, 500));
     const partitions = new Set(many.map((one) => segmentPartition(space, one)));
     lab.fault = (request) =>
-      request.kind !== "create" && partitions.has(request.partition) ? fates.timedOut(10_000) : undefined;
+      request.kind !== "create" && partitions.has(request.partition) ? faults.timedOut(10_000) : undefined;
     const { store } = start === "warm" ? first : lab.instance({ settings });
     const own = lab.load(store, many, { everyMs: 100, forMs: 20_000 });
     const otherSpace = lab.load(store, neighbours, { everyMs: 50, forMs: 20_000, in: parseSpaceName("other") });
@@ -107,7 +107,7 @@ test("the segment goes on when its partition does", async () => {
   const { factory, store } = lab.instance({ settings: { ...settings, walGraceMs: 0 } });
   await lab.produce(store, stuck);
   lab.fault = (request) => {
-    return request.kind !== "create" && request.partition === partition ? fates.throttled(8) : undefined;
+    return request.kind !== "create" && request.partition === partition ? faults.throttled(8) : undefined;
   };
   await lab.finish(lab.load(store, [stuck], { everyMs: 50, forMs: 2_000 }));
   lab.fault = () => undefined;
@@ -132,7 +132,7 @@ test("logs that hang keep the monitor from none of the others, and a run from en
   }
   const hanging = new Set(spaces.filter((_, index) => index % 2 === 0).map((of) => segmentPartition(of, stuck)));
   lab.fault = (request) => {
-    return request.kind !== "create" && hanging.has(request.partition) ? fates.timedOut(10_000) : undefined;
+    return request.kind !== "create" && hanging.has(request.partition) ? faults.timedOut(10_000) : undefined;
   };
   const { factory, store } = lab.instance({ settings: { ...settings, walGraceMs: 0 } });
   const startedAt = lab.clock.elapsed();

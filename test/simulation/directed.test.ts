@@ -7,7 +7,7 @@ import type { SegmentName } from "../../src/core/ids.ts";
 import { parseSegmentName } from "../../src/core/ids.ts";
 import { logPartition, segmentHeadRow, segmentPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
-import { fates } from "../doubles/fate.ts";
+import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "../isolation/lab.ts";
 
@@ -55,7 +55,7 @@ test("a commit that was given up and lands at any moment of the attempts after i
     lab.fault = (request) => {
       if (!isCommit(request)) return undefined;
       commits += 1;
-      return commits === 1 ? fates.timedOut(100, landsAt) : undefined;
+      return commits === 1 ? faults.timedOut(100, landsAt) : undefined;
     };
     const { outcome } = await lab.produce(store, stuck, "second");
     await lab.pass(2_000);
@@ -77,7 +77,7 @@ test("what was right after one lost race is validated again after the next", asy
     // The other one's commit comes first: to another segment, and then to this.
     races += 1;
     void produceAt(two.store, races === 1 ? other : stuck, undefined, "two");
-    return fates.answered(60, 4);
+    return faults.answered(60, 4);
   };
   const outcome = await lab.finish(produceAt(one.store, stuck, 2, "one"));
   expect(races).toBe(2);
@@ -89,7 +89,7 @@ test("nobody is refused on a group-mate before its commit has succeeded", async 
   const lab = new Lab("group-mates");
   const { store } = lab.instance();
   await lab.produce(store, stuck);
-  lab.fault = (request) => (isCommit(request) ? fates.failed({ kind: "unavailable" }, 8) : undefined);
+  lab.fault = (request) => (isCommit(request) ? faults.failed({ kind: "unavailable" }, 8) : undefined);
   const answered: unknown[] = [];
   const both = ["a", "b"].map(async (text) => {
     const outcome = await produceAt(store, stuck, 2, text);
@@ -118,7 +118,7 @@ test("a head that was read before a commit and arrives after it is known by what
       request.kind === "get" && request.partition === partition && request.row === segmentHeadRow(partition);
     if (!isHead || !isFirst || request.client !== one.client.name) return undefined;
     isFirst = false;
-    return fates.answered(4, 300);
+    return faults.answered(4, 300);
   };
   const late = produceAt(one.store, stuck, undefined, "late");
   await lab.pass(30);

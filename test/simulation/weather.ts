@@ -1,7 +1,7 @@
-// What a seed does to requests: the fate of each, by kinds of fault and by what the request is for.
+// What a seed does to requests: the fault of each, by kinds of fault and by what the request is for.
 
-import type { Failure, Fate } from "../doubles/fate.ts";
-import { fates } from "../doubles/fate.ts";
+import type { Failure, Fault } from "../doubles/fault.ts";
+import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { openLogsPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Chance } from "./chance.ts";
@@ -86,12 +86,12 @@ export class Weather {
     this.outages.clear();
   }
 
-  fateOf(request: SimulatedRequest): Fate {
+  faultOf(request: SimulatedRequest): Fault {
     const purpose = this.#purposeOf(request);
     const where = request.kind === "create" ? "" : request.partition;
     const isOut = [where, request.client, `${purpose} ${where}`].some((one) => this.outages.has(one));
     if (isOut) return this.#outage();
-    return this.#fate(
+    return this.#fault(
       purpose,
       request.client,
       request.kind === "submit" || request.kind === "create",
@@ -99,79 +99,79 @@ export class Weather {
     );
   }
 
-  fateOfMessage(client: string): Fate {
+  faultOfMessage(client: string): Fault {
     if (this.outages.has("queue") || this.outages.has(client)) return this.#outage();
-    return this.#fate("notify", client, true, false);
+    return this.#fault("notify", client, true, false);
   }
 
-  #outage(): Fate {
+  #outage(): Fault {
     this.#count("outage");
-    return fates.failed({ kind: "unavailable" }, this.#quick());
+    return faults.failed({ kind: "unavailable" }, this.#quick());
   }
 
-  #fate(purpose: Purpose, client: string, isWrite: boolean, isQuery: boolean): Fate {
-    if (this.#calm || !this.#chance.happens(this.#rates[purpose])) return fates.answered(this.#quick(), this.#quick());
+  #fault(purpose: Purpose, client: string, isWrite: boolean, isQuery: boolean): Fault {
+    if (this.#calm || !this.#chance.happens(this.#rates[purpose])) return faults.answered(this.#quick(), this.#quick());
     const kind = this.#chance.weighted(this.#weights);
-    const fate = this.#fateFor(kind, client, isWrite, isQuery);
-    if (fate === undefined) return fates.answered(this.#quick(), this.#quick());
+    const fault = this.#fateFor(kind, client, isWrite, isQuery);
+    if (fault === undefined) return faults.answered(this.#quick(), this.#quick());
     this.#count(kind);
-    this.#options.note(client, () => `  fault: ${purpose} ${kind} (${describeFate(fate)})`);
-    return fate;
+    this.#options.note(client, () => `  fault: ${purpose} ${kind} (${describeFault(fault)})`);
+    return fault;
   }
 
-  #fateFor(kind: Exclude<FaultKind, "outage">, client: string, isWrite: boolean, isQuery: boolean): Fate | undefined {
+  #fateFor(kind: Exclude<FaultKind, "outage">, client: string, isWrite: boolean, isQuery: boolean): Fault | undefined {
     const chance = this.#chance;
     const timeout = this.#timeoutMs;
     const unavailable: Failure = { kind: "unavailable" };
     switch (kind) {
       case "slow":
-        return fates.answered(chance.between(1, timeout / 2), chance.between(1, timeout / 2));
+        return faults.answered(chance.between(1, timeout / 2), chance.between(1, timeout / 2));
       case "failed":
-        return fates.failed(unavailable, chance.between(1, 50));
+        return faults.failed(unavailable, chance.between(1, 50));
       case "throttled":
-        return fates.throttled(this.#quick(), chance.happens(0.5) ? chance.integer(10, 300) : undefined);
+        return faults.throttled(this.#quick(), chance.happens(0.5) ? chance.integer(10, 300) : undefined);
       case "denied":
-        return fates.failed({ kind: "denied" }, this.#quick());
+        return faults.failed({ kind: "denied" }, this.#quick());
       case "short page":
-        return isQuery ? fates.cut(chance.pick([0, 0, 1, 1, 2, 3]), this.#quick(), this.#quick()) : undefined;
+        return isQuery ? faults.cut(chance.pick([0, 0, 1, 1, 2, 3]), this.#quick(), this.#quick()) : undefined;
       case "crash":
         return this.#options.crash(client)
-          ? fates.dropped(chance.happens(0.6) ? chance.between(0, timeout) : undefined)
+          ? faults.dropped(chance.happens(0.6) ? chance.between(0, timeout) : undefined)
           : undefined;
       case "timed out, no effect":
-        return fates.timedOut(timeout);
+        return faults.timedOut(timeout);
       default:
-        return isWrite ? this.#uncertain(kind) : fates.failed(unavailable, chance.between(1, timeout));
+        return isWrite ? this.#uncertain(kind) : faults.failed(unavailable, chance.between(1, timeout));
     }
   }
 
   /** Of writes, where the caller does not hear what happened. */
-  #uncertain(kind: FaultKind): Fate | undefined {
+  #uncertain(kind: FaultKind): Fault | undefined {
     const chance = this.#chance;
     const timeout = this.#timeoutMs;
     const first = this.#quick();
     switch (kind) {
       case "lost":
-        return fates.lost(first, first + this.#quick());
+        return faults.answerLost(first, first + this.#quick());
       case "timed out after the effect":
-        return fates.timedOut(timeout, chance.between(0, timeout));
+        return faults.timedOut(timeout, chance.between(0, timeout));
       case "landed around the time-out":
-        return fates.timedOut(timeout, Math.max(0, timeout + chance.between(-3, 12)));
+        return faults.timedOut(timeout, Math.max(0, timeout + chance.between(-3, 12)));
       case "landed around the retry":
-        return fates.timedOut(timeout, timeout + chance.between(20, 150));
+        return faults.timedOut(timeout, timeout + chance.between(20, 150));
       case "landed long after":
-        return fates.timedOut(
+        return faults.timedOut(
           timeout,
           timeout + chance.pick([20, 100, 400, 2_000, 8_000, 30_000]) * chance.between(0.2, 1),
         );
       case "repeated":
-        return fates.repeated(first, first + this.#quick() * chance.pick([0.1, 1, 8]), this.#quick());
+        return faults.repeated(first, first + this.#quick() * chance.pick([0.1, 1, 8]), this.#quick());
       case "repeated and lost": {
         const second = first + chance.pick([1, 30, 300, 3_000]) * chance.fraction();
         const heard = first + this.#quick() * chance.pick([1, 5]);
         return {
           arrivesAtMs: [first, second],
-          hears: { kind: "failure", atMs: heard, failure: { kind: "unavailable" } },
+          outcome: { kind: "failure", atMs: heard, failure: { kind: "unavailable" } },
         };
       }
       default:
@@ -196,11 +196,11 @@ export class Weather {
   }
 }
 
-function describeFate({ arrivesAtMs, hears }: Fate): string {
+function describeFault({ arrivesAtMs, outcome }: Fault): string {
   const arrives =
     arrivesAtMs.length === 0
       ? "never arrives"
       : `arrives after ${arrivesAtMs.map((ms) => ms.toFixed(1)).join(" and ")}`;
-  if (hears.kind === "failure") return `${arrives}, hears ${hears.failure.kind} after ${hears.atMs.toFixed(1)}`;
-  return hears.kind === "nothing" ? `${arrives}, hears nothing` : arrives;
+  if (outcome.kind === "failure") return `${arrives}, hears ${outcome.failure.kind} after ${outcome.atMs.toFixed(1)}`;
+  return outcome.kind === "nothing" ? `${arrives}, hears nothing` : arrives;
 }

@@ -3,7 +3,7 @@
 import type { Random } from "../../src/core/clock.ts";
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
 import { parseLeaseHolder, parseStoreId } from "../../src/core/ids.ts";
-import type { LogFields, Logger } from "../../src/core/log.ts";
+import type { LogFields, Logger } from "../../src/core/logger.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
 import { hexKey } from "../../src/codec/lexkey.ts";
 import { encodeLease } from "../../src/lease/lease-state.ts";
@@ -91,12 +91,12 @@ export class World {
         // Grants are made by hand: how they are raced for is not judged here.
         if (request.client === "") return undefined;
         this.#noteRecord(request);
-        return this.weather.fateOf(request);
+        return this.weather.faultOf(request);
       },
     });
     this.#queues = new SimulatedQueues({
       clock: this.serviceClock,
-      plan: ({ client }) => this.weather.fateOfMessage(client),
+      plan: ({ client }) => this.weather.faultOfMessage(client),
     });
     for (const { name, segments } of scenario.spaces) this.#watch(name, segments);
     this.account.observe((write) => this.#written(write));
@@ -124,7 +124,7 @@ export class World {
       compressor: plainCompressor,
       clock,
       random: this.#identified(name, chance),
-      log: this.#logger(name),
+      logger: this.#logger(name),
       options: { ...settings, formatVersion: chance.fork("format").happens(firstFormatShare) ? 1 : 2 },
     });
     const ended = Promise.withResolvers<"crashed">();

@@ -3,7 +3,7 @@
 import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
 import { newTransactionId } from "../../core/clock.ts";
-import { withFields } from "../../core/log.ts";
+import { withFields } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
 import { contentDigest, derivedTransactionId } from "../../codec/digest.ts";
@@ -24,7 +24,7 @@ import type {
 import { checkTogether } from "../together.ts";
 import { RunningWork } from "../work.ts";
 import { asStoreError } from "./instance/failure.ts";
-import type { Part, PartResult } from "./append/intent.ts";
+import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
@@ -59,9 +59,9 @@ export class AzureStore implements Store {
     this.id = id;
     this.#instance = instance;
     this.#table = table;
-    const { compressor, log, openMemory } = instance;
+    const { compressor, logger, openMemory } = instance;
     this.#source = { table, compressor, openMemory: () => openMemory(id) };
-    this.#lists = { table, log: withFields(log, { store: id }) };
+    this.#lists = { table, logger: withFields(logger, { store: id }) };
     this.#writers = writers;
     this.#onClosed = onClosed;
   }
@@ -170,7 +170,7 @@ export class AzureStore implements Store {
 
   async #commit(
     space: SpaceName,
-    parts: readonly Part[],
+    parts: readonly SegmentAppend[],
     id: TransactionId,
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]> {
@@ -205,12 +205,12 @@ export class AzureStore implements Store {
   }
 }
 
-function partOf(space: SpaceName, segment: SegmentName, records: readonly AppendRecord[]): Part {
+function partOf(space: SpaceName, segment: SegmentName, records: readonly AppendRecord[]): SegmentAppend {
   const firstSequence = records[0]?.sequence;
   const names = Buffer.byteLength(space) + Buffer.byteLength(segment);
   let plainBytes = 256;
   let allBytes = 0;
-  let gap: Part["gap"];
+  let gap: SegmentAppend["gap"];
   records.forEach((record, index) => {
     const bytes = contentBytes(record);
     allBytes += bytes;
@@ -222,7 +222,7 @@ function partOf(space: SpaceName, segment: SegmentName, records: readonly Append
   return { segment, records, digest: contentDigest(records), plainBytes, contentBytes: allBytes, firstSequence, gap };
 }
 
-function chunkOf(space: SpaceName, segment: SegmentName, result: PartResult, duplicate: boolean): ProducedChunk {
+function chunkOf(space: SpaceName, segment: SegmentName, result: SegmentAppended, duplicate: boolean): ProducedChunk {
   const { id, number, firstSequence, lastSequence, timestamp } = result.place;
   return {
     status: {

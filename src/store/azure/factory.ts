@@ -5,7 +5,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock, Random } from "../../core/clock.ts";
 import type { StoreId } from "../../core/ids.ts";
 import { parseNodeId } from "../../core/ids.ts";
-import type { Logger } from "../../core/log.ts";
+import type { Logger } from "../../core/logger.ts";
 import { silentTelemetry } from "../../core/telemetry.ts";
 import type { Telemetry } from "../../core/telemetry.ts";
 import type { Compressor } from "../../codec/block.ts";
@@ -19,8 +19,8 @@ import { registryTableName, storeTableName } from "./rows/keys.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { AzureStoreSettings } from "./instance/options.ts";
 import { resolveOptions } from "./instance/options.ts";
-import type { RecoveryOptions, RecoveryReport } from "./monitor/recovery.ts";
-import { Recovery } from "./monitor/recovery.ts";
+import type { MonitorOptions, MonitorReport } from "./monitor/monitor.ts";
+import { Monitor } from "./monitor/monitor.ts";
 import { SegmentCache } from "./instance/segment-cache.ts";
 import { Semaphore } from "./instance/semaphore.ts";
 import type { InstanceParts } from "./append/space-parts.ts";
@@ -33,7 +33,7 @@ export interface AzureStoreDeps {
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
   readonly options?: AzureStoreSettings;
@@ -43,7 +43,7 @@ export interface AzureStoreDeps {
 
 export interface AzureStoreFactory extends StoreFactory {
   /** One run of the monitor over all stores of the deployment: what the timer function calls. */
-  recover(options: RecoveryOptions): Promise<RecoveryReport>;
+  recover(options: MonitorOptions): Promise<MonitorReport>;
 }
 
 /** Store objects kept: they hold nothing but a name and a count. */
@@ -61,14 +61,14 @@ const notificationsMax = 16;
 
 /** Errors: `invalid_argument` for an option that cannot be. Does no request. */
 export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory {
-  const { account, clock, compressor, log, notifier, random, telemetry = silentTelemetry } = deps;
+  const { account, clock, compressor, logger, notifier, random, telemetry = silentTelemetry } = deps;
   const options = resolveOptions(deps.options);
   const { segmentCacheMax: segmentsMax } = options;
   const instance: InstanceParts = {
     compressor,
     clock,
     random,
-    log,
+    logger,
     telemetry,
     notifier,
     options,
@@ -80,7 +80,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     }),
     heads: new SegmentCache({ segmentsMax }),
     workers: new Semaphore(options.applyWorkers, {
-      ...{ clock, turnMs: applyTurnMs, besideMax: appliesBesideMax },
+      ...{ clock, permitMs: applyTurnMs, besideMax: appliesBesideMax },
     }),
     notifications: new Semaphore(notificationsMax),
     openMemory: deps.openMemory ?? (() => unboundedMemory),
@@ -89,7 +89,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
   const stores = new LRUCache<StoreId, Store>({ max: storesMax });
   const table = (id: StoreId): ReturnType<TableAccount["table"]> =>
     account.table(storeTableName(options.tablePrefix, id));
-  const recovery = new Recovery({
+  const monitor = new Monitor({
     registry: instance.registry,
     table,
     reader: (store, space) => new LogReader(table(store), space, compressor),
@@ -98,7 +98,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     notifies: notifier !== undefined,
     clock,
     random,
-    log,
+    logger,
     telemetry,
   });
   return {
@@ -111,7 +111,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
       stores.set(id, store);
       return store;
     },
-    recover: (recoveryOptions) => recovery.run(recoveryOptions),
+    recover: (monitorOptions) => monitor.run(monitorOptions),
     close: async () => {
       const open = [...stores.values()];
       stores.clear();

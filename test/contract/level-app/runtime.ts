@@ -36,7 +36,7 @@ const stores: StoreFactory = {
 };
 // What is kept beside the events has no LevelDB side; both instances find it under the plain id.
 const table = (store: StoreId) => tableOf(plainId(store));
-const log = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
+const logger = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
 const guard = guardStreams(clock, 30_000);
 const streams = new Budget("streams", 1_000);
 const parts: HttpParts = {
@@ -45,7 +45,7 @@ const parts: HttpParts = {
     stores,
     leases: (store) => createLeases({ table: table(store), clock, random }),
     subscriptions: createSubscriptions({
-      log,
+      logger,
       table,
       notifies: true,
       serviceClock: new ServiceClock(clock),
@@ -60,14 +60,14 @@ const parts: HttpParts = {
     }),
     access: openAccess,
     accessKind: "none",
-    watches: new SpaceWatches(clock, random, log),
+    watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
     random,
-    log,
+    logger,
     telemetry: silentTelemetry,
     options: { streamMs: 180_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,

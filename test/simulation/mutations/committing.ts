@@ -32,9 +32,9 @@ export const committing: readonly Mutation[] = [
     "412 taken as lost",
     azure(
       "append/appender",
-      `turns.lost();
+      `turns.lostRace();
       this.#stale = true;`,
-      `turns.lost();
+      `turns.lostRace();
       state.refuted(attempt);
       this.#stale = true;`,
     ),
@@ -43,7 +43,7 @@ export const committing: readonly Mutation[] = [
       "  sent(attempt: Attempt): void {",
       `  refuted(attempt: Attempt): void {
     this.#attempts = this.#attempts.filter((other) => other !== attempt);
-    for (const intent of attempt.members.keys()) intent.mayBeInLog = false;
+    for (const request of attempt.members.keys()) request.mayBeInLog = false;
     this.#open.clear();
   }
 
@@ -72,7 +72,7 @@ export const committing: readonly Mutation[] = [
     "unknown answered as none",
     azure(
       "append/queue",
-      `return intent.mayBeInLog || this.#hooks.mayBeInLog(intent) ? "unknown" : "none";`,
+      `return request.mayBeInLog || this.#hooks.mayBeInLog(request) ? "unknown" : "none";`,
       `return "none";`,
     ),
   ),
@@ -80,7 +80,7 @@ export const committing: readonly Mutation[] = [
     "none-beside-another-call",
     300,
     "a repeat is told none while the commit of another call with its id may still land",
-    azure("append/queue", `intent.mayBeInLog || this.#hooks.mayBeInLog(intent)`, `intent.mayBeInLog`),
+    azure("append/queue", `request.mayBeInLog || this.#hooks.mayBeInLog(request)`, `request.mayBeInLog`),
     azure(
       "append/queue",
       "waiting.mayBeInLog ||= landed !== undefined &&",
@@ -91,7 +91,7 @@ export const committing: readonly Mutation[] = [
     "sent-after-expiry",
     300,
     "what was answered as expired is sent all the same",
-    azure("append/appender", "if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;", ""),
+    azure("append/appender", "if ([...accepted.keys()].some((request) => !queue.has(request))) return true;", ""),
   ),
   mutation(
     "record-id-reused",
@@ -109,14 +109,14 @@ export const committing: readonly Mutation[] = [
     "not validating again after a refresh",
     azure(
       "append/plan",
-      "const repeated = this.#repeated(intent);",
-      `if ((intent as { wasSent?: boolean }).wasSent === true) return this.#accept(intent);
-    const repeated = this.#repeated(intent);`,
+      "const repeated = this.#repeated(request);",
+      `if ((request as { wasSent?: boolean }).wasSent === true) return this.#accept(request);
+    const repeated = this.#repeated(request);`,
     ),
     azure(
       "append/log-state",
-      "for (const intent of attempt.members.keys()) intent.mayBeInLog = true;",
-      "for (const intent of attempt.members.keys()) Object.assign(intent, { mayBeInLog: true, wasSent: true });",
+      "for (const request of attempt.members.keys()) request.mayBeInLog = true;",
+      "for (const request of attempt.members.keys()) Object.assign(request, { mayBeInLog: true, wasSent: true });",
     ),
   ),
   mutation(

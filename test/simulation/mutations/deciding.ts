@@ -188,8 +188,8 @@ export const answering: readonly Mutation[] = [
     "acknowledged as applied before the inventory has its row",
     azure(
       "apply/applier",
-      "await Promise.all([this.#reach(lane, sequence), ...listed]);",
-      "Promise.all(listed).catch(() => undefined);\n    await this.#reach(lane, sequence);",
+      "await Promise.all([this.#reach(queue, sequence), ...listed]);",
+      "Promise.all(listed).catch(() => undefined);\n    await this.#reach(queue, sequence);",
     ),
   ),
   mutation(

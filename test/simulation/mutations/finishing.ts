@@ -9,7 +9,7 @@ export const applying: readonly Mutation[] = [
     300,
     "no help for earlier pending",
     azure(
-      "apply/lane",
+      "apply/segment-queue",
       "if (item.transaction.firstSequence !== next ||",
       "if (!item.record.isOwn) break;\n      if (item.transaction.firstSequence !== next ||",
     ),
@@ -18,7 +18,7 @@ export const applying: readonly Mutation[] = [
     "finished-only-by-who-waits",
     600,
     "a record is done only when the one who waits for its segment says so",
-    azure("apply/applier", "for (const record of lane.reached(head)) this.#finish(record);", "lane.reached(head);"),
+    azure("apply/applier", "for (const record of queue.reached(head)) this.#finish(record);", "queue.reached(head);"),
   ),
   mutation(
     "apply-unconditional",
@@ -36,7 +36,7 @@ export const applying: readonly Mutation[] = [
     50,
     "inventory only by the head's creator",
     azure(
-      "apply/lane",
+      "apply/segment-queue",
       "this.listed = transaction.number !== 1;",
       "this.listed = transaction.number !== 1 || !record.isOwn;",
     ),
@@ -89,7 +89,7 @@ export const settling: readonly Mutation[] = [
     "a range of untold records is written off as far as it was read",
     azure(
       "monitor/overdue-notifications",
-      "through = inRange[told - 1]?.summary.timestamp ?? through;",
+      "through = inRange[notified - 1]?.summary.timestamp ?? through;",
       "through = inRange.at(-1)?.summary.timestamp ?? through;",
     ),
   ),

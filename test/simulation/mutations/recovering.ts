@@ -12,14 +12,14 @@ export const recovering: readonly Mutation[] = [
     "deregistered-without-fence",
     300,
     "deregister without fencing",
-    azure("monitor/recovery", fenceSubmit, `const fenced = await ${pretended}(reader.partition, [`),
+    azure("monitor/monitor", fenceSubmit, `const fenced = await ${pretended}(reader.partition, [`),
   ),
   mutation(
     "fence-skipped",
     300,
     "fence skipped when the head already says no",
     azure(
-      "monitor/recovery",
+      "monitor/monitor",
       fenceSubmit,
       `const fenced = await (seen.head.registered || seen.etag === undefined ? table.submit.bind(table) : ${pretended})(reader.partition, [`,
     ),
@@ -29,7 +29,7 @@ export const recovering: readonly Mutation[] = [
     600,
     "fence of unknown outcome taken as done",
     azure(
-      "monitor/recovery",
+      "monitor/monitor",
       "properties, ifMatch: seen.etag },\n    ]);",
       `properties, ifMatch: seen.etag },\n    ]).catch(() => ({ kind: "done" as const }));`,
     ),
@@ -39,7 +39,7 @@ export const recovering: readonly Mutation[] = [
     2000,
     "row without head deleted",
     azure(
-      "monitor/recovery",
+      "monitor/monitor",
       fenceSubmit,
       `const fenced = await (seen.etag === undefined ? ${pretended} : table.submit.bind(table))(reader.partition, [`,
     ),
@@ -49,7 +49,7 @@ export const recovering: readonly Mutation[] = [
     300,
     "a log closed whose row was written lately",
     azure(
-      "monitor/recovery",
+      "monitor/monitor",
       "if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;",
       "if (!rests(seen.writtenAt)) return false;",
     ),
@@ -59,7 +59,7 @@ export const recovering: readonly Mutation[] = [
     300,
     "row deleted with *",
     azure(
-      "monitor/recovery",
+      "monitor/monitor",
       `{ kind: "delete", row: row.row, ifMatch: row.etag }`,
       `{ kind: "delete", row: row.row, ifMatch: "*" }`,
     ),

@@ -6,7 +6,7 @@ import { corruptData, StoreError } from "../../../src/core/errors.ts";
 import { metrics } from "../../../src/core/metrics.ts";
 import type { Metric } from "../../../src/core/metrics.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
-import { logFailure } from "../../../src/server/serve.ts";
+import { logFailure } from "../../../src/server/endpoint.ts";
 import {
   deployed,
   development,
@@ -76,15 +76,15 @@ test("damaged data is found by its code, which every line about it has", () => {
     'tostring(line.code) == "corrupt_data" or tostring(line.error.code) == "corrupt_data"',
   );
   const lines: { readonly code?: string; readonly error?: { readonly code?: string; readonly message: string } }[] = [];
-  const log = createLogger({
+  const logger = createLogger({
     level: "error",
     clock: { now: () => 0, elapsed: () => 0, after: () => () => undefined },
     write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]),
   });
   const error = corruptData("a row");
-  logFailure(log, "request failed", error);
-  log.error("a row is left out", { error });
-  log.error("something else", { error: new StoreError("storage_unavailable", "Away.") });
+  logFailure(logger, "request failed", error);
+  logger.error("a row is left out", { error });
+  logger.error("something else", { error: new StoreError("storage_unavailable", "Away.") });
   const isFound = (line: (typeof lines)[number]): boolean =>
     line.code === "corrupt_data" || line.error?.code === "corrupt_data";
   expect(lines.map(isFound)).toEqual([true, true, false]);
@@ -111,7 +111,7 @@ test("a monitor that does not run is missed by its runs", () => {
 
 test("a monitor that fails is found by its line", () => {
   expect(query("monitor-failures")).toContain('tostring(line.message) == "the monitor failed"');
-  expect(projectFile("src/runtime.ts")).toContain('log.error("the monitor failed", { error })');
+  expect(projectFile("src/runtime.ts")).toContain('logger.error("the monitor failed", { error })');
 });
 
 test("records that the monitor cannot finish are counted by its runs, by what became of them", () => {

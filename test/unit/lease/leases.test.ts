@@ -1,4 +1,4 @@
-// Leases on the simulated table: one by one with fates of their own, and many at once by chance.
+// Leases on the simulated table: one by one with faults of their own, and many at once by chance.
 
 import { describe, expect, test } from "vitest";
 import { parseLeaseHolder, parseLeaseKey } from "../../../src/core/ids.ts";
@@ -7,8 +7,8 @@ import { decodeLease } from "../../../src/lease/lease-state.ts";
 import type { Lease } from "../../../src/lease/lease-state.ts";
 import { createLeases } from "../../../src/lease/leases.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
-import { fates } from "../../doubles/fate.ts";
-import type { Fate } from "../../doubles/fate.ts";
+import { faults } from "../../doubles/fault.ts";
+import type { Fault } from "../../doubles/fault.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { FaultPlan } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
@@ -46,13 +46,13 @@ function world(plan?: FaultPlan, random: Random = noJitter): World {
   };
 }
 
-/** Gives the n-th write this fate, the first having number 1. */
-function writesMeet(fate: Readonly<Record<number, Fate>>): FaultPlan {
+/** Gives the n-th write this fault, the first having number 1. */
+function writesMeet(fault: Readonly<Record<number, Fault>>): FaultPlan {
   let writes = 0;
   return (request) => {
     if (request.kind !== "submit") return undefined;
     writes += 1;
-    return fate[writes];
+    return fault[writes];
   };
 }
 
@@ -120,7 +120,7 @@ describe("a lease", () => {
   });
 
   test("whose holder never heard of its grant is granted with the same token when it asks again", async () => {
-    const { clock, instance, done } = world(writesMeet({ 2: fates.lost(1, 2) }));
+    const { clock, instance, done } = world(writesMeet({ 2: faults.answerLost(1, 2) }));
     const one = instance();
     await expect(done(one.acquire(key, a, 10_000))).rejects.toMatchObject({
       code: "storage_unavailable",
@@ -133,7 +133,7 @@ describe("a lease", () => {
 
   test("is not touched by a renewal that lands after it has passed on", async () => {
     // Writes: one to a missing table, the grant, the renewal that is late, the grant to the other.
-    const { clock, instance, done } = world(writesMeet({ 3: fates.timedOut(1_000, 8_000) }));
+    const { clock, instance, done } = world(writesMeet({ 3: faults.timedOut(1_000, 8_000) }));
     const [one, two] = [instance(), instance()];
     await done(one.acquire(key, a, 2_000));
     await expect(done(one.acquire(key, a, 60_000))).rejects.toMatchObject({ effect: "unknown" });
@@ -144,7 +144,7 @@ describe("a lease", () => {
   });
 
   test("that many want at once goes to one of them", async () => {
-    const { instance, done } = world(() => fates.answered(5, 5));
+    const { instance, done } = world(() => faults.answered(5, 5));
     const holders = Array.from({ length: 8 }, (_, index) => parseLeaseHolder(`holder ${index}`));
     const outcomes = await done(Promise.all(holders.map((holder) => instance().acquire(key, holder, 10_000))));
     const granted = outcomes.flatMap((outcome) => (outcome.kind === "granted" ? [outcome.lease] : []));
@@ -164,7 +164,7 @@ describe("a lease", () => {
       if (request.client !== "slow" || request.kind !== "submit") return undefined;
       overtaken += 1;
       void rival.acquire(key, a, 10_000);
-      return fates.answered(5, 0);
+      return faults.answered(5, 0);
     });
     const slow = createLeases({ table: account.connect("slow").table("streamkit"), clock, random: noJitter });
     await expect(done(slow.acquire(key, a, 60_000))).rejects.toMatchObject({ code: "overloaded", effect: "none" });
@@ -183,15 +183,15 @@ describe("by chance", () => {
 async function race(seed: number): Promise<void> {
   const random = chance(seed);
   const pick = (most: number): number => Math.floor(random.fraction() * most);
-  const faults = (): Fate | undefined => {
+  const drawn = (): Fault | undefined => {
     const kind = pick(12);
-    if (kind === 0) return fates.lost(1 + pick(50), 60 + pick(50));
-    if (kind === 1) return fates.timedOut(100, pick(2) === 0 ? 101 + pick(6_000) : undefined);
-    if (kind === 2) return fates.throttled(5);
-    if (kind === 3) return fates.repeated(1, 2 + pick(3_000), 1);
-    return fates.answered(pick(40), pick(40));
+    if (kind === 0) return faults.answerLost(1 + pick(50), 60 + pick(50));
+    if (kind === 1) return faults.timedOut(100, pick(2) === 0 ? 101 + pick(6_000) : undefined);
+    if (kind === 2) return faults.throttled(5);
+    if (kind === 3) return faults.repeated(1, 2 + pick(3_000), 1);
+    return faults.answered(pick(40), pick(40));
   };
-  const { clock, account, instance, done } = world(faults, random);
+  const { clock, account, instance, done } = world(drawn, random);
   const told = new Map<
     string,
     { readonly holder: string; readonly from: number; until: number; readonly token: number }[]

@@ -5,13 +5,13 @@ import { describe, expect, test } from "vitest";
 import { sleep } from "../../../src/core/clock.ts";
 import { StoreError } from "../../../src/core/errors.ts";
 import { limits } from "../../../src/core/limits.ts";
-import { silentLogger } from "../../../src/core/log.ts";
-import type { LogFields } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { LogFields } from "../../../src/core/logger.ts";
 import { knownForMs } from "../../../src/notify/dispatcher.ts";
 import { noNews } from "../../../src/notify/health.ts";
 import { deliveryText, messageId, messagesOf, parseMessage } from "../../../src/notify/message.ts";
 import type { Delivery } from "../../../src/notify/webhook.ts";
-import { fates } from "../../doubles/fate.ts";
+import { faults } from "../../doubles/fault.ts";
 import { id, notification, store, wanted, wantedBy } from "./given.ts";
 
 import { at, delivered, failed, hourMs, never, other, retries, world } from "./world.ts";
@@ -37,7 +37,7 @@ test("a notification goes to all who want it, each with the statuses that it wan
 test("a status that cannot be read is logged and left out, and the others of its message are delivered", async () => {
   const logged: LogFields[] = [];
   const { dispatcher, queues, subscribe } = world({
-    log: { ...silentLogger, error: (_, fields = {}) => void logged.push(fields) },
+    logger: { ...silentLogger, error: (_, fields = {}) => void logged.push(fields) },
   });
   await subscribe("all", "orders", "*", { queue: "sub-all" });
   const { statuses, ...rest } = JSON.parse(text) as { readonly statuses: readonly unknown[] };
@@ -108,7 +108,7 @@ test("a retry that cannot be put into its queue makes the host try the whole aga
   answers.set("failing.test", () => failed);
   await subscribe("a-failing", "orders", "*", at("failing.test"));
   await subscribe("b-well", "orders", "*", at("well.test"));
-  queues.follow(({ queue }) => (queue === retries ? fates.failed({ kind: "unavailable" }, 5) : undefined));
+  queues.follow(({ queue }) => (queue === retries ? faults.failed({ kind: "unavailable" }, 5) : undefined));
   const dispatching = expect(dispatcher.dispatch(text)).rejects.toMatchObject({ code: "storage_unavailable" });
   await clock.pass(10);
   await dispatching;
@@ -146,7 +146,7 @@ test("a webhook that is down for more than a day costs the message, and says so;
   const lines: [string, LogFields | undefined][] = [];
   const write = (message: string, fields?: LogFields): void => void lines.push([message, fields]);
   const { answers, dispatcher, queues, host, report, subscribe } = world({
-    log: { ...silentLogger, info: write, warn: write },
+    logger: { ...silentLogger, info: write, warn: write },
   });
   answers.set("down.test", () => ({ ...failed, cause: "10.1.2.3" }));
   await subscribe("down", "orders", "*", at("down.test"));
@@ -285,7 +285,7 @@ test("counts are written once for many deliveries, and a table that fails costs 
   await clock.pass(1_500);
   expect(writes).toBe(1);
   expect((await subscriptions.get(store, id("a")))?.report).toMatchObject({ delivered: 20, failed: 0 });
-  account.follow((request) => (request.kind === "submit" ? fates.failed({ kind: "unavailable" }, 1) : undefined));
+  account.follow((request) => (request.kind === "submit" ? faults.failed({ kind: "unavailable" }, 1) : undefined));
   await dispatcher.dispatch(text);
   await clock.pass(3_000);
   expect(sent).toHaveLength(21);
@@ -308,7 +308,7 @@ test("subscriptions are read once in a while, and what changes takes effect soon
 test("while subscriptions cannot be read their notifications wait, however long that lasts", async () => {
   const { account, clock, dispatcher, host, queues, sent, subscribe } = world();
   await subscribe("a", "orders", "*", at("a.test"));
-  account.follow(() => fates.failed({ kind: "unavailable" }, 1));
+  account.follow(() => faults.failed({ kind: "unavailable" }, 1));
   await queues.queue("streamkit-status").send(text);
   await host(dispatcher, 2 * hourMs, 10_000);
   expect([sent.length, queues.delayed(retries).length]).toEqual([0, 1]);

@@ -9,7 +9,7 @@ import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
 import type { QueueAccount } from "../../../src/notify/queue.ts";
 import { createQueueAccount } from "../../../src/notify/storage-queue.ts";
 import { parseConnection, parseConnectionString } from "../../../src/table/connection.ts";
-import { fates } from "../../doubles/fate.ts";
+import { faults } from "../../doubles/fault.ts";
 import { systemClock } from "../../system.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 
@@ -105,13 +105,13 @@ describe("the simulated queue", () => {
   const queues = new SimulatedQueues({ clock: systemClock });
   queueContract(queues, (name) => Promise.resolve(queues.messages(name)));
 
-  test("a send meets its fate: late, lost, repeated, never heard of", async () => {
+  test("a send meets its fault: late, lost, repeated, never heard of", async () => {
     const clock = new VirtualClock();
     const plan = [
-      fates.timedOut(10, 20),
-      fates.lost(1, 2),
-      fates.repeated(1, 2, 0),
-      fates.failed({ kind: "throttled" }, 1),
+      faults.timedOut(10, 20),
+      faults.answerLost(1, 2),
+      faults.repeated(1, 2, 0),
+      faults.failed({ kind: "throttled" }, 1),
     ];
     const account = new SimulatedQueues({ clock, plan: ({ number }) => plan[number - 1] });
     const queue = account.queue("qqq");

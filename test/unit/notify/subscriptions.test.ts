@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 
 import { limits } from "../../../src/core/limits.ts";
 import { noNews, nothingDelivered } from "../../../src/notify/health.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import { ServiceClock } from "../../../src/table/service-clock.ts";
-import { fates } from "../../doubles/fate.ts";
+import { faults } from "../../doubles/fault.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock } from "../../system.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
@@ -19,7 +19,7 @@ function open(clock = new VirtualClock(), notifies = true) {
   void account.table("streamkit").create();
   let secrets = 0;
   const subscriptions: Subscriptions = createSubscriptions({
-    log: silentLogger,
+    logger: silentLogger,
     table: () => account.table("streamkit"),
     policy,
     notifies,
@@ -136,7 +136,7 @@ test("a store has so many subscriptions and no more; those that there are can be
 test("counts that are added while the subscription is changed lose neither the change nor the counts", async () => {
   const { account, subscriptions } = open();
   const real = createSubscriptions({
-    log: silentLogger,
+    logger: silentLogger,
     table: () => account.table("streamkit"),
     policy,
     notifies: true,
@@ -176,7 +176,7 @@ test("while notifications are off none is made or changed, and what to set is sa
   const { account, clock, subscriptions } = open();
   await subscriptions.put(store, id("a"), wanted("orders", "*", queue));
   const off = createSubscriptions({
-    ...{ table: () => account.table("streamkit"), policy, notifies: false, clock, log: silentLogger },
+    ...{ table: () => account.table("streamkit"), policy, notifies: false, clock, logger: silentLogger },
     serviceClock: new ServiceClock(clock),
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_x",
@@ -195,13 +195,13 @@ test("while notifications are off none is made or changed, and what to set is sa
 test("a list is complete however the service cuts its pages", async () => {
   const { account, subscriptions } = open();
   for (const name of ["a", "b", "c", "d", "e"]) await subscriptions.put(store, id(name), wanted("s", "*", queue));
-  account.follow((request) => (request.kind === "query" ? fates.cut(2, 0, 0) : undefined));
+  account.follow((request) => (request.kind === "query" ? faults.cut(2, 0, 0) : undefined));
   expect((await subscriptions.list(store)).map((one) => one.id)).toEqual(["a", "b", "c", "d", "e"]);
 });
 
 test("a failing table is told as such", async () => {
   const { account, clock, subscriptions } = open();
-  account.follow(() => fates.failed({ kind: "unavailable" }, 1));
+  account.follow(() => faults.failed({ kind: "unavailable" }, 1));
   const told = Promise.all(
     [
       subscriptions.get(store, id("a")),

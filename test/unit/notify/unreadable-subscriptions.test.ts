@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 
 import { hexKey } from "../../../src/codec/lexkey.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
@@ -26,7 +26,7 @@ async function open() {
     clock,
     random: { uuid: () => "", fraction: () => 0 },
     newSecret: () => "whsec_1",
-    log: { ...silentLogger, error: (_, fields) => void logged.push(fields) },
+    logger: { ...silentLogger, error: (_, fields) => void logged.push(fields) },
   });
   for (const name of ["a", "b", "c"]) {
     await subscriptions.put(store, id(name), wanted("orders", "*", { webhook: "https://example.com/hook" }));

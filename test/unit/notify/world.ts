@@ -2,8 +2,8 @@
 
 import { parseStoreId } from "../../../src/core/ids.ts";
 import type { StoreId } from "../../../src/core/ids.ts";
-import { silentLogger } from "../../../src/core/log.ts";
-import type { Logger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
+import type { Logger } from "../../../src/core/logger.ts";
 import { DeliveryReports } from "../../../src/notify/delivery-reports.ts";
 import { Dispatcher } from "../../../src/notify/dispatcher.ts";
 import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
@@ -22,7 +22,7 @@ export const failed: Delivery = { kind: "failed", reason: "It answered 500." };
 export const other = parseStoreId("ffffffff-0000-4000-8000-000000000001");
 export const retries = "streamkit-status-retry";
 
-export function world(changes: { readonly reserved?: readonly string[]; readonly log?: Logger } = {}) {
+export function world(changes: { readonly reserved?: readonly string[]; readonly logger?: Logger } = {}) {
   const clock = new VirtualClock();
   const account = new SimulatedAccount({ clock });
   const tableOf = (of: StoreId) => account.table(`s${of.replaceAll("-", "")}`);
@@ -30,7 +30,7 @@ export function world(changes: { readonly reserved?: readonly string[]; readonly
   const queues = new SimulatedQueues({ clock });
   const serviceClock = new ServiceClock(clock);
   const subscriptions = createSubscriptions({
-    log: changes.log ?? silentLogger,
+    logger: changes.logger ?? silentLogger,
     table: tableOf,
     policy,
     notifies: true,
@@ -55,12 +55,12 @@ export function world(changes: { readonly reserved?: readonly string[]; readonly
       },
       policy: { ...policy, reservedQueues: changes.reserved ?? policy.reservedQueues },
       subscriptions,
-      reports: new DeliveryReports(subscriptions, clock, changes.log ?? silentLogger),
+      reports: new DeliveryReports(subscriptions, clock, changes.logger ?? silentLogger),
       clock,
       serviceClock,
       // Spread over its range, the same in each run.
       random: { uuid: () => "", fraction: () => (draw = (draw + 0.37) % 1) },
-      log: changes.log ?? silentLogger,
+      logger: changes.logger ?? silentLogger,
       telemetry,
     });
   const subscribe = async (name: string, space: string, segment: string, target: Target): Promise<void> => {

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { plainCompressor } from "../../../src/codec/block.ts";
 import { corruptData } from "../../../src/core/errors.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import type { Entry } from "../../../src/core/entry.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
@@ -182,7 +182,7 @@ describe("the end and the newest", () => {
         return undefined;
       },
     });
-    const parts = { account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger };
+    const parts = { account, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger };
     const stores = createAzureStoreFactory(parts);
     const service = await start({ stores });
     const { path } = await given(service, 300);
@@ -224,7 +224,7 @@ describe("the end and the newest", () => {
       compressor: plainCompressor,
       clock: ticking,
       random,
-      log: silentLogger,
+      logger: silentLogger,
     };
     const stores = createAzureStoreFactory(parts);
     const service = await start({ stores });

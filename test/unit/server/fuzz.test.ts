@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { plainCompressor } from "../../../src/codec/block.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { operations, produce, produceAll } from "../../../src/wire/operations.ts";
@@ -244,7 +244,7 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
     compressor: plainCompressor,
     clock,
     random,
-    log: silentLogger,
+    logger: silentLogger,
   });
   beforeAll(async () => {
     process.on("unhandledRejection", onUnhandled);

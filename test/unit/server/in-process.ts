@@ -22,10 +22,10 @@ import { liveStatus } from "../../../src/server/live-status.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
-import type { Holder } from "../../../src/server/overload.ts";
+import type { Caller } from "../../../src/server/overload.ts";
 import { produce, produceAll } from "../../../src/server/produce.ts";
-import type { Endpoint } from "../../../src/server/serve.ts";
-import { health, notFound, openapi } from "../../../src/server/service.ts";
+import type { Endpoint } from "../../../src/server/endpoint.ts";
+import { health, notFound, openapi } from "../../../src/server/system.ts";
 import type { Services } from "../../../src/server/services.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import {
@@ -54,7 +54,7 @@ export const clock: Clock = {
 export const random: Random = { uuid: () => randomUUID(), fraction: () => Math.random() };
 
 /** Holds what others find taken. */
-export const someone: Holder = { caller: "someone", store: undefined };
+export const someone: Caller = { caller: "someone", store: undefined };
 
 const endpoints: Readonly<Record<string, Endpoint>> = {
   produce,
@@ -125,13 +125,13 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const account = new SimulatedAccount({ clock });
   const tableOf = (store: StoreId): Table => account.table(`s${store.replaceAll("-", "")}`);
   const logged: string[] = [];
-  const log = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
+  const logger = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
   const streams = changes.streams ?? new Budget("streams", 1_000);
   const services: Services = {
     stores,
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
     subscriptions: createSubscriptions({
-      log,
+      logger,
       table: tableOf,
       policy: {
         addresses: createAddressPolicy({ loopback: true, networks: [] }),
@@ -146,14 +146,14 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     }),
     access: openAccess,
     accessKind: "none",
-    watches: new SpaceWatches(clock, random, log),
+    watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
     random,
-    log,
+    logger,
     telemetry: silentTelemetry,
     options: { streamMs: 60_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,

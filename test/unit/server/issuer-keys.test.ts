@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { failureMs, freshMs, IssuerKeys, lookUpMs, staleMs } from "../../../src/server/issuer-keys.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 

@@ -9,7 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import { emptyStatus } from "../../../src/core/entry.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { Budget } from "../../../src/server/overload.ts";
-import type { Holder } from "../../../src/server/overload.ts";
+import type { Caller } from "../../../src/server/overload.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { wireLimits } from "../../../src/wire/wire-limits.ts";
 import { openService, segmentPath } from "./in-process.ts";
@@ -116,8 +116,8 @@ test.each([
   expect(announced.json).toMatchObject({ status: 413, code: "request_too_large", limit, size: limit + 1 });
   let held = 0;
   class Seen extends Budget {
-    override count(holder: Holder, amount: number): void {
-      super.count(holder, amount);
+    override count(caller: Caller, amount: number): void {
+      super.count(caller, amount);
       held = Math.max(held, this.used);
     }
   }

@@ -80,7 +80,7 @@ describe("NDJSON", () => {
       const stop = service.services.stores
         .open(parseStoreId(store))
         .onCommit(parseSpaceName("s"), () => leaving.abort());
-      await send(whole, { ...unseenConnection(), gone: leaving.signal });
+      await send(whole, { ...unseenConnection(), signal: leaving.signal });
       stop();
       expect(await last()).toBe(1_000);
       const completed = await send(whole);

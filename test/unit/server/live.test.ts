@@ -10,7 +10,7 @@ import { StoreError } from "../../../src/core/errors.ts";
 import type { Connection } from "../../../src/server/http.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -33,7 +33,7 @@ const produce = (service: Service, store: string, space: string, segment: string
 
 function leavable(): { connection: Connection; leave: () => void } {
   const gone = new AbortController();
-  return { connection: { ...unseenConnection(), gone: gone.signal }, leave: () => gone.abort(new Error("gone")) };
+  return { connection: { ...unseenConnection(), signal: gone.signal }, leave: () => gone.abort(new Error("gone")) };
 }
 
 /** The same store but for some of its methods. */
@@ -349,7 +349,7 @@ describe("a watch", () => {
       },
     });
     const stores = createAzureStoreFactory({
-      ...{ account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger },
+      ...{ account, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
     });
     const service = await start({ stores });
     const path = `/v1/stores/${randomUUID()}/spaces/s/entries${query}`;

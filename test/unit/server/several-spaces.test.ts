@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { plainCompressor } from "../../../src/codec/block.ts";
 import { corruptData, StoreError } from "../../../src/core/errors.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { clock, json, openService, random, segmentPath } from "./in-process.ts";
@@ -46,7 +46,7 @@ describe("of several spaces", () => {
 
   test("the one whose entries cannot be read is named in a page, in lines and in events", async () => {
     const account = new SimulatedAccount({ clock });
-    const parts = { account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger };
+    const parts = { account, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger };
     const stores = createAzureStoreFactory(parts);
     const service = await start({ stores });
     const store = randomUUID();

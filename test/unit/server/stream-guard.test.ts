@@ -9,9 +9,9 @@ import type { InvocationContext, HttpRequest, HttpResponseInit } from "@azure/fu
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { functionsHandler } from "../../../src/server/functions-http.ts";
-import type { HttpAnswer } from "../../../src/server/http.ts";
-import { jsonAnswer, serve } from "../../../src/server/serve.ts";
-import type { Endpoint } from "../../../src/server/serve.ts";
+import type { HttpResponse } from "../../../src/server/http.ts";
+import { endpoint as endpointOf, jsonAnswer } from "../../../src/server/endpoint.ts";
+import type { Endpoint } from "../../../src/server/endpoint.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StreamGuard } from "../../../src/server/stream-guard.ts";
 import { health } from "../../../src/wire/operations.ts";
@@ -64,14 +64,14 @@ function ask(): Promise<IncomingMessage> {
 
 /** As every call is served; the request's path is of no matter here. */
 const served =
-  (answer: () => HttpAnswer): Endpoint =>
+  (answer: () => HttpResponse): Endpoint =>
   (services, request, connection) => {
     const headers = new Headers({ "x-request-id": "request-1" });
     const given = { method: "GET", url: "http://x/health", headers, body: request.body };
-    return serve(health, () => Promise.resolve(answer()))(services, given, connection);
+    return endpointOf(health, () => Promise.resolve(answer()))(services, given, connection);
   };
 
-const streamed = (body: AsyncIterable<string>): HttpAnswer => ({ status: 200, headers: {}, body });
+const streamed = (body: AsyncIterable<string>): HttpResponse => ({ status: 200, headers: {}, body });
 
 async function until(condition: () => boolean): Promise<void> {
   const endsAt = performance.now() + 5_000;
@@ -133,12 +133,12 @@ describe("a streamed answer", () => {
   test("stops the work when the caller leaves", async () => {
     const aborted: unknown[] = [];
     endpoint = (_services, _request, connection) => {
-      connection.gone.addEventListener("abort", () => aborted.push(connection.gone.reason));
+      connection.signal.addEventListener("abort", () => aborted.push(connection.signal.reason));
       return Promise.resolve(
         streamed(
           (async function* () {
             yield "first";
-            await new Promise<void>((resolve) => connection.gone.addEventListener("abort", () => resolve()));
+            await new Promise<void>((resolve) => connection.signal.addEventListener("abort", () => resolve()));
           })(),
         ),
       );
@@ -222,7 +222,7 @@ test("a handler that throws is answered by a problem all the same", async () => 
 test("a caller that was answered in full is not gone", async () => {
   const gone: boolean[] = [];
   endpoint = (_services, _request, connection) => {
-    connection.gone.addEventListener("abort", () => gone.push(true));
+    connection.signal.addEventListener("abort", () => gone.push(true));
     return Promise.resolve({ status: 200, headers: {}, body: "done" });
   };
   const response = await ask();

@@ -10,7 +10,7 @@ import type { JWK, JWTPayload } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { Clock } from "../../../src/core/clock.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import { identityOf } from "../../../src/server/access.ts";
 import { lookUpMs } from "../../../src/server/issuer-keys.ts";
 import { tokenAccess } from "../../../src/server/tokens.ts";
@@ -55,7 +55,7 @@ const jwksUrl = () => new URL(`http://127.0.0.1:${(server.address() as AddressIn
 let laterMs = 0;
 const laterClock: Clock = { ...clock, elapsed: () => clock.elapsed() + laterMs };
 const access = (url: URL) =>
-  tokenAccess({ issuer, audience, jwksUrl: url, clockSkewSeconds: 60, clock: laterClock, log: silentLogger });
+  tokenAccess({ issuer, audience, jwksUrl: url, clockSkewSeconds: 60, clock: laterClock, logger: silentLogger });
 
 interface TokenChanges {
   readonly payload?: JWTPayload;

@@ -10,7 +10,7 @@ import type { StoreError } from "../../../src/core/errors.ts";
 import { corruptData, NewerFormat } from "../../../src/core/errors.ts";
 import type { SegmentName } from "../../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../src/core/ids.ts";
-import { silentLogger } from "../../../src/core/log.ts";
+import { silentLogger } from "../../../src/core/logger.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { openService } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
@@ -58,7 +58,7 @@ async function spoilt() {
         });
       },
     },
-    log: { ...silentLogger, error: (message, fields) => void logged.push({ message, ...fields }) },
+    logger: { ...silentLogger, error: (message, fields) => void logged.push({ message, ...fields }) },
     options: { streamMs: 400, heartbeatMs: 60_000 },
   });
   const store = stores.open(parseStoreId(randomUUID()));

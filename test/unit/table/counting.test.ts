@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { countingAccount } from "../../doubles/counting.ts";
-import { fates } from "../../doubles/fate.ts";
+import { faults } from "../../doubles/fault.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { entityBytes } from "../../../src/table/sizes.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
@@ -21,7 +21,7 @@ test("requests, rows and bytes are counted, refusals and failures apart", async 
   await table.get("p", "absent");
   await table.query({ partition: "p", from: "a", to: "z" });
   await table.submit("p", [{ kind: "delete", row: "a", ifMatch: row!.etag }]);
-  simulated.follow(() => fates.failed({ kind: "unavailable" }, 0));
+  simulated.follow(() => faults.failed({ kind: "unavailable" }, 0));
   await expect(table.get("p", "b")).rejects.toMatchObject({ kind: "unavailable" });
   const counts = account.counts;
   expect(counts).toEqual({

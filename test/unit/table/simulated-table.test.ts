@@ -1,8 +1,8 @@
-// What the simulated table adds to the claims of the port: fates of requests, and what checkers see.
+// What the simulated table adds to the claims of the port: faults of requests, and what checkers see.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fates, type Fate } from "../../doubles/fate.ts";
+import { faults, type Fault } from "../../doubles/fault.ts";
 import { TableFailure, type Page, type Table, type Write } from "../../../src/table/port.ts";
 import type { EffectiveWrite } from "../../doubles/simulated-service.ts";
 import { SimulatedAccount, type SimulatedRequest } from "../../doubles/simulated-table.ts";
@@ -17,15 +17,15 @@ interface World {
   readonly account: SimulatedAccount;
   readonly table: Table;
   readonly requests: SimulatedRequest[];
-  /** The fates of the next requests, in turn. */
-  readonly next: (...fates: (Fate | undefined)[]) => void;
+  /** The faults of the next requests, in turn. */
+  readonly next: (...faults: (Fault | undefined)[]) => void;
   readonly rows: () => string[];
 }
 
 async function world(): Promise<World> {
   const clock = new VirtualClock();
   const requests: SimulatedRequest[] = [];
-  const planned: (Fate | undefined)[] = [];
+  const planned: (Fault | undefined)[] = [];
   const account = new SimulatedAccount({ clock });
   const table = account.table("ttt");
   await table.create();
@@ -72,7 +72,7 @@ test("without a plan everything is answered in microtasks, in the order it was a
 
 test("a slow request takes effect when it arrives, and is answered later", async () => {
   const { clock, table, next, rows } = await world();
-  next(fates.answered(10, 5));
+  next(faults.answered(10, 5));
   const answer = table.submit("p", [put("a")]);
   await clock.pass(9);
   expect(rows()).toEqual([]);
@@ -83,16 +83,16 @@ test("a slow request takes effect when it arrives, and is answered later", async
   expect(await stateOf(answer)).toBe("answered");
 });
 
-test.each<[string, Fate, string, string[]]>([
-  ["fails without effect", fates.failed({ kind: "unavailable" }, 10), "unavailable, unknown", []],
-  ["is denied", fates.failed({ kind: "denied" }, 10), "denied, none", []],
-  ["is throttled", fates.throttled(10, 100), "throttled, unknown", []],
-  ["has its answer lost", fates.lost(5, 10), "unavailable, unknown", ["a"]],
-  ["times out before it arrives", fates.timedOut(10), "timeout, unknown", []],
-  ["times out after it took effect", fates.timedOut(10, 5), "timeout, unknown", ["a"]],
-])("a write that %s", async (_, fate, toldThen, rowsThen) => {
+test.each<[string, Fault, string, string[]]>([
+  ["fails without effect", faults.failed({ kind: "unavailable" }, 10), "unavailable, unknown", []],
+  ["is denied", faults.failed({ kind: "denied" }, 10), "denied, none", []],
+  ["is throttled", faults.throttled(10, 100), "throttled, unknown", []],
+  ["has its answer lost", faults.answerLost(5, 10), "unavailable, unknown", ["a"]],
+  ["times out before it arrives", faults.timedOut(10), "timeout, unknown", []],
+  ["times out after it took effect", faults.timedOut(10, 5), "timeout, unknown", ["a"]],
+])("a write that %s", async (_, fault, toldThen, rowsThen) => {
   const { clock, table, next, rows } = await world();
-  next(fate);
+  next(fault);
   const told = outcomeOf(table.submit("p", [put("a")]));
   await clock.pass(10);
   expect(rows()).toEqual(rowsThen);
@@ -103,7 +103,7 @@ test.each<[string, Fate, string, string[]]>([
 
 test("a write that lands late does so after its caller was told of the time-out", async () => {
   const { clock, table, next, rows } = await world();
-  next(fates.timedOut(10, 10.5));
+  next(faults.timedOut(10, 10.5));
   const told = outcomeOf(table.submit("p", [put("a")]));
   await clock.pass(10);
   expect(await told).toBe("timeout, unknown");
@@ -114,7 +114,7 @@ test("a write that lands late does so after its caller was told of the time-out"
 
 test("a late write is judged by what is there when it lands", async () => {
   const { clock, table, next, account } = await world();
-  next(fates.timedOut(10, 20));
+  next(faults.timedOut(10, 20));
   await Promise.all([
     expect(table.submit("p", [insert("a")])).rejects.toMatchObject({ kind: "timeout" }),
     clock.pass(15),
@@ -126,7 +126,7 @@ test("a late write is judged by what is there when it lands", async () => {
 
 test("a write that is given up may land all the same", async () => {
   const { clock, table, next, rows } = await world();
-  next(fates.answered(10, 0));
+  next(faults.answered(10, 0));
   const giveUp = new AbortController();
   const answer = table.submit("p", [put("a")], { signal: giveUp.signal });
   giveUp.abort(new Error("enough"));
@@ -140,7 +140,7 @@ test("a repeated write is answered as its second arrival is: a success is told a
   const { clock, table, next, account } = await world();
   const effects: EffectiveWrite[] = [];
   account.observe((write) => effects.push(write));
-  next(fates.repeated(1, 2, 0), fates.repeated(1, 2, 0));
+  next(faults.repeated(1, 2, 0), faults.repeated(1, 2, 0));
   const answer = table.submit("p", [insert("a")]);
   await clock.pass(2);
   expect(await answer).toMatchObject({ kind: "refused", reason: "exists", index: 0 });
@@ -154,7 +154,7 @@ test("a repeated write is answered as its second arrival is: a success is told a
 test("a page may be short, or empty, and still have a continuation, at the end as well", async () => {
   const { table, next } = await world();
   await table.submit("p", [put("a"), put("b")]);
-  next(fates.cut(1, 0, 0), fates.cut(0, 0, 0), fates.cut(1, 0, 0), undefined);
+  next(faults.cut(1, 0, 0), faults.cut(0, 0, 0), faults.cut(1, 0, 0), undefined);
   const rows: string[][] = [];
   let page: Page | undefined;
   do {
@@ -191,7 +191,7 @@ test("an instance that crashes hears nothing, what it sent lands, what it sends 
   const { clock, account, next, rows } = await world();
   const client = account.connect("one");
   const table = client.table("ttt");
-  next(fates.answered(10, 10), fates.answered(15, 0));
+  next(faults.answered(10, 10), faults.answered(15, 0));
   const inFlight = table.submit("p", [put("a")]);
   const late = table.submit("p", [put("b")]);
   await clock.pass(12);
@@ -209,7 +209,7 @@ test("an instance that crashes hears nothing, what it sent lands, what it sends 
 
 test("a dropped request is never heard of, whether it arrived or not", async () => {
   const { clock, table, next, rows } = await world();
-  next(fates.dropped(), fates.dropped(5));
+  next(faults.dropped(), faults.dropped(5));
   const answers = [table.submit("p", [put("a")]), table.submit("p", [put("b")])];
   await clock.pass(100_000);
   expect(rows()).toEqual(["b"]);
@@ -233,9 +233,9 @@ test("a plan sees who asks for what, once for each request", async () => {
 
 test("a plan that lies is refused: an answer to what never arrives, no effect of what does", async () => {
   const { table, next } = await world();
-  next({ arrivesAtMs: [], hears: { kind: "answer", afterMs: 0 } });
+  next({ arrivesAtMs: [], outcome: { kind: "answer", afterMs: 0 } });
   await expect(table.get("p", "a")).rejects.toThrow(RangeError);
-  next({ arrivesAtMs: [1], hears: { kind: "failure", atMs: 1, failure: { kind: "throttled", effect: "none" } } });
+  next({ arrivesAtMs: [1], outcome: { kind: "failure", atMs: 1, failure: { kind: "throttled", effect: "none" } } });
   await expect(table.submit("p", [put("a")])).rejects.toThrow(RangeError);
 });
 

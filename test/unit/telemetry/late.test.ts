@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Logger } from "../../../src/core/log.ts";
+import type { Logger } from "../../../src/core/logger.ts";
 import { LateTelemetry, type Listener } from "../../../src/telemetry/late.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 import { recordedTelemetry } from "./recorded.ts";
@@ -9,7 +9,7 @@ function world(failure?: Error) {
   const heard = recordedTelemetry();
   const said: string[] = [];
   const say = (message: string): void => void said.push(message);
-  const log: Logger = { debug: say, info: say, warn: say, error: say };
+  const logger: Logger = { debug: say, info: say, warn: say, error: say };
   const state = { loads: 0, flushes: 0 };
   const load = (): Promise<Listener> => {
     state.loads += 1;
@@ -20,7 +20,7 @@ function world(failure?: Error) {
     };
     return Promise.resolve({ telemetry: heard, flush });
   };
-  const telemetry = new LateTelemetry({ load, clock, log, delayMs: 2_000 });
+  const telemetry = new LateTelemetry({ load, clock, logger, delayMs: 2_000 });
   return { clock, heard, said, state, telemetry };
 }
 

@@ -12,20 +12,20 @@
 // unknown, are the queue's to answer.
 
 import { corruptData, leaseNotGranted, leaseSuperseded, unreachable } from "../../../core/errors.ts";
-import type { IntentOutcome } from "./intent.ts";
+import type { AppendOutcome } from "./append-request.ts";
 import type { Attempt, LogState } from "./log-state.ts";
 import type { Requirement, Verdict } from "./plan.ts";
-import type { IntentQueue, WaitingIntent } from "./queue.ts";
+import type { AppendQueue, WaitingAppend } from "./queue.ts";
 
 /** What is proved when callers are to be told: nothing yet, that the version is the log's, or that the commit succeeded. */
 export type Proof = "none" | "head" | "commit";
 
 export interface Answering {
-  readonly queue: Pick<IntentQueue, "fail" | "settle">;
+  readonly queue: Pick<AppendQueue, "fail" | "resolve">;
   readonly state: Pick<LogState, "dropView" | "view">;
 }
 
-type Verdicts = ReadonlyMap<WaitingIntent, Verdict>;
+type Verdicts = ReadonlyMap<WaitingAppend, Verdict>;
 
 const proves: Readonly<Record<Proof, readonly Requirement[]>> = {
   none: ["nothing"],
@@ -35,18 +35,18 @@ const proves: Readonly<Record<Proof, readonly Requirement[]>> = {
 
 /** Answers those callers whose verdicts require no more than the proof. */
 export function answer(answering: Answering, verdicts: Verdicts, proof: Proof): void {
-  for (const [intent, verdict] of verdicts) {
+  for (const [request, verdict] of verdicts) {
     if (!("requires" in verdict)) continue;
     if (!proves[proof].includes(verdict.requires)) continue;
-    refuseOrRepeat(answering, intent, verdict);
+    refuseOrRepeat(answering, request, verdict);
   }
 }
 
 /** The attempt's record is in the log: answers its members, each with its own parts. */
 export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }: Attempt): void {
-  for (const [intent, accepted] of members) {
-    const parts = intent.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
-    queue.settle(intent, { kind: "committed", duplicate: false, parts });
+  for (const [request, accepted] of members) {
+    const parts = request.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
+    queue.resolve(request, { kind: "committed", duplicate: false, parts });
   }
 }
 
@@ -60,17 +60,17 @@ export function answerAhead(
   catchUps: number,
 ): "none" | "log_unknown" | "damaged" {
   let found: "none" | "log_unknown" | "damaged" = "none";
-  for (const [intent, verdict] of verdicts) {
+  for (const [request, verdict] of verdicts) {
     if (verdict.kind !== "ahead") continue;
     const { segment, timestamp } = verdict;
-    if (intent.ahead?.timestamp !== timestamp) intent.ahead = { timestamp, catchUps };
-    if (intent.ahead.catchUps === catchUps) {
+    if (request.ahead?.timestamp !== timestamp) request.ahead = { timestamp, catchUps };
+    if (request.ahead.catchUps === catchUps) {
       found = "log_unknown";
       continue;
     }
     if (found === "none") found = "damaged";
     const error = corruptData(`segment ${segment} has a record of ${timestamp}, which its log does not have`);
-    queue.fail(intent, error);
+    queue.fail(request, error);
     const view = state.view(segment);
     if (view !== undefined) state.dropView(segment, view);
   }
@@ -79,23 +79,23 @@ export function answerAhead(
 
 function refuseOrRepeat(
   { queue, state }: Answering,
-  intent: WaitingIntent,
+  request: WaitingAppend,
   verdict: Extract<Verdict, { requires: Requirement }>,
 ): void {
   if (verdict.kind === "not_granted") {
-    const { key = "", token = 0 } = intent.lease ?? {};
+    const { key = "", token = 0 } = request.lease ?? {};
     const { lastToken } = verdict;
     const isPassed = token < lastToken;
-    queue.fail(intent, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
+    queue.fail(request, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
     return;
   }
-  queue.settle(intent, outcomeOf(state, verdict));
+  queue.resolve(request, outcomeOf(state, verdict));
 }
 
 function outcomeOf(
   state: Pick<LogState, "view">,
   verdict: Exclude<Extract<Verdict, { requires: Requirement }>, { kind: "not_granted" }>,
-): IntentOutcome {
+): AppendOutcome {
   switch (verdict.kind) {
     case "conflict": {
       const { part, expected, received, lastSequence } = verdict;

@@ -12,8 +12,8 @@ import { TableFailure } from "../../../table/port.ts";
 import { answer, answerAhead, answerCommitted } from "./answers.ts";
 import { isTransient } from "../instance/failure.ts";
 import { catchUp } from "./catch-up.ts";
-import { buildAttempt, nextHead, recordCommit, recordCommitted, settledHead } from "./commit.ts";
-import { Help } from "./help.ts";
+import { buildAttempt, nextHead, measureCommit, measureCommitted, settledHead } from "./commit.ts";
+import { BackgroundApply } from "./background-apply.ts";
 import { recordRow } from "../rows/keys.ts";
 import type { LogVersion } from "../log/log-reader.ts";
 import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
@@ -21,7 +21,7 @@ import type { RecordSummary } from "../rows/log-rows.ts";
 import type { Attempt } from "./log-state.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
 import { planBounds, planCommit } from "./plan.ts";
-import type { WaitingIntent } from "./queue.ts";
+import type { WaitingAppend } from "./queue.ts";
 import { Room } from "./room.ts";
 import type { SpaceParts } from "./space-parts.ts";
 import { Signal } from "../instance/signal.ts";
@@ -33,9 +33,9 @@ const retryAfterMaxMs = 5_000;
 /** What was sent and not answered has landed by then or never will: nothing on the way keeps a request for longer. */
 const landsWithinMs = 5 * 60_000;
 
-export type SettleOutcome = "done" | "lost";
+export type SettleOutcome = "done" | "lost_race";
 
-const noVerdicts: ReadonlyMap<WaitingIntent, Verdict> = new Map();
+const noVerdicts: ReadonlyMap<WaitingAppend, Verdict> = new Map();
 
 export class Appender {
   readonly #parts: SpaceParts;
@@ -51,7 +51,7 @@ export class Appender {
   #settleWaiters: ((outcome: SettleOutcome) => void)[] = [];
   #settleTimer: (() => void) | undefined;
   #sentAt = -Infinity;
-  readonly #help: Help;
+  readonly #background: BackgroundApply;
   readonly #room: Room;
   readonly #onCommit: () => void;
 
@@ -59,7 +59,7 @@ export class Appender {
     this.#parts = parts;
     this.#onCommit = onCommit;
     this.#room = new Room(parts.applier, parts.clock, parts.options);
-    this.#help = new Help(
+    this.#background = new BackgroundApply(
       parts,
       (segment) => this.#room.isFull(segment),
       () => this.refresh(),
@@ -79,20 +79,20 @@ export class Appender {
   }
 
   /**
-   * Queues the intent; its outcome is what the log says. Throws `overloaded` when too much waits, and `storage_unavailable` when one of its
+   * Queues the request; its outcome is what the log says. Throws `overloaded` when too much waits, and `storage_unavailable` when one of its
    * segments is known not to answer: it would take a place, and only wait. Each that is refused has its segment asked again.
    */
-  append(intent: WaitingIntent): void {
+  append(request: WaitingAppend): void {
     const { applier, loader, options, queue, state } = this.#parts;
-    for (const { segment } of intent.parts) {
+    for (const { segment } of request.parts) {
       if (!applier.health.isStuck(segment) && !loader.isStuck(segment)) continue;
-      this.#help.waiting(intent);
-      if (state.version !== undefined) loader.load([intent]);
-      throw queue.stuck(intent, segment);
+      this.#background.waiting(request);
+      if (state.version !== undefined) loader.load([request]);
+      throw queue.stuck(request, segment);
     }
-    queue.add(intent, options.produceTimeoutMs);
+    queue.add(request, options.produceTimeoutMs);
     // Beside a commit that may be in flight: what it changes is folded into what is read.
-    if (state.version !== undefined) loader.load([intent]);
+    if (state.version !== undefined) loader.load([request]);
     this.wake();
   }
 
@@ -103,7 +103,7 @@ export class Appender {
     return done;
   }
 
-  /** Writes off what is done, now, by a request of its own if it must. `lost`: somebody else's write came before. */
+  /** Writes off what is done, now, by a request of its own if it must. `lost_race`: somebody else's write came before. */
   settle(): Promise<SettleOutcome> {
     this.#settleWanted = true;
     const tried = new Promise<SettleOutcome>((resolve) => this.#settleWaiters.push(resolve));
@@ -143,7 +143,7 @@ export class Appender {
   }
 
   async #run(): Promise<void> {
-    const { queue, log, clock, random } = this.#parts;
+    const { queue, logger, clock, random } = this.#parts;
     let failures = 0;
     while (this.#isWanted()) {
       const changed = this.#changed.next();
@@ -153,12 +153,12 @@ export class Appender {
       } catch (error) {
         failures += 1;
         this.#stale = true;
-        this.#settled("lost");
+        this.#settled("lost_race");
         for (const { reject } of this.#refreshing.splice(0)) reject(error);
         if (isTransient(error)) {
           queue.troubled(error);
         } else {
-          log.error("a space's log cannot be written for now", { error });
+          logger.error("a space's log cannot be written for now", { error });
           queue.failAll(error);
         }
         const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;
@@ -199,17 +199,17 @@ export class Appender {
     return this.#commit(version, ready);
   }
 
-  async #commit(version: LogVersion, ready: readonly WaitingIntent[]): Promise<boolean> {
+  async #commit(version: LogVersion, ready: readonly WaitingAppend[]): Promise<boolean> {
     const { done, serviceClock, state } = this.#parts;
     this.#room.count(done.unsettled(version.head));
     if (this.#room.isTaken) {
-      this.#help.all();
+      this.#background.all();
       return this.#settleIfWanted();
     }
     const isFull = (segment: SegmentName): boolean => this.#room.isFull(segment);
     const timestamp = Math.max(serviceClock.now(), version.head.timestamp + 1);
     const verdicts = planCommit({
-      intents: ready,
+      requests: ready,
       view: (segment) => {
         const view = state.view(segment);
         if (view === undefined) throw new Error(`Segment ${segment} has no view.`);
@@ -227,21 +227,21 @@ export class Appender {
       return true;
     }
     answer(this.#parts, verdicts, "none");
-    for (const [intent, { kind }] of verdicts) {
-      if (kind !== "wait" || !intent.parts.some(({ segment }) => isFull(segment))) continue;
-      this.#help.waiting(intent);
+    for (const [request, { kind }] of verdicts) {
+      if (kind !== "wait" || !request.parts.some(({ segment }) => isFull(segment))) continue;
+      this.#background.waiting(request);
     }
-    const accepted = new Map<WaitingIntent, readonly AcceptedPart[]>();
-    for (const [intent, verdict] of verdicts) if (verdict.kind === "accept") accepted.set(intent, verdict.parts);
+    const accepted = new Map<WaitingAppend, readonly AcceptedPart[]>();
+    for (const [request, verdict] of verdicts) if (verdict.kind === "accept") accepted.set(request, verdict.parts);
     if (accepted.size > 0) {
       const last = state.attempts.length < openAttemptsMax ? undefined : state.attempts.at(-1);
       if (last !== undefined) return this.#transmit(version, last, noVerdicts);
       return this.#send(version, timestamp, accepted, verdicts);
     }
-    const refused = [...verdicts].flatMap(([intent, { kind }]) => (kind === "conflict" ? [intent] : []));
+    const refused = [...verdicts].flatMap(([request, { kind }]) => (kind === "conflict" ? [request] : []));
     if (refused.length > 0) {
       // An attempt that was accepted with a mate that waits no more may still land: sent again, it does or is refused.
-      const open = state.attempts.find(({ members }) => refused.some((intent) => members.has(intent)));
+      const open = state.attempts.find(({ members }) => refused.some((request) => members.has(request)));
       if (open !== undefined) return this.#transmit(version, open, noVerdicts);
       await this.#prove(version, verdicts);
       return true;
@@ -252,14 +252,14 @@ export class Appender {
   async #send(
     version: LogVersion,
     timestamp: number,
-    accepted: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
-    verdicts: ReadonlyMap<WaitingIntent, Verdict>,
+    accepted: ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>,
+    verdicts: ReadonlyMap<WaitingAppend, Verdict>,
   ): Promise<boolean> {
     const { queue, registration, state } = this.#parts;
     const attempt = await buildAttempt(this.#parts, version, timestamp, accepted);
     await registration.registered(version);
     // Who was answered meanwhile was told that nothing happened: then nothing of this may be sent.
-    if ([...accepted.keys()].some((intent) => !queue.has(intent))) return true;
+    if ([...accepted.keys()].some((request) => !queue.has(request))) return true;
     state.sent(attempt);
     return this.#transmit(version, attempt, verdicts);
   }
@@ -268,7 +268,7 @@ export class Appender {
   async #transmit(
     version: LogVersion,
     attempt: Attempt,
-    verdicts: ReadonlyMap<WaitingIntent, Verdict>,
+    verdicts: ReadonlyMap<WaitingAppend, Verdict>,
   ): Promise<boolean> {
     const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
     const settling = done.snapshot();
@@ -289,12 +289,12 @@ export class Appender {
       },
     ]);
     if (result.kind === "refused") {
-      recordCommit(telemetry, clock.elapsed() - startedAt, "lost_race");
-      turns.lost();
+      measureCommit(telemetry, clock.elapsed() - startedAt, "lost_race");
+      turns.lostRace();
       this.#stale = true;
       return true;
     }
-    recordCommit(telemetry, clock.elapsed() - startedAt, "committed");
+    measureCommit(telemetry, clock.elapsed() - startedAt, "committed");
     turns.won(clock.elapsed() - startedAt);
     this.#parts.serviceClock.learn(result.serviceTime);
     const stored = { summary: attempt.record, writtenAt: result.serviceTime };
@@ -317,7 +317,7 @@ export class Appender {
   }
 
   /** Reads the head, and answers what requires it if it is still the version that the verdicts were decided on. */
-  async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingIntent, Verdict>): Promise<void> {
+  async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingAppend, Verdict>): Promise<void> {
     const now = await this.#parts.reader.readHead();
     if (now.etag === version.etag) answer(this.#parts, verdicts, "head");
     else this.#stale = true;
@@ -329,7 +329,7 @@ export class Appender {
     for (const { summary } of records) turns.seen(summary.node);
     for (const attempt of attempts) {
       const { members, record } = attempt;
-      recordCommitted(telemetry, attempt);
+      measureCommitted(telemetry, attempt);
       for (const { segment, lastSequence } of record.transactions)
         applier.ensure(segment, lastSequence).catch(() => undefined);
       answerCommitted(this.#parts, attempt);
@@ -357,7 +357,7 @@ export class Appender {
     const { version } = this.#parts.state;
     if (!this.#settleWanted || version === undefined) return false;
     const outcome = await this.#settleNow(version);
-    this.#settled(outcome === "lost" ? "lost" : "done");
+    this.#settled(outcome === "lost_race" ? "lost_race" : "done");
     return outcome === "written";
   }
 
@@ -367,7 +367,7 @@ export class Appender {
     for (const resolve of this.#settleWaiters.splice(0)) resolve(outcome);
   }
 
-  async #settleNow(version: LogVersion): Promise<"written" | "needless" | "lost"> {
+  async #settleNow(version: LogVersion): Promise<"written" | "needless" | "lost_race"> {
     const { done, notifies, reader, state } = this.#parts;
     const settling = done.snapshot();
     // Where nobody is told, nobody waits to be told.
@@ -380,7 +380,7 @@ export class Appender {
     if (result.kind === "refused") {
       // Somebody committed: the next commit of this instance, or the monitor, writes it off.
       this.#stale = true;
-      return "lost";
+      return "lost_race";
     }
     done.remove(settling);
     // Attempts under the former ETag can never land now.

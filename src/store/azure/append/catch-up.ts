@@ -53,10 +53,10 @@ async function restart(
 
 /**
  * The storage went back behind a running instance: what is remembered of the space is of another storage. It is forgotten at once, and said;
- * who waits for a record that is gone is told that its fate is unknown.
+ * who waits for a record that is gone is told that its outcome is unknown.
  */
-function forget({ applier, done, log, state, telemetry }: SpaceParts, { head }: LogVersion): void {
-  log.warn("the storage went back: what was remembered of the space is forgotten", {
+function forget({ applier, done, logger, state, telemetry }: SpaceParts, { head }: LogVersion): void {
+  logger.warn("the storage went back: what was remembered of the space is forgotten", {
     records: head.count,
     recordsBefore: state.version?.head.count ?? 0,
   });

@@ -14,7 +14,7 @@ import type { Counts } from "../rows/counts.ts";
 import type { Attempt } from "./log-state.ts";
 import { addPending, withoutDone } from "../rows/pending.ts";
 import type { AcceptedPart } from "./plan.ts";
-import type { WaitingIntent } from "./queue.ts";
+import type { WaitingAppend } from "./queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import type { SpaceParts } from "./space-parts.ts";
 
@@ -23,7 +23,7 @@ export async function buildAttempt(
   parts: Pick<SpaceParts, "compressor" | "node" | "options" | "random" | "space">,
   version: LogVersion,
   timestamp: number,
-  members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>,
+  members: ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>,
 ): Promise<Attempt> {
   const { compressor, node, options, random, space } = parts;
   const accepted = [...members.values()].flat().sort(inSpaceOrder);
@@ -110,7 +110,7 @@ export function settledHead(head: LogHead, settling: Settling): LogHead | undefi
 }
 
 /** What a commit of this instance brought; told once it is known to be in the log. */
-export function recordCommitted(telemetry: Telemetry, { members, record }: Attempt): void {
+export function measureCommitted(telemetry: Telemetry, { members, record }: Attempt): void {
   let records = 0;
   let bytes = 0;
   for (const { firstSequence, lastSequence } of record.transactions) records += lastSequence - firstSequence + 1;
@@ -121,7 +121,7 @@ export function recordCommitted(telemetry: Telemetry, { members, record }: Attem
 }
 
 /** One request that was to commit. */
-export function recordCommit(telemetry: Telemetry, ms: number, outcome: "committed" | "lost_race"): void {
+export function measureCommit(telemetry: Telemetry, ms: number, outcome: "committed" | "lost_race"): void {
   telemetry.record("streamkit.commit.duration", ms / 1_000, { "streamkit.commit.outcome": outcome });
 }
 

@@ -12,13 +12,13 @@ import { isTransient } from "../instance/failure.ts";
 import { Semaphore } from "../instance/semaphore.ts";
 import type { LogHead } from "../rows/log-rows.ts";
 import type { LogState } from "./log-state.ts";
-import type { Intent } from "./intent.ts";
-import type { IntentQueue, WaitingIntent } from "./queue.ts";
+import type { AppendRequest } from "./append-request.ts";
+import type { AppendQueue, WaitingAppend } from "./queue.ts";
 
 export interface GrantLoaderDeps {
   readonly table: Table;
   readonly state: LogState;
-  readonly queue: IntentQueue;
+  readonly queue: AppendQueue;
   readonly clock: Clock;
   readonly random: Random;
   /** Something was read. */
@@ -32,26 +32,26 @@ const readsBesideMax = 64;
 
 export class GrantLoader {
   readonly #deps: GrantLoaderDeps;
-  readonly #reading = new Set<WaitingIntent>();
-  readonly #turns: Semaphore;
+  readonly #reading = new Set<WaitingAppend>();
+  readonly #permits: Semaphore;
 
   constructor(deps: GrantLoaderDeps) {
     this.#deps = deps;
     const { clock, wake: onFree } = deps;
-    this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
+    this.#permits = new Semaphore(readsMax, { clock, permitMs: readTurnMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */
-  load(intents: Iterable<WaitingIntent>): void {
+  load(requests: Iterable<WaitingAppend>): void {
     const head = this.#deps.state.version?.head;
     if (head === undefined) return;
-    for (const intent of intents) {
-      if (isGrantKnown(intent, head) || this.#reading.has(intent)) continue;
-      const leave = this.#turns.tryEnter();
+    for (const request of requests) {
+      if (isGrantKnown(request, head) || this.#reading.has(request)) continue;
+      const leave = this.#permits.tryEnter();
       if (leave === undefined) return;
-      this.#reading.add(intent);
-      void this.#read(intent, head.droppedAt).then(() => {
-        this.#reading.delete(intent);
+      this.#reading.add(request);
+      void this.#read(request, head.droppedAt).then(() => {
+        this.#reading.delete(request);
         leave();
         this.#deps.wake();
       });
@@ -59,24 +59,24 @@ export class GrantLoader {
   }
 
   /** Dying in here leaves nothing behind: it only reads. */
-  async #read(intent: WaitingIntent, droppedAt: number): Promise<void> {
+  async #read(request: WaitingAppend, droppedAt: number): Promise<void> {
     const { clock, queue, random, table } = this.#deps;
     try {
-      intent.grant = { lastToken: await readLastToken(table, intent.lease?.key ?? ""), droppedAt };
+      request.grant = { lastToken: await readLastToken(table, request.lease?.key ?? ""), droppedAt };
     } catch (error) {
       if (isTransient(error)) {
         // Repeated, after a while, as long as it waits.
-        intent.trouble = error;
+        request.trouble = error;
         await sleep(clock, 50 + 150 * random.fraction());
       } else {
-        queue.fail(intent, error);
+        queue.fail(request, error);
       }
     }
   }
 }
 
-/** Whether all is known that a plan against this head needs to judge the intent's token. */
-export function isGrantKnown({ grant, lease }: Intent, { droppedAt, fences }: LogHead): boolean {
+/** Whether all is known that a plan against this head needs to judge the request's token. */
+export function isGrantKnown({ grant, lease }: AppendRequest, { droppedAt, fences }: LogHead): boolean {
   if (lease === undefined) return true;
   const fence = fences.get(lease.key);
   if (fence !== undefined && lease.token <= fence) return true;

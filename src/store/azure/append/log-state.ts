@@ -4,13 +4,13 @@
 
 import type { SegmentName } from "../../../core/ids.ts";
 import type { Applier } from "../apply/applier.ts";
-import type { RecordContent } from "../apply/lane.ts";
+import type { RecordContent } from "../apply/segment-queue.ts";
 import type { LogVersion, StoredRecord } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
-import type { Intent } from "./intent.ts";
+import type { AppendRequest } from "./append-request.ts";
 import type { AcceptedPart } from "./plan.ts";
-import type { WaitingIntent } from "./queue.ts";
+import type { WaitingAppend } from "./queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import type { CachedSegments } from "../instance/segment-cache.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
@@ -21,7 +21,7 @@ import { SegmentView } from "./segment-view.ts";
 export interface Attempt {
   readonly record: RecordSummary;
   readonly content: RecordContent;
-  readonly members: ReadonlyMap<WaitingIntent, readonly AcceptedPart[]>;
+  readonly members: ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>;
 }
 
 type ViewBounds = Pick<AzureStoreOptions, "viewJournalMax" | "viewLookupsMax">;
@@ -77,12 +77,12 @@ export class LogState {
 
   sent(attempt: Attempt): void {
     this.#attempts.push(attempt);
-    for (const intent of attempt.members.keys()) intent.mayBeInLog = true;
+    for (const request of attempt.members.keys()) request.mayBeInLog = true;
     for (const { id, segment } of attempt.record.transactions) this.#open.add(`${id} ${segment}`);
   }
 
-  /** What was sent under the intent's id, for whomever, may still land, or is known to be in the log. */
-  mayHold({ id, parts }: Pick<Intent, "id" | "parts">): boolean {
+  /** What was sent under the request's id, for whomever, may still land, or is known to be in the log. */
+  mayHold({ id, parts }: Pick<AppendRequest, "id" | "parts">): boolean {
     return parts.some(({ segment }) => {
       const found = this.#views.peek(segment)?.find(id)?.timestamp ?? Infinity;
       return this.#open.has(`${id} ${segment}`) || found <= (this.#version?.head.timestamp ?? 0);
@@ -135,7 +135,7 @@ export class LogState {
     const attempts = this.#attempts;
     this.#attempts = [];
     this.#open.clear();
-    for (const attempt of attempts) for (const intent of attempt.members.keys()) intent.mayBeInLog = false;
+    for (const attempt of attempts) for (const request of attempt.members.keys()) request.mayBeInLog = false;
     return attempts;
   }
 }

@@ -4,7 +4,7 @@
 
 import { limits } from "../../../core/limits.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
-import type { Intent, Part, PartResult } from "./intent.ts";
+import type { AppendRequest, SegmentAppend, SegmentAppended } from "./append-request.ts";
 import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
@@ -20,13 +20,13 @@ export type Verdict =
   /** Its sequences do not continue the segment. */
   | {
       readonly kind: "conflict";
-      readonly part: Part;
+      readonly part: SegmentAppend;
       readonly expected: number;
       readonly received: number;
       readonly lastSequence: number;
       readonly requires: "head" | "commit";
     }
-  | { readonly kind: "duplicate"; readonly parts: readonly PartResult[]; readonly requires: "nothing" | "commit" }
+  | { readonly kind: "duplicate"; readonly parts: readonly SegmentAppended[]; readonly requires: "nothing" | "commit" }
   | { readonly kind: "id_mismatch"; readonly requires: "nothing" | "commit" }
   /** `token`: the newer one that has committed to the space. */
   | { readonly kind: "fenced"; readonly token: number; readonly requires: "nothing" | "commit" }
@@ -41,13 +41,13 @@ export type Verdict =
   | { readonly kind: "wait" };
 
 export interface AcceptedPart {
-  readonly part: Part;
+  readonly part: SegmentAppend;
   readonly summary: TransactionSummary;
-  readonly result: PartResult;
+  readonly result: SegmentAppended;
 }
 
 export interface PlanBounds {
-  /** Of all entries of a record before compression; one intent always fits. */
+  /** Of all entries of a record before compression; one request always fits. */
   readonly plainBytesMax: number;
   readonly transactionsMax: number;
   readonly summaryBytesMax: number;
@@ -61,9 +61,9 @@ export const planBounds: PlanBounds = {
   summaryBytesMax: limits.propertyBytesMax,
 };
 
-export interface PlanInput<I extends Intent> {
+export interface PlanInput<I extends AppendRequest> {
   /** In the order they came; the views of all their segments are loaded, and their ids looked up. */
-  readonly intents: readonly I[];
+  readonly requests: readonly I[];
   readonly view: (segment: SegmentName) => SegmentView;
   /** Segments that take no more for now. */
   readonly isFull: (segment: SegmentName) => boolean;
@@ -75,19 +75,19 @@ export interface PlanInput<I extends Intent> {
   readonly bounds: PlanBounds;
 }
 
-/** One verdict for each intent. */
-export function planCommit<I extends Intent>(input: PlanInput<I>): Map<I, Verdict> {
+/** One verdict for each request. */
+export function planCommit<I extends AppendRequest>(input: PlanInput<I>): Map<I, Verdict> {
   const verdicts = new Map<I, Verdict>();
   const group = new Group(input);
-  for (const intent of input.intents) verdicts.set(intent, group.judge(intent));
+  for (const request of input.requests) verdicts.set(request, group.judge(request));
   return verdicts;
 }
 
 class Group {
-  readonly #input: PlanInput<Intent>;
+  readonly #input: PlanInput<AppendRequest>;
   /** The segments as the accepted members of this group leave them. */
   readonly #tentative = new Map<SegmentName, SegmentHead>();
-  /** Segments that an earlier intent waits for: who comes later waits too, so that nobody overtakes. */
+  /** Segments that an earlier request waits for: who comes later waits too, so that nobody overtakes. */
   readonly #waitedFor = new Set<SegmentName>();
   readonly #tentativeFences = new Map<string, number>();
   /** One id may be used once in each segment. */
@@ -96,31 +96,31 @@ class Group {
   #summaryBytes = 0;
   #transactions = 0;
 
-  constructor(input: PlanInput<Intent>) {
+  constructor(input: PlanInput<AppendRequest>) {
     this.#input = input;
   }
 
-  judge(intent: Intent): Verdict {
-    const ahead = this.#ahead(intent);
+  judge(request: AppendRequest): Verdict {
+    const ahead = this.#ahead(request);
     if (ahead !== undefined) return ahead;
-    const repeated = this.#repeated(intent);
+    const repeated = this.#repeated(request);
     if (repeated !== undefined) return repeated;
-    const fenced = this.#fenced(intent);
+    const fenced = this.#fenced(request);
     if (fenced !== undefined) return fenced;
-    const overtakes = intent.parts.some((part) => this.#waitedFor.has(part.segment));
-    const verdict = overtakes ? { kind: "wait" as const } : (this.#conflicting(intent) ?? this.#accept(intent));
-    if (verdict.kind === "wait") this.#waitFor(intent);
+    const overtakes = request.parts.some((part) => this.#waitedFor.has(part.segment));
+    const verdict = overtakes ? { kind: "wait" as const } : (this.#conflicting(request) ?? this.#accept(request));
+    if (verdict.kind === "wait") this.#waitFor(request);
     return verdict;
   }
 
   /** One that waits for full segments holds up no others: they may not move for long. */
-  #waitFor({ parts }: Intent): void {
+  #waitFor({ parts }: AppendRequest): void {
     const full = parts.filter((part) => this.#input.isFull(part.segment));
     for (const { segment } of full.length > 0 ? full : parts) this.#waitedFor.add(segment);
   }
 
   /** Its other segments may have been read too early to show that commit, and what is pending of it is not known. */
-  #ahead({ id, keyed, parts }: Intent): Verdict | undefined {
+  #ahead({ id, keyed, parts }: AppendRequest): Verdict | undefined {
     for (const { segment } of parts) {
       const view = this.#input.view(segment);
       const used = keyed ? (view.find(id)?.timestamp ?? 0) : 0;
@@ -131,32 +131,32 @@ class Group {
   }
 
   /** The verdict on an id that the log or this group has already. */
-  #repeated(intent: Intent): Verdict | undefined {
-    if (!intent.keyed) return undefined;
+  #repeated(request: AppendRequest): Verdict | undefined {
+    if (!request.keyed) return undefined;
     const mates = this.#tentativeById
-      .get(intent.id)
-      ?.find((accepted) => accepted.some(({ part }) => intent.parts.some((own) => own.segment === part.segment)));
+      .get(request.id)
+      ?.find((accepted) => accepted.some(({ part }) => request.parts.some((own) => own.segment === part.segment)));
     if (mates !== undefined) {
-      const results = intent.parts.map((part) => {
+      const results = request.parts.map((part) => {
         const mate = mates.find((other) => other.part.segment === part.segment);
-        if (mate === undefined || mates.length !== intent.parts.length) return undefined;
+        if (mate === undefined || mates.length !== request.parts.length) return undefined;
         return isSameContent(mate.result.place, part) ? mate.result : undefined;
       });
       return asRepeat(results, "commit");
     }
-    const found = intent.parts.map((part) => this.#input.view(part.segment).find(intent.id));
+    const found = request.parts.map((part) => this.#input.view(part.segment).find(request.id));
     if (found.every((place) => place === undefined)) return undefined;
-    const results = intent.parts.map((part, index) => {
+    const results = request.parts.map((part, index) => {
       const place = found[index];
       const state = this.#input.view(part.segment).state;
       if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
-      if (place.segments !== intent.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
+      if (place.segments !== request.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
       return { place, firstTimestamp: state.firstTimestamp };
     });
     return asRepeat(results, "nothing");
   }
 
-  #fenced({ grant, lease }: Intent): Verdict | undefined {
+  #fenced({ grant, lease }: AppendRequest): Verdict | undefined {
     if (lease === undefined) return undefined;
     const committed = this.#input.fences.get(lease.key);
     const token = Math.max(committed ?? 0, this.#tentativeFences.get(lease.key) ?? 0);
@@ -169,8 +169,8 @@ class Group {
     return isGranted ? undefined : { kind: "not_granted", lastToken, requires: "nothing" };
   }
 
-  #conflicting(intent: Intent): Verdict | undefined {
-    for (const part of intent.parts) {
+  #conflicting(request: AppendRequest): Verdict | undefined {
+    for (const part of request.parts) {
       const { lastSequence } = this.#state(part.segment);
       const requires = this.#tentative.has(part.segment) ? "commit" : "head";
       const next = lastSequence + 1;
@@ -185,11 +185,11 @@ class Group {
     return undefined;
   }
 
-  #accept(intent: Intent): Verdict {
+  #accept(request: AppendRequest): Verdict {
     const { bounds, isFull } = this.#input;
-    const plainBytes = intent.parts.reduce((sum, part) => sum + part.plainBytes, 0);
-    if (intent.parts.some((part) => isFull(part.segment))) return { kind: "wait" };
-    const parts = intent.parts.map((part) => this.#place(intent, part));
+    const plainBytes = request.parts.reduce((sum, part) => sum + part.plainBytes, 0);
+    if (request.parts.some((part) => isFull(part.segment))) return { kind: "wait" };
+    const parts = request.parts.map((part) => this.#place(request, part));
     const addedSummary = parts.reduce((sum, { summary }) => sum + summaryBytes(summary), 0);
     const fits =
       this.#plainBytes + plainBytes <= bounds.plainBytesMax &&
@@ -202,22 +202,22 @@ class Group {
     for (const { part, result } of parts) {
       this.#tentative.set(part.segment, advance(this.#state(part.segment), result.place));
     }
-    this.#tentativeById.set(intent.id, [...(this.#tentativeById.get(intent.id) ?? []), parts]);
-    if (intent.lease !== undefined) this.#tentativeFences.set(intent.lease.key, intent.lease.token);
+    this.#tentativeById.set(request.id, [...(this.#tentativeById.get(request.id) ?? []), parts]);
+    if (request.lease !== undefined) this.#tentativeFences.set(request.lease.key, request.lease.token);
     return { kind: "accept", parts };
   }
 
-  #place(intent: Intent, part: Part): AcceptedPart {
+  #place(request: AppendRequest, part: SegmentAppend): AcceptedPart {
     const state = this.#state(part.segment);
     const summary: TransactionSummary = {
       segment: part.segment,
       firstSequence: state.lastSequence + 1,
       lastSequence: state.lastSequence + part.records.length,
       number: state.transactionNumber + 1,
-      id: intent.id,
+      id: request.id,
       digest: part.digest,
-      segments: intent.parts.length,
-      keyed: intent.keyed,
+      segments: request.parts.length,
+      keyed: request.keyed,
     };
     const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
     const firstTimestamp = state.lastSequence === 0 ? this.#input.timestamp : state.firstTimestamp;
@@ -232,7 +232,7 @@ class Group {
 }
 
 /** The same number of records with the same content and, where the caller named them, the same sequences. */
-function isSameContent(place: TransactionPlace, part: Part): boolean {
+function isSameContent(place: TransactionPlace, part: SegmentAppend): boolean {
   return (
     place.digest === part.digest &&
     place.lastSequence - place.firstSequence + 1 === part.records.length &&
@@ -240,7 +240,7 @@ function isSameContent(place: TransactionPlace, part: Part): boolean {
   );
 }
 
-function asRepeat(results: readonly (PartResult | undefined)[], requires: "nothing" | "commit"): Verdict {
+function asRepeat(results: readonly (SegmentAppended | undefined)[], requires: "nothing" | "commit"): Verdict {
   const parts = results.filter((result) => result !== undefined);
   if (parts.length !== results.length) return { kind: "id_mismatch", requires };
   return { kind: "duplicate", parts, requires };

@@ -5,38 +5,38 @@ import type { Effect } from "../../../core/errors.ts";
 import { StoreError } from "../../../core/errors.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
 import { asStoreError } from "../instance/failure.ts";
-import type { Grant, Intent, IntentOutcome } from "./intent.ts";
+import type { Grant, AppendRequest, AppendOutcome } from "./append-request.ts";
 
-/** An intent in the queue; its promise resolves with the outcome, once. */
-export class WaitingIntent implements Intent {
-  readonly id: Intent["id"];
+/** A request in the queue; its promise resolves with the outcome, once. */
+export class WaitingAppend implements AppendRequest {
+  readonly id: AppendRequest["id"];
   readonly keyed: boolean;
-  readonly lease: Intent["lease"];
+  readonly lease: AppendRequest["lease"];
   grant: Grant | undefined;
-  readonly parts: Intent["parts"];
+  readonly parts: AppendRequest["parts"];
   readonly bytes: number;
-  readonly outcome: Promise<IntentOutcome>;
+  readonly outcome: Promise<AppendOutcome>;
   /** It is part of an attempt whose outcome is open, or another call's with its id has landed: nobody may say that it did not happen. */
   mayBeInLog = false;
   /** What its segment has and the log, as far as it was known, had not; and how often the log had been caught up with by then. */
   ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
   /** The last failure of the storage that kept it waiting. */
   trouble: unknown;
-  #settle: (outcome: IntentOutcome) => void = () => undefined;
+  #resolve: (outcome: AppendOutcome) => void = () => undefined;
 
-  constructor(intent: Intent) {
-    this.id = intent.id;
-    this.keyed = intent.keyed;
-    this.lease = intent.lease;
-    this.parts = intent.parts;
-    this.bytes = intent.parts.reduce((sum, part) => sum + part.plainBytes, 0);
+  constructor(request: AppendRequest) {
+    this.id = request.id;
+    this.keyed = request.keyed;
+    this.lease = request.lease;
+    this.parts = request.parts;
+    this.bytes = request.parts.reduce((sum, part) => sum + part.plainBytes, 0);
     this.outcome = new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#resolve = resolve;
     });
   }
 
-  settle(outcome: IntentOutcome): void {
-    this.#settle(outcome);
+  resolve(outcome: AppendOutcome): void {
+    this.#resolve(outcome);
   }
 }
 
@@ -54,16 +54,16 @@ interface Load {
 }
 
 export interface QueueHooks {
-  /** Whether what another call sent under the intent's id is in the log, or may get there. */
-  readonly mayBeInLog: (intent: Intent) => boolean;
-  /** An intent was answered and is in the queue no more. */
+  /** Whether what another call sent under the request's id is in the log, or may get there. */
+  readonly mayBeInLog: (request: AppendRequest) => boolean;
+  /** A request was answered and is in the queue no more. */
   readonly onLeft: () => void;
 }
 
 const noLoad: Load = { produces: 0, bytes: 0 };
 
-export class IntentQueue {
-  readonly #waiting = new Map<WaitingIntent, () => void>();
+export class AppendQueue {
+  readonly #waiting = new Map<WaitingAppend, () => void>();
   readonly #clock: Clock;
   readonly #bounds: QueueBounds;
   readonly #hooks: QueueHooks;
@@ -80,69 +80,69 @@ export class IntentQueue {
     return this.#waiting.size;
   }
 
-  get waiting(): Iterable<WaitingIntent> {
+  get waiting(): Iterable<WaitingAppend> {
     return this.#waiting.keys();
   }
 
-  has(intent: WaitingIntent): boolean {
-    return this.#waiting.has(intent);
+  has(request: WaitingAppend): boolean {
+    return this.#waiting.has(request);
   }
 
   /** `overloaded` when the space, or one of the segments, has too much waiting already. */
-  add(intent: WaitingIntent, timeoutMs: number): void {
-    if (this.#exceeds({ produces: this.#waiting.size, bytes: this.#bytes }, intent.bytes, 1)) {
-      throw this.#tooMuch(intent, "Too many produces wait in this space on this instance. Try again a little later.");
+  add(request: WaitingAppend, timeoutMs: number): void {
+    if (this.#exceeds({ produces: this.#waiting.size, bytes: this.#bytes }, request.bytes, 1)) {
+      throw this.#tooMuch(request, "Too many produces wait in this space on this instance. Try again a little later.");
     }
-    for (const { segment, plainBytes } of intent.parts) {
+    for (const { segment, plainBytes } of request.parts) {
       if (!this.#exceeds(this.#bySegment.get(segment) ?? noLoad, plainBytes, segmentShare)) continue;
       throw this.#tooMuch(
-        intent,
+        request,
         "Too many produces wait for this segment on this instance. Try again a little later.",
       );
     }
-    this.#count(intent, 1);
+    this.#count(request, 1);
     this.#waiting.set(
-      intent,
-      this.#clock.after(timeoutMs, () => this.fail(intent, intent.trouble ?? expired(timeoutMs))),
+      request,
+      this.#clock.after(timeoutMs, () => this.fail(request, request.trouble ?? expired(timeoutMs))),
     );
   }
 
-  /** Takes the intent out and then answers it; nothing when it has been answered. */
-  settle(intent: WaitingIntent, outcome: IntentOutcome): void {
-    const cancel = this.#waiting.get(intent);
+  /** Takes the request out and then answers it; nothing when it has been answered. */
+  resolve(request: WaitingAppend, outcome: AppendOutcome): void {
+    const cancel = this.#waiting.get(request);
     if (cancel === undefined) return;
     cancel();
-    this.#waiting.delete(intent);
-    this.#count(intent, -1);
-    intent.settle(outcome);
+    this.#waiting.delete(request);
+    this.#count(request, -1);
+    request.resolve(outcome);
     this.#hooks.onLeft();
   }
 
   /** The storage failed those who wait, or those who wait for the segment; it is tried again. */
   troubled(error: unknown, segment?: SegmentName): void {
-    for (const intent of this.#waiting.keys()) {
-      if (segment === undefined || intent.parts.some((part) => part.segment === segment)) intent.trouble = error;
+    for (const request of this.#waiting.keys()) {
+      if (segment === undefined || request.parts.some((part) => part.segment === segment)) request.trouble = error;
     }
   }
 
   /** Ends it with the error, which then says what may have become of it. */
-  fail(intent: WaitingIntent, error: unknown): void {
-    this.settle(intent, { kind: "failed", error: asStoreError(error, this.effectOf(intent)) });
+  fail(request: WaitingAppend, error: unknown): void {
+    this.resolve(request, { kind: "failed", error: asStoreError(error, this.effectOf(request)) });
   }
 
   failAll(error: unknown): void {
-    for (const intent of [...this.#waiting.keys()]) this.fail(intent, error);
+    for (const request of [...this.#waiting.keys()]) this.fail(request, error);
   }
 
   /** What may be told of it when it fails: this instance has sent nothing under its id that is in the log or may get there, or it has. */
-  effectOf(intent: WaitingIntent): Effect {
-    return intent.mayBeInLog || this.#hooks.mayBeInLog(intent) ? "unknown" : "none";
+  effectOf(request: WaitingAppend): Effect {
+    return request.mayBeInLog || this.#hooks.mayBeInLog(request) ? "unknown" : "none";
   }
 
   /** These have landed: whoever waits with the id of one of them waits for what is in the log. */
-  landed(intents: Iterable<Intent>): void {
+  landed(requests: Iterable<AppendRequest>): void {
     const segmentOf = new Map<TransactionId, SegmentName>();
-    for (const { id, keyed, parts } of intents)
+    for (const { id, keyed, parts } of requests)
       if (keyed && parts[0] !== undefined) segmentOf.set(id, parts[0].segment);
     if (segmentOf.size === 0) return;
     for (const waiting of this.#waiting.keys()) {
@@ -151,14 +151,14 @@ export class IntentQueue {
     }
   }
 
-  /** The error of an intent that is not taken in because its segment's storage does not answer. */
-  stuck(intent: WaitingIntent, segment: SegmentName): StoreError {
+  /** The error of a request that is not taken in because its segment's storage does not answer. */
+  stuck(request: WaitingAppend, segment: SegmentName): StoreError {
     const message = `The storage of segment ${JSON.stringify(segment.slice(0, 100))} does not answer for now. Try again a little later.`;
-    return new StoreError("storage_unavailable", message, { effect: this.effectOf(intent), retryAfterMs: 1_000 });
+    return new StoreError("storage_unavailable", message, { effect: this.effectOf(request), retryAfterMs: 1_000 });
   }
 
-  #tooMuch(intent: WaitingIntent, message: string): StoreError {
-    return new StoreError("overloaded", message, { effect: this.effectOf(intent), retryAfterMs: 1_000 });
+  #tooMuch(request: WaitingAppend, message: string): StoreError {
+    return new StoreError("overloaded", message, { effect: this.effectOf(request), retryAfterMs: 1_000 });
   }
 
   /** Alone, anything may wait. */
@@ -168,9 +168,9 @@ export class IntentQueue {
     return load.produces >= queuedProducesMax * share || load.bytes + bytes > queuedBytesMax * share;
   }
 
-  #count(intent: WaitingIntent, sign: 1 | -1): void {
-    this.#bytes += sign * intent.bytes;
-    for (const { segment, plainBytes } of intent.parts) {
+  #count(request: WaitingAppend, sign: 1 | -1): void {
+    this.#bytes += sign * request.bytes;
+    for (const { segment, plainBytes } of request.parts) {
       const { produces, bytes } = this.#bySegment.get(segment) ?? noLoad;
       const load = { produces: produces + sign, bytes: bytes + sign * plainBytes };
       if (load.produces > 0) this.#bySegment.set(segment, load);

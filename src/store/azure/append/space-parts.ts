@@ -2,7 +2,7 @@
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import type { NodeId, SpaceName, StoreId } from "../../../core/ids.ts";
-import type { Logger } from "../../../core/log.ts";
+import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Table } from "../../../table/port.ts";
@@ -10,11 +10,11 @@ import type { Memory } from "../../memory.ts";
 import type { StatusNotifier } from "../../notifier.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { DoneList } from "./done-list.ts";
-import type { PhysicalHead } from "../apply/lane.ts";
+import type { PhysicalHead } from "../apply/segment-queue.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { LogState } from "./log-state.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
-import type { IntentQueue } from "./queue.ts";
+import type { AppendQueue } from "./queue.ts";
 import type { Registration } from "../log/registration.ts";
 import type { SegmentCache } from "../instance/segment-cache.ts";
 import type { SegmentView } from "./segment-view.ts";
@@ -28,7 +28,7 @@ export interface InstanceParts {
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly node: NodeId;
   readonly options: AzureStoreOptions;
@@ -50,7 +50,7 @@ export interface SpaceParts extends InstanceParts {
   readonly table: Table;
   readonly reader: LogReader;
   readonly state: LogState;
-  readonly queue: IntentQueue;
+  readonly queue: AppendQueue;
   readonly loader: ViewLoader;
   readonly applier: Applier;
   readonly registration: Registration;

@@ -81,7 +81,7 @@ export class WriterTurns {
     this.#wasBehind = false;
   }
 
-  lost(): void {
+  lostRace(): void {
     this.#wasBehind = true;
     this.#wonInARow = 0;
   }

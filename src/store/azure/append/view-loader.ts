@@ -10,10 +10,10 @@ import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
 import { GrantLoader, isGrantKnown } from "./grant-loader.ts";
 import { SegmentHealth } from "../apply/segment-health.ts";
-import type { Intent } from "./intent.ts";
+import type { AppendRequest } from "./append-request.ts";
 import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { LogState } from "./log-state.ts";
-import type { IntentQueue, WaitingIntent } from "./queue.ts";
+import type { AppendQueue, WaitingAppend } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
 import { Semaphore } from "../instance/semaphore.ts";
 import type { SegmentView } from "./segment-view.ts";
@@ -30,7 +30,7 @@ export interface ViewLoaderDeps {
   readonly table: Table;
   readonly state: LogState;
   readonly applier: Applier;
-  readonly queue: IntentQueue;
+  readonly queue: AppendQueue;
   readonly clock: Clock;
   readonly random: Random;
   /** Brings the state up to the log as it is. */
@@ -45,7 +45,7 @@ export class ViewLoader {
   readonly #readsOf = new Map<SegmentName, number>();
   /** Segments whose last read has failed, and for whom somebody waits. */
   readonly #suspects = new Set<SegmentName>();
-  readonly #turns: Semaphore;
+  readonly #permits: Semaphore;
   readonly #grants: GrantLoader;
   readonly #health: SegmentHealth;
 
@@ -54,7 +54,7 @@ export class ViewLoader {
     const { clock, wake: onFree } = deps;
     this.#grants = new GrantLoader(deps);
     this.#health = new SegmentHealth(clock);
-    this.#turns = new Semaphore(readsMax, { clock, turnMs: readTurnMs, besideMax: readsBesideMax, onFree });
+    this.#permits = new Semaphore(readsMax, { clock, permitMs: readTurnMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Its reads have not been answered for a while. */
@@ -63,28 +63,28 @@ export class ViewLoader {
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */
-  load(waiting: Iterable<WaitingIntent>): void {
-    const intents = [...waiting];
-    this.#grants.load(intents);
-    for (const intent of intents) {
-      for (const part of intent.parts) {
-        if (this.#turns.isFull) return;
+  load(waiting: Iterable<WaitingAppend>): void {
+    const requests = [...waiting];
+    this.#grants.load(requests);
+    for (const request of requests) {
+      for (const part of request.parts) {
+        if (this.#permits.isFull) return;
         const { segment } = part;
         const view = this.#deps.state.view(segment) ?? this.#open(segment);
-        if (view !== undefined && intent.keyed && !view.knows(intent.id)) this.#lookUp(segment, intent, view);
+        if (view !== undefined && request.keyed && !view.knows(request.id)) this.#lookUp(segment, request, view);
       }
     }
   }
 
   /** Those of which all is known, in their order. */
-  ready<I extends Intent>(intents: Iterable<I>): I[] {
+  ready<I extends AppendRequest>(requests: Iterable<I>): I[] {
     const { state } = this.#deps;
     const head = state.version?.head;
-    return [...intents].filter((intent) => {
-      if (head === undefined || !isGrantKnown(intent, head)) return false;
-      return intent.parts.every((part) => {
+    return [...requests].filter((request) => {
+      if (head === undefined || !isGrantKnown(request, head)) return false;
+      return request.parts.every((part) => {
         const view = state.view(part.segment);
-        return view?.state !== undefined && (!intent.keyed || view.knows(intent.id));
+        return view?.state !== undefined && (!request.keyed || view.knows(request.id));
       });
     });
   }
@@ -115,21 +115,21 @@ export class ViewLoader {
     view.loaded(head);
   }
 
-  #lookUp(segment: SegmentName, intent: Intent, view: SegmentView): void {
-    const key = `${intent.id} ${segment}`;
+  #lookUp(segment: SegmentName, request: AppendRequest, view: SegmentView): void {
+    const key = `${request.id} ${segment}`;
     if (this.#lookups.has(key)) return;
     const end = this.#begin(segment, readsPerSegmentMax[view.state === undefined ? "unknown" : "known"]);
     if (end === undefined) return;
     this.#lookups.add(key);
-    void this.#guard(() => this.#readTransaction(segment, intent, view), segment, view).then(() => {
+    void this.#guard(() => this.#readTransaction(segment, request, view), segment, view).then(() => {
       this.#lookups.delete(key);
       end();
     });
   }
 
-  async #readTransaction(segment: SegmentName, intent: Intent, view: SegmentView): Promise<void> {
-    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), transactionRow(intent.id));
-    view.foundById(intent.id, row === undefined ? "absent" : decodeTransactionRow(row, intent.id));
+  async #readTransaction(segment: SegmentName, request: AppendRequest, view: SegmentView): Promise<void> {
+    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), transactionRow(request.id));
+    view.foundById(request.id, row === undefined ? "absent" : decodeTransactionRow(row, request.id));
   }
 
   async #guard(read: () => Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {
@@ -160,9 +160,9 @@ export class ViewLoader {
 
   #failed(segment: SegmentName, error: unknown): void {
     const { queue } = this.#deps;
-    for (const intent of [...queue.waiting]) {
-      if (!intent.parts.some((part) => part.segment === segment)) continue;
-      queue.fail(intent, error);
+    for (const request of [...queue.waiting]) {
+      if (!request.parts.some((part) => part.segment === segment)) continue;
+      queue.fail(request, error);
     }
   }
 
@@ -170,7 +170,7 @@ export class ViewLoader {
   #begin(segment: SegmentName, max: number): (() => void) | undefined {
     const reads = this.#readsOf.get(segment) ?? 0;
     if (reads >= (this.#suspects.has(segment) ? readsPerSegmentMax.suspect : max)) return undefined;
-    const leave = this.#turns.tryEnter();
+    const leave = this.#permits.tryEnter();
     if (leave === undefined) return undefined;
     this.#readsOf.set(segment, reads + 1);
     return () => {

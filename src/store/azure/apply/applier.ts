@@ -10,7 +10,7 @@ import type { Entry } from "../../../core/entry.ts";
 import { corruptData, StoreError } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
-import type { Logger } from "../../../core/log.ts";
+import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
@@ -20,8 +20,8 @@ import { backOff } from "../instance/back-off.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
 import { blockRow, neverThereRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
-import type { PendingItem, PhysicalHead, RecordContent } from "./lane.ts";
-import { Lane, PendingRecord, sharedData } from "./lane.ts";
+import type { PendingItem, PhysicalHead, RecordContent } from "./segment-queue.ts";
+import { SegmentQueue, PendingRecord, sharedData } from "./segment-queue.ts";
 import { SegmentHealth } from "./segment-health.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
@@ -46,7 +46,7 @@ export interface ApplierDeps {
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly workers: Semaphore;
   readonly heads: CachedSegments<PhysicalHead>;
@@ -64,7 +64,7 @@ export class Applier {
   readonly #space: SpaceName;
   readonly #deps: ApplierDeps;
   readonly #records = new Map<number, PendingRecord>();
-  readonly #lanes = new Map<SegmentName, Lane>();
+  readonly #queues = new Map<SegmentName, SegmentQueue>();
   /** The log's first record while it is pending: the space's own row in the inventory is not confirmed. */
   #opening: PendingRecord | undefined;
   readonly #inventory: Inventory;
@@ -98,7 +98,7 @@ export class Applier {
     if (!record.spaceListed) this.#opening = record;
     for (const item of record.items) {
       const { segment } = item.transaction;
-      this.#lane(segment).add(item);
+      this.#queueOf(segment).add(item);
       // Who committed it has most likely moved the head by now.
       if (content === undefined) this.#heads.delete(segment);
     }
@@ -110,8 +110,8 @@ export class Applier {
     this.#records.delete(record.summary.timestamp);
     if (this.#opening === record) this.#opening = undefined;
     for (const { transaction } of record.items) {
-      const lane = this.#lanes.get(transaction.segment);
-      lane?.remove(record);
+      const queue = this.#queues.get(transaction.segment);
+      queue?.remove(record);
       this.#dropIdle(transaction.segment);
     }
   }
@@ -122,14 +122,14 @@ export class Applier {
     this.#opening = undefined;
     this.#heads.clear();
     this.#prepared.clear();
-    for (const [segment, lane] of this.#lanes) {
-      lane.forget(error);
+    for (const [segment, queue] of this.#queues) {
+      queue.forget(error);
       this.#dropIdle(segment);
     }
   }
 
   pendingIn(segment: SegmentName): readonly PendingItem[] {
-    return this.#lanes.get(segment)?.items ?? [];
+    return this.#queues.get(segment)?.items ?? [];
   }
 
   unappliedIn(segment: SegmentName): number {
@@ -163,11 +163,11 @@ export class Applier {
 
   /** Resolves when the segment is applied up to the sequence and listed, with all that comes before it. */
   async ensure(segment: SegmentName, sequence: number): Promise<void> {
-    const lane = this.#lane(segment);
-    const needed = lane.items.filter((item) => item.transaction.firstSequence <= sequence);
+    const queue = this.#queueOf(segment);
+    const needed = queue.items.filter((item) => item.transaction.firstSequence <= sequence);
     const opening = this.#opening;
     const listed = [this.#inventory.listSpace(opening), ...needed.map((item) => this.#inventory.listSegment(item))];
-    await Promise.all([this.#reach(lane, sequence), ...listed]);
+    await Promise.all([this.#reach(queue, sequence), ...listed]);
     for (const { record } of needed) this.#finish(record);
     if (opening !== undefined) this.#finish(opening);
   }
@@ -186,8 +186,8 @@ export class Applier {
 
   /** Gives up what cannot be read of the record, so that its segments go on without it. False: all of it can. */
   async giveUpLost(record: PendingRecord): Promise<boolean> {
-    for (const item of record.items) item.lost ||= !item.applied && !(await this.#isReadable(item));
-    return record.items.some((item) => item.lost);
+    for (const item of record.items) item.unreadable ||= !item.applied && !(await this.#isReadable(item));
+    return record.items.some((item) => item.unreadable);
   }
 
   async #isReadable(item: PendingItem): Promise<boolean> {
@@ -200,38 +200,38 @@ export class Applier {
     }
   }
 
-  async #reach(lane: Lane, sequence: number): Promise<void> {
-    const known = this.#heads.get(lane.segment);
+  async #reach(queue: SegmentQueue, sequence: number): Promise<void> {
+    const known = this.#heads.get(queue.segment);
     if (known !== undefined && known.head.lastSequence >= sequence) {
-      this.#reached(lane, known.head);
-      this.#dropIdle(lane.segment);
+      this.#reached(queue, known.head);
+      this.#dropIdle(queue.segment);
       return;
     }
-    const reached = lane.wait(sequence);
-    if (!lane.running) {
-      lane.running = true;
-      void this.#run(lane);
+    const reached = queue.wait(sequence);
+    if (!queue.running) {
+      queue.running = true;
+      void this.#run(queue);
     }
     await reached;
   }
 
-  async #run(lane: Lane): Promise<void> {
+  async #run(queue: SegmentQueue): Promise<void> {
     let failures = 0;
     try {
-      while (lane.isWanted) {
+      while (queue.isWanted) {
         try {
-          const step = await this.#inTurn(lane);
-          lane.isSuspect = false;
+          const step = await this.#inTurn(queue);
+          queue.isSuspect = false;
           if (step === "moved") failures = 0;
           else failures += 1;
           // Not while holding a worker: the log may be slow, and others have segments to apply.
           if (step === "unheard") await this.#deps.refreshPending();
         } catch (error) {
-          this.#heads.delete(lane.segment);
-          if (isCorrupt(error) && (await this.#hasGoneBack(lane))) continue;
+          this.#heads.delete(queue.segment);
+          if (isCorrupt(error) && (await this.#hasGoneBack(queue))) continue;
           if (!isTransient(error)) throw error;
-          lane.isSuspect = true;
-          for (const { record } of lane.items) record.dropContent();
+          queue.isSuspect = true;
+          for (const { record } of queue.items) record.dropContent();
           failures += 1;
           if (failures >= this.#deps.options.applyAttemptsMax) throw error;
         }
@@ -243,47 +243,47 @@ export class Applier {
         if (failures > 1) await backOff(this.#deps, failures);
       }
     } catch (error) {
-      this.#deps.log.warn("a segment cannot be applied for now", { segment: lane.segment, error });
-      lane.fail(error);
+      this.#deps.logger.warn("a segment cannot be applied for now", { segment: queue.segment, error });
+      queue.fail(error);
     } finally {
-      lane.running = false;
-      this.#dropIdle(lane.segment);
+      queue.running = false;
+      this.#dropIdle(queue.segment);
     }
   }
 
   /** What has just failed waits for no turn: it would wait behind all that hang, and takes none from those that are well. */
-  #inTurn(lane: Lane): Promise<Step> {
-    const step = (): Promise<Step> => this.health.watch(lane.segment, () => this.#step(lane));
-    return lane.isSuspect ? step() : this.#deps.workers.run(step);
+  #inTurn(queue: SegmentQueue): Promise<Step> {
+    const step = (): Promise<Step> => this.health.watch(queue.segment, () => this.#step(queue));
+    return queue.isSuspect ? step() : this.#deps.workers.run(step);
   }
 
   /** What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells. */
-  async #hasGoneBack(lane: Lane): Promise<boolean> {
-    const { forgotten } = lane;
+  async #hasGoneBack(queue: SegmentQueue): Promise<boolean> {
+    const { forgotten } = queue;
     await this.#deps.refreshPending();
-    return lane.forgotten > forgotten;
+    return queue.forgotten > forgotten;
   }
 
   /**
    * One try to get further. `overtaken`: somebody else's write came between. `unheard`: what comes next is of a record
    * that this instance has not heard of.
    */
-  async #step(lane: Lane): Promise<Step> {
-    const cached = this.#heads.get(lane.segment);
-    const physical = cached ?? (await (this.#prepared.get(lane.segment) ?? this.#readHead(lane.segment)));
-    this.#reached(lane, physical.head);
-    if (!lane.isWanted) return "moved";
-    const run = lane.runAfter(physical.head.lastSequence, this.#deps.options.batchOperations - 2);
+  async #step(queue: SegmentQueue): Promise<Step> {
+    const cached = this.#heads.get(queue.segment);
+    const physical = cached ?? (await (this.#prepared.get(queue.segment) ?? this.#readHead(queue.segment)));
+    this.#reached(queue, physical.head);
+    if (!queue.isWanted) return "moved";
+    const run = queue.runAfter(physical.head.lastSequence, this.#deps.options.batchOperations - 2);
     if (run.length === 0) {
-      this.#heads.delete(lane.segment);
-      return cached === undefined ? "unheard" : this.#step(lane);
+      this.#heads.delete(queue.segment);
+      return cached === undefined ? "unheard" : this.#step(queue);
     }
-    return (await this.#apply(lane, physical, run)) ? "moved" : "overtaken";
+    return (await this.#apply(queue, physical, run)) ? "moved" : "overtaken";
   }
 
-  async #apply(lane: Lane, physical: PhysicalHead, candidates: readonly PendingItem[]): Promise<boolean> {
+  async #apply(queue: SegmentQueue, physical: PhysicalHead, candidates: readonly PendingItem[]): Promise<boolean> {
     const { run, lastEntry, block } = await this.#block(physical.head.lastSequence + 1, candidates);
-    const partition = segmentPartition(this.#space, lane.segment);
+    const partition = segmentPartition(this.#space, queue.segment);
     let head = physical.head;
     const used: Write[] = [];
     for (const { record, transaction } of run) {
@@ -306,11 +306,11 @@ export class Applier {
     const seconds = (clock.elapsed() - startedAt) / 1_000;
     telemetry.record("streamkit.apply.duration", seconds, { "streamkit.apply.outcome": outcome });
     if (result.kind === "refused") {
-      this.#heads.delete(lane.segment);
+      this.#heads.delete(queue.segment);
       return false;
     }
-    this.#heads.set(lane.segment, { etag: result.etags[0], head });
-    this.#reached(lane, head);
+    this.#heads.set(queue.segment, { etag: result.etags[0], head });
+    this.#reached(queue, head);
     return true;
   }
 
@@ -320,7 +320,7 @@ export class Applier {
     candidates: readonly PendingItem[],
   ): Promise<{ run: readonly PendingItem[]; lastEntry: Entry | undefined; block: Properties }> {
     const [first] = candidates;
-    if (first?.lost === true) {
+    if (first?.unreadable === true) {
       return {
         run: [first],
         lastEntry: undefined,
@@ -372,8 +372,8 @@ export class Applier {
   }
 
   /** A stored head was seen or written: whatever it covers is applied, also what nobody here waits for. */
-  #reached(lane: Lane, head: SegmentHead): void {
-    for (const record of lane.reached(head)) this.#finish(record);
+  #reached(queue: SegmentQueue, head: SegmentHead): void {
+    for (const record of queue.reached(head)) this.#finish(record);
   }
 
   #finish(record: PendingRecord): void {
@@ -382,15 +382,15 @@ export class Applier {
     this.#deps.onDone(record);
   }
 
-  #lane(segment: SegmentName): Lane {
-    const known = this.#lanes.get(segment);
+  #queueOf(segment: SegmentName): SegmentQueue {
+    const known = this.#queues.get(segment);
     if (known !== undefined) return known;
-    const lane = new Lane(segment);
-    this.#lanes.set(segment, lane);
-    return lane;
+    const queue = new SegmentQueue(segment);
+    this.#queues.set(segment, queue);
+    return queue;
   }
 
   #dropIdle(segment: SegmentName): void {
-    if (this.#lanes.get(segment)?.isIdle === true) this.#lanes.delete(segment);
+    if (this.#queues.get(segment)?.isIdle === true) this.#queues.delete(segment);
   }
 }

@@ -5,7 +5,7 @@ import { backOff } from "../instance/back-off.ts";
 import type { ApplierDeps } from "./applier.ts";
 import { isTransient } from "../instance/failure.ts";
 import { nameRow, segmentsPartition, spacesPartition } from "../rows/keys.ts";
-import type { PendingItem, PendingRecord } from "./lane.ts";
+import type { PendingItem, PendingRecord } from "./segment-queue.ts";
 import { formatFirst } from "../rows/format.ts";
 
 export class Inventory {

@@ -110,11 +110,11 @@ async function findSpaces(
   };
   for (const space of (await readNames(source.table, spacesPartition, spaceOfRow, findings)).keys()) see(space);
   for await (const { row } of rows(registry, openLogRange(store), { select: ["v"] })) {
-    const openLog = told(() => openLogOfRow(row), findings);
+    const openLog = readable(() => openLogOfRow(row), findings);
     if (openLog !== undefined) see(openLog.space);
   }
   for await (const partition of partitions) {
-    const content = told(() => contentOfPartition(partition), findings);
+    const content = readable(() => contentOfPartition(partition), findings);
     if (content === undefined || content.kind === "spaces") continue;
     const seen = see(content.space);
     if (content.kind === "segment") seen.push(content.segment);
@@ -123,7 +123,7 @@ async function findSpaces(
 }
 
 /** What a key tells; undefined, and found, when it tells nothing that can be. */
-function told<T>(read: () => T, findings: Findings): T | undefined {
+function readable<T>(read: () => T, findings: Findings): T | undefined {
   try {
     return read();
   } catch (error) {

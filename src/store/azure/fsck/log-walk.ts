@@ -132,11 +132,11 @@ export class LogWalk {
       differs("counts", countsText(head.counts), countsText(this.#counts));
     }
     const unknown = head.unapplied.listed.length - this.#listed.unapplied;
-    const untold = head.unnotified.listed.length - this.#listed.unnotified;
-    if (unknown + untold > 0) {
+    const unnotified = head.unnotified.listed.length - this.#listed.unnotified;
+    if (unknown + unnotified > 0) {
       this.#findings.add(
         "pending_unknown",
-        `the log's head lists ${unknown + untold} pending records that are not there`,
+        `the log's head lists ${unknown + unnotified} pending records that are not there`,
       );
     }
     // A head that counts more than there is tells of records that are gone.

@@ -8,7 +8,7 @@ import type { Clock } from "../../../core/clock.ts";
 export interface Patience {
   readonly clock: Clock;
   /** How long a turn lasts, milliseconds. */
-  readonly turnMs: number;
+  readonly permitMs: number;
   /** How many go on after their turn, at the most; beyond, turns last until the work ends. */
   readonly besideMax: number;
   /** A turn was given up, and nobody waited for it. */
@@ -63,18 +63,18 @@ export class Semaphore {
 
   #begin(): Leave {
     if (this.#patience === undefined) return () => this.#next();
-    const { besideMax, clock, onFree, turnMs } = this.#patience;
-    let hasTurn = true;
-    const cancel = clock.after(turnMs, () => {
+    const { besideMax, clock, onFree, permitMs } = this.#patience;
+    let hasPermit = true;
+    const cancel = clock.after(permitMs, () => {
       if (this.#beside >= besideMax) return;
-      hasTurn = false;
+      hasPermit = false;
       this.#beside += 1;
       this.#next();
       if (this.#free > 0) onFree?.();
     });
     return () => {
       cancel();
-      if (hasTurn) this.#next();
+      if (hasPermit) this.#next();
       else this.#beside -= 1;
     };
   }

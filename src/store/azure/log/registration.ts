@@ -36,7 +36,7 @@ export class Registration {
 
   /**
    * Writes the row, whatever is there: its ETag changes, which stops a monitor that was about to delete it. Counts for
-   * commits under a log version that was read before this was called, and for no other: see `Recovery`.
+   * commits under a log version that was read before this was called, and for no other: see `Monitor`.
    */
   async register(): Promise<void> {
     const row = openLogRow(this.#store, this.#space);

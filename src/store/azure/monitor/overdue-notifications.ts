@@ -15,7 +15,7 @@ const pageMax = 500;
 const togetherMax = 16;
 
 export interface OverdueRun {
-  readonly turns: Semaphore;
+  readonly permits: Semaphore;
   /** No more time for this run. */
   readonly isOver: () => boolean;
   /** The queue does not take notifications: waiting for it once more in each log would take the time of all. */
@@ -37,9 +37,9 @@ export async function notifyOverdue(writer: SpaceWriter, now: number, run: Overd
   while (through < to && !run.queueFails && !run.isOver()) {
     const page = await reader.readRecordsFrom(through + 1, continuation, pageMax);
     const inRange = page.records.filter(({ summary }) => summary.timestamp <= to);
-    const told = await tellAll(telling, inRange);
-    if (told < inRange.length) {
-      through = inRange[told - 1]?.summary.timestamp ?? through;
+    const notified = await tellAll(telling, inRange);
+    if (notified < inRange.length) {
+      through = inRange[notified - 1]?.summary.timestamp ?? through;
     } else {
       // A page may be empty and still not be the last.
       continuation = page.records.length === 0 ? page.continuation : undefined;
@@ -47,7 +47,7 @@ export async function notifyOverdue(writer: SpaceWriter, now: number, run: Overd
       through = isLast ? to : (inRange.at(-1)?.summary.timestamp ?? through);
     }
     done.notifiedThrough = Math.max(done.notifiedThrough, through);
-    if (told < inRange.length) return;
+    if (notified < inRange.length) return;
   }
 }
 
@@ -61,20 +61,20 @@ interface Telling {
 /** How many of the first have been told, up to one that was not. */
 async function tellAll(telling: Telling, records: readonly StoredRecord[]): Promise<number> {
   const { run } = telling;
-  let told = 0;
+  let notified = 0;
   let isUnbroken = true;
   // A queue that is dead is met by one, not by many.
   let together = 1;
   for (let at = 0; at < records.length && !run.queueFails && !run.isOver();) {
     const some = records.slice(at, at + together);
-    for (const isTold of await Promise.all(some.map((record) => tell(telling, record)))) {
-      isUnbroken &&= isTold;
-      if (isUnbroken) told += 1;
+    for (const isNotified of await Promise.all(some.map((record) => tell(telling, record)))) {
+      isUnbroken &&= isNotified;
+      if (isUnbroken) notified += 1;
     }
     at += some.length;
     together = Math.min(togetherMax, 2 * together);
   }
-  return told;
+  return notified;
 }
 
 async function tell({ writer, head, now, run }: Telling, { summary, writtenAt }: StoredRecord): Promise<boolean> {
@@ -84,11 +84,11 @@ async function tell({ writer, head, now, run }: Telling, { summary, writtenAt }:
   const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
   if (!isApplied || !isDue(now - writtenAt, options.walGraceMs)) return false;
   // Who has waited for its turn behind one that the queue did not take is spared.
-  const outcome = await run.turns.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
-  if (outcome === "told") run.notified += 1;
+  const outcome = await run.permits.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
+  if (outcome === "notified") run.notified += 1;
   else if (!run.queueFails || outcome === "queue_failed") run.failed += 1;
   if (outcome === "queue_failed") run.queueFails = true;
-  return outcome === "told";
+  return outcome === "notified";
 }
 
 /** `Date` is cut to whole seconds: what was written in this very second looks younger than nothing. */

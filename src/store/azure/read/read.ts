@@ -8,8 +8,8 @@ import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import { corruptData, invalidArgument, isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
-import type { Logger } from "../../../core/log.ts";
-import { withFields } from "../../../core/log.ts";
+import type { Logger } from "../../../core/logger.ts";
+import { withFields } from "../../../core/logger.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { dataPropertyNames } from "../../../codec/block.ts";
 import { parseCursor } from "../../../codec/cursor.ts";
@@ -52,7 +52,7 @@ export interface Source {
 
 /** A source of lists, where rows may be left out. */
 export interface ListSource extends Pick<Source, "table"> {
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
 const recordProperties: readonly string[] = ["v", ...dataPropertyNames];
@@ -66,8 +66,8 @@ export async function* readSegments(
   space: SpaceName,
   options: NamesOptions = {},
 ): AsyncGenerator<SegmentName> {
-  const log = withFields(source.log, { space });
-  yield* readNames({ ...source, log }, segmentsPartition(space), segmentOfRow, options);
+  const logger = withFields(source.logger, { space });
+  yield* readNames({ ...source, logger }, segmentsPartition(space), segmentOfRow, options);
 }
 
 export async function* readSegment(
@@ -195,7 +195,7 @@ export async function readStatus(
 }
 
 async function* readNames<Name>(
-  { table, log }: ListSource,
+  { table, logger }: ListSource,
   partition: string,
   nameOf: (row: string) => Name,
   { after = "", limit, signal }: NamesOptions,
@@ -214,7 +214,7 @@ async function* readNames<Name>(
         left -= 1;
       } catch (error) {
         if (!isUnreadable(error)) throw error;
-        log.error("a row of the names cannot be read and is left out", { row, error });
+        logger.error("a row of the names cannot be read and is left out", { row, error });
       }
     }
     // In place of those left out, others are due, if there are any.

@@ -10,19 +10,19 @@ import {
   unreachable,
 } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
-import { segmentFields, withFields } from "../../../core/log.ts";
+import { segmentFields, withFields } from "../../../core/logger.ts";
 import type { Table } from "../../../table/port.ts";
 import { Appender } from "../append/appender.ts";
 import { Applier } from "../apply/applier.ts";
 import { DoneList } from "../append/done-list.ts";
 import { asStoreError } from "../instance/failure.ts";
-import type { Intent, IntentOutcome, PartResult } from "../append/intent.ts";
-import type { PendingItem, PendingRecord } from "../apply/lane.ts";
+import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
+import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
 import { LogState } from "../append/log-state.ts";
 import { isPending } from "../rows/pending.ts";
-import { findHolder } from "../append/holder.ts";
-import { IntentQueue, WaitingIntent } from "../append/queue.ts";
+import { findWinner } from "../append/winner.ts";
+import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
 import type { InstanceParts, SpaceParts } from "../append/space-parts.ts";
@@ -31,8 +31,8 @@ import { ViewLoader } from "../append/view-loader.ts";
 
 export interface Produced {
   readonly duplicate: boolean;
-  /** In the order of the intent's parts. */
-  readonly parts: readonly PartResult[];
+  /** In the order of the request's parts. */
+  readonly parts: readonly SegmentAppended[];
 }
 
 /** Notifications that wait for their turn, over all spaces: a queue that hangs must not fill the memory. */
@@ -46,7 +46,7 @@ export class SpaceWriter {
 
   constructor(instance: InstanceParts, store: StoreId, space: SpaceName, table: Table) {
     const { clock, compressor, node, options, random, telemetry, workers } = instance;
-    const log = withFields(instance.log, { store, space });
+    const logger = withFields(instance.logger, { store, space });
     const reader = new LogReader(table, space, compressor);
     const applier = new Applier(space, {
       table,
@@ -54,7 +54,7 @@ export class SpaceWriter {
       compressor,
       clock,
       random,
-      log,
+      logger,
       telemetry,
       workers,
       heads: instance.heads.forSpace(),
@@ -64,10 +64,10 @@ export class SpaceWriter {
     });
     const state = new LogState(applier, instance.views.forSpace(), options);
     const wake = (): void => this.appender.wake();
-    const queue = new IntentQueue(clock, options, { mayBeInLog: (intent) => state.mayHold(intent), onLeft: wake });
+    const queue = new AppendQueue(clock, options, { mayBeInLog: (request) => state.mayHold(request), onLeft: wake });
     this.parts = {
       ...instance,
-      log,
+      logger,
       store,
       space,
       table,
@@ -109,16 +109,16 @@ export class SpaceWriter {
   }
 
   /** Commits all parts, or throws why not, with the effect. */
-  async produce(intent: Intent, ack: Ack, signal: AbortSignal | undefined): Promise<Produced> {
+  async produce(request: AppendRequest, ack: Ack, signal: AbortSignal | undefined): Promise<Produced> {
     this.#active += 1;
     try {
       const { clock, options } = this.parts;
       const startedAt = clock.elapsed();
-      const outcome = await this.#append(intent, signal);
-      const produced = await this.#decided(intent, outcome);
+      const outcome = await this.#append(request, signal);
+      const produced = await this.#decided(request, outcome);
       if (ack === "applied") {
         const leftMs = Math.max(1_000, options.produceTimeoutMs - (clock.elapsed() - startedAt));
-        await this.#applied(intent, produced, leftMs);
+        await this.#applied(request, produced, leftMs);
       }
       return produced;
     } finally {
@@ -130,8 +130,8 @@ export class SpaceWriter {
     this.appender.close();
   }
 
-  async #append(intent: Intent, signal: AbortSignal | undefined): Promise<IntentOutcome> {
-    const waiting = new WaitingIntent(intent);
+  async #append(request: AppendRequest, signal: AbortSignal | undefined): Promise<AppendOutcome> {
+    const waiting = new WaitingAppend(request);
     const { queue } = this.parts;
     // What was sent is not called back; what was not is taken out.
     const onAbort = (): void => {
@@ -141,7 +141,7 @@ export class SpaceWriter {
         new StoreError("overloaded", "The caller went away before the produce was sent.", { cause: signal?.reason }),
       );
     };
-    const down = intent.parts.filter(({ segment }) => this.#needsAsking(segment));
+    const down = request.parts.filter(({ segment }) => this.#needsAsking(segment));
     // Not a turn of the loop is lost where all is well: who asks at the same time is in the same group.
     if (down.length > 0) await Promise.allSettled(down.map(({ segment }) => this.parts.applier.prove(segment)));
     this.appender.append(waiting);
@@ -160,16 +160,16 @@ export class SpaceWriter {
     return health.isDown(segment) && !health.isAsked(segment);
   }
 
-  async #decided(intent: Intent, outcome: IntentOutcome): Promise<Produced> {
+  async #decided(request: AppendRequest, outcome: AppendOutcome): Promise<Produced> {
     switch (outcome.kind) {
       case "committed":
         return outcome;
       case "conflict":
         return this.#conflict(outcome);
       case "id_mismatch":
-        throw transactionIdMismatch(intent.id);
+        throw transactionIdMismatch(request.id);
       case "fenced":
-        throw leaseSuperseded(intent.lease?.key ?? "", outcome.token, intent.lease?.token ?? 0);
+        throw leaseSuperseded(request.lease?.key ?? "", outcome.token, request.lease?.token ?? 0);
       case "failed":
         throw outcome.error;
       default:
@@ -178,14 +178,14 @@ export class SpaceWriter {
   }
 
   /** The sequences are taken or do not follow: says by whom, where somebody has them. */
-  async #conflict(conflict: Extract<IntentOutcome, { kind: "conflict" }>): Promise<never> {
+  async #conflict(conflict: Extract<AppendOutcome, { kind: "conflict" }>): Promise<never> {
     const { segment, expected, received, lastSequence } = conflict;
     const { applier, compressor, space, table } = this.parts;
     let { winner } = conflict;
     if (winner === undefined && received <= lastSequence) {
       const pendingIn = (name: SegmentName): readonly PendingItem[] => applier.pendingIn(name);
       try {
-        winner = await findHolder({ table, compressor, space, pendingIn }, segment, received);
+        winner = await findWinner({ table, compressor, space, pendingIn }, segment, received);
       } catch (error) {
         throw asStoreError(error, "none");
       }
@@ -193,7 +193,7 @@ export class SpaceWriter {
     throw sequenceMismatch({ segment, expected, received, lastSequence, winner });
   }
 
-  async #applied(intent: Intent, produced: Produced, timeoutMs: number): Promise<void> {
+  async #applied(request: AppendRequest, produced: Produced, timeoutMs: number): Promise<void> {
     const { applier, clock } = this.parts;
     let cancel = (): void => undefined;
     const expired = new Promise<never>((_, reject) => {
@@ -211,7 +211,7 @@ export class SpaceWriter {
       );
     });
     try {
-      const applied = intent.parts.flatMap(({ segment }, index) => {
+      const applied = request.parts.flatMap(({ segment }, index) => {
         const part = produced.parts[index];
         return part === undefined ? [] : [applier.ensure(segment, part.place.lastSequence)];
       });
@@ -232,8 +232,8 @@ export class SpaceWriter {
     this.parts.done.applied.add(record.summary.timestamp);
     this.appender.settleLater();
     // Who committed it tells of it; when that instance is gone, or the queue is slower than the commits, the monitor does.
-    const isTold = record.isOwn && this.parts.notifications.waiting < notificationsWaitingMax;
-    if (isTold) void this.parts.notifications.run(() => this.notify(record)).then(() => this.appender.wake());
+    const isNotified = record.isOwn && this.parts.notifications.waiting < notificationsWaitingMax;
+    if (isNotified) void this.parts.notifications.run(() => this.notify(record)).then(() => this.appender.wake());
     this.appender.wake();
   }
 
@@ -241,12 +241,12 @@ export class SpaceWriter {
    * Tells the record's statuses, if that is still due. Otherwise the record stays listed for it: `queue_failed` when the
    * notifier did not take them, `left` when they could not be told for another reason.
    */
-  async notify(record: Pick<PendingRecord, "summary">): Promise<"told" | "queue_failed" | "left"> {
-    const { applier, done, log, notifier, space, state, store } = this.parts;
+  async notify(record: Pick<PendingRecord, "summary">): Promise<"notified" | "queue_failed" | "left"> {
+    const { applier, done, logger, notifier, space, state, store } = this.parts;
     const { timestamp, transactions } = record.summary;
     const unnotified = state.version?.head.unnotified;
     if (notifier === undefined || unnotified === undefined || !isPending(unnotified, timestamp)) {
-      return "told";
+      return "notified";
     }
     let isAtQueue = false;
     try {
@@ -261,10 +261,10 @@ export class SpaceWriter {
       await notifier.notify({ store, space, statuses });
       done.notified.add(timestamp);
       this.appender.settleLater();
-      return "told";
+      return "notified";
     } catch (error) {
       const segments = segmentFields(transactions.map(({ segment }) => segment));
-      log.warn("a status notification was not sent; the monitor will", { timestamp, ...segments, error });
+      logger.warn("a status notification was not sent; the monitor will", { timestamp, ...segments, error });
       return isAtQueue ? "queue_failed" : "left";
     }
   }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { AppendRecord, Entry } from "../../../../src/core/entry.ts";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
@@ -26,7 +26,7 @@ function instances(count: number, options: AzureStoreSettings = {}) {
       compressor: plainCompressor,
       clock: systemClock,
       random: systemRandom,
-      log: silentLogger,
+      logger: silentLogger,
       options,
     });
     return { factory, store: factory.open(storeId), counting };

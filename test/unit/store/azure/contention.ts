@@ -1,12 +1,12 @@
 // Several instances that write one space, in virtual time: what they do to each other's waits, and nothing that the machine does.
 
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { sleep } from "../../../../src/core/clock.ts";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
-import { fates } from "../../../doubles/fate.ts";
+import { faults } from "../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { Chance } from "../../../simulation/chance.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
@@ -34,9 +34,9 @@ const roundTripMs = 10;
 export async function contend({ instances, callers, rest, seconds, seed = "1" }: Contenders): Promise<Contention> {
   const chance = new Chance(seed);
   const clock = new VirtualClock();
-  const plan = (): ReturnType<typeof fates.answered> => {
+  const plan = (): ReturnType<typeof faults.answered> => {
     const oneWayMs = (roundTripMs / 2) * chance.between(0.8, 1.2);
-    return fates.answered(oneWayMs, oneWayMs);
+    return faults.answered(oneWayMs, oneWayMs);
   };
   const account = new SimulatedAccount({ clock, plan });
   const id = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
@@ -46,7 +46,7 @@ export async function contend({ instances, callers, rest, seconds, seed = "1" }:
 
   const write = async (instance: number, own: number[]): Promise<void> => {
     const random = chance.fork(`instance ${instance}`);
-    const deps = { account, notifier: undefined, compressor: plainCompressor, clock, random, log: silentLogger };
+    const deps = { account, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger };
     const store = createAzureStoreFactory(deps).open(id);
     const call = async (caller: number): Promise<void> => {
       const segment = parseSegmentName(`s-${instance}-${caller}`);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import type { TransactionId } from "../../../../src/core/ids.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../src/core/ids.ts";
-import { Lane } from "../../../../src/store/azure/apply/lane.ts";
+import { SegmentQueue } from "../../../../src/store/azure/apply/segment-queue.ts";
 import type { ProduceOptions, Store } from "../../../../src/store/store.ts";
 import { Lab, space, stuck } from "../../../isolation/lab.ts";
 import { Chance } from "../../../simulation/chance.ts";
@@ -21,8 +21,8 @@ async function produce(store: Store, segment = stuck, options: ProduceOptions = 
 }
 
 /** The types know no other answer than the objects' summaries. */
-const lanes = (): number =>
-  (queryObjects as unknown as (of: unknown, how: object) => number)(Lane, { format: "count" });
+const queues = (): number =>
+  (queryObjects as unknown as (of: unknown, how: object) => number)(SegmentQueue, { format: "count" });
 
 test("a produce, and its repeat, leave nothing to be applied", async () => {
   const lab = new Lab("lanes");
@@ -35,7 +35,7 @@ test("a produce, and its repeat, leave nothing to be applied", async () => {
       expect(await lab.finish(produce(store, segment, { transactionId }))).toBe(isRepeat);
     }
     await lab.pass(60_000);
-    expect(lanes()).toBe(0);
+    expect(queues()).toBe(0);
   }
 });
 

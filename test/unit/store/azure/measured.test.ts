@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import { SimulatedAccount, type FaultPlan } from "../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../system.ts";
@@ -24,7 +24,7 @@ function world(plan?: FaultPlan) {
       compressor: plainCompressor,
       clock: systemClock,
       random: systemRandom,
-      log: silentLogger,
+      logger: silentLogger,
       telemetry,
     });
     const store = factory.open(storeId);
@@ -87,7 +87,7 @@ test("a run of the monitor tells how many logs it saw and what it could do; one 
     ["applied", "notified", "failed"],
   );
   expect(well.telemetry.sum("streamkit.monitor.oldest_pending")).toBe(0);
-  const denied = world(() => ({ arrivesAtMs: [], hears: { kind: "failure", atMs: 1, failure: { kind: "denied" } } }));
+  const denied = world(() => ({ arrivesAtMs: [], outcome: { kind: "failure", atMs: 1, failure: { kind: "denied" } } }));
   const ill = denied.instance();
   await expect(ill.factory.recover({ deadlineMs: 10_000 })).rejects.toThrow();
   expect(ill.telemetry.attributes("streamkit.monitor.duration")).toEqual([{ "streamkit.monitor.outcome": "failed" }]);

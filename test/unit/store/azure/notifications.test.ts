@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import type { AppendRecord, SegmentStatus } from "../../../../src/core/entry.ts";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { parseMessage } from "../../../../src/notify/message.ts";
 import { SimulatedQueues } from "../../../doubles/simulated-queue.ts";
@@ -15,7 +15,7 @@ import { createQueueStatusNotifier } from "../../../../src/notify/status-notifie
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import { logPartition } from "../../../../src/store/azure/rows/keys.ts";
 import type { ProducedChunk, Store } from "../../../../src/store/store.ts";
-import { fates } from "../../../doubles/fate.ts";
+import { faults } from "../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../system.ts";
 
@@ -35,7 +35,7 @@ function world() {
       compressor: plainCompressor,
       clock: systemClock,
       random: systemRandom,
-      log: silentLogger,
+      logger: silentLogger,
       options: { walGraceMs: 0, settleDelayMs: 5 },
     });
     return {
@@ -77,7 +77,7 @@ test("an applied record is told in one message, with the statuses of all its seg
 test("a queue that fails costs no produce anything; what it did not get, the monitor tells when it is back", async () => {
   const { instance, queues, told } = world();
   const one = instance("one");
-  queues.follow(() => fates.failed({ kind: "unavailable" }, 1));
+  queues.follow(() => faults.failed({ kind: "unavailable" }, 1));
   const startedAt = performance.now();
   // More than the head of a log can list one by one.
   const statuses: SegmentStatus[] = [];
@@ -96,7 +96,7 @@ test("a queue that fails costs no produce anything; what it did not get, the mon
 test("a queue that is slow holds up neither produces nor what other instances tell", async () => {
   const { instance, queues, told } = world();
   const [one, two] = [instance("one"), instance("two")];
-  queues.follow(({ client }) => (client === "one" ? fates.timedOut(400) : undefined));
+  queues.follow(({ client }) => (client === "one" ? faults.timedOut(400) : undefined));
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: 40 }, (_, index) => produce(one.store, `slow-${index}`)));
   const status = await produce(two.store, "quick");
@@ -107,7 +107,7 @@ test("a queue that is slow holds up neither produces nor what other instances te
 test("what an instance applied and could not tell before it died, another's monitor tells", async () => {
   const { instance, queues, told } = world();
   const [one, two] = [instance("one"), instance("two")];
-  queues.follow(({ client }) => (client === "one" ? fates.dropped() : undefined));
+  queues.follow(({ client }) => (client === "one" ? faults.dropped() : undefined));
   const status = await produce(one.store, "a");
   one.crash();
   expect(told()).toEqual([]);
@@ -127,7 +127,7 @@ test("what an instance committed and did not apply before it died is applied and
     }
     died = true;
     one.crash();
-    return fates.dropped();
+    return faults.dropped();
   });
   void produce(one.store, "a").catch(() => undefined);
   await expect.poll(() => died).toBe(true);
@@ -144,7 +144,7 @@ test("what an instance committed and did not apply before it died is applied and
 test("a message whose answer was lost may be told again, and none is missing", async () => {
   const { instance, queues, told } = world();
   const one = instance("one");
-  queues.follow(({ number }) => (number % 2 === 1 ? fates.lost(1, 2) : undefined));
+  queues.follow(({ number }) => (number % 2 === 1 ? faults.answerLost(1, 2) : undefined));
   const statuses: SegmentStatus[] = [];
   for (let index = 0; index < 10; index += 1) statuses.push(await produce(one.store, `s${index}`));
   for (let run = 0; run < 3; run += 1) await one.recover();

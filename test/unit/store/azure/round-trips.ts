@@ -3,12 +3,12 @@
 
 import { randomUUID } from "node:crypto";
 
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import type { AzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import type { AzureStoreSettings } from "../../../../src/store/azure/instance/options.ts";
-import { fates } from "../../../doubles/fate.ts";
+import { faults } from "../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 
@@ -26,7 +26,7 @@ export class CountedDeployment {
   readonly clock = new VirtualClock();
   readonly #account = new SimulatedAccount({
     clock: this.clock,
-    plan: () => fates.answered(roundTripMs / 2, roundTripMs / 2),
+    plan: () => faults.answered(roundTripMs / 2, roundTripMs / 2),
   });
 
   /** A process that has done nothing yet. Chance adds no wait. */
@@ -37,7 +37,7 @@ export class CountedDeployment {
       compressor: plainCompressor,
       clock: this.clock,
       random: { uuid: randomUUID, fraction: () => 0 },
-      log: silentLogger,
+      logger: silentLogger,
       options,
     });
   }

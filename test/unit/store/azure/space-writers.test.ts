@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { parseSpaceName } from "../../../../src/core/ids.ts";
 import { logPartition } from "../../../../src/store/azure/rows/keys.ts";
-import { fates } from "../../../doubles/fate.ts";
+import { faults } from "../../../doubles/fault.ts";
 import { Lab, stuck } from "../../../isolation/lab.ts";
 
 test("calls to one space share one writer, also when all writers that may be kept are busy", async () => {
@@ -15,7 +15,7 @@ test("calls to one space share one writer, also when all writers that may be kep
   let commits = 0;
   lab.fault = (request) => {
     if (request.kind !== "submit" || request.writes.length !== 2) return undefined;
-    if (request.partition === logPartition(busy)) return fates.answered(400, 400);
+    if (request.partition === logPartition(busy)) return faults.answered(400, 400);
     if (request.partition === logPartition(space)) commits += 1;
     return undefined;
   };

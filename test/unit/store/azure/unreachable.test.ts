@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import { plainCompressor } from "../../../../src/codec/block.ts";
 import { noMetadata } from "../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../src/core/log.ts";
+import { silentLogger } from "../../../../src/core/logger.ts";
 import { createAzureStoreFactory } from "../../../../src/store/azure/factory.ts";
 import { segmentPartition } from "../../../../src/store/azure/rows/keys.ts";
-import { type Failure, fates } from "../../../doubles/fate.ts";
+import { type Failure, faults } from "../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemRandom } from "../../../system.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
@@ -25,11 +25,11 @@ function world() {
     plan: (request) => {
       const partition = request.kind === "create" ? "" : request.partition;
       const isHit = fails.only === undefined || fails.only === partition;
-      return fails.failure !== undefined && isHit ? fates.failed(fails.failure, 5) : fates.answered(5, 5);
+      return fails.failure !== undefined && isHit ? faults.failed(fails.failure, 5) : faults.answered(5, 5);
     },
   });
   const store = createAzureStoreFactory({
-    ...{ account, notifier: undefined, compressor: plainCompressor, clock, random: systemRandom, log: silentLogger },
+    ...{ account, notifier: undefined, compressor: plainCompressor, clock, random: systemRandom, logger: silentLogger },
     options: { produceTimeoutMs },
   }).open(parseStoreId("00112233-4455-6677-8899-aabbccddeeff"));
   const produce = async (segment = known): Promise<unknown> => {

@@ -5,9 +5,9 @@ import { noMetadata } from "../../../../../src/core/entry.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../../src/core/ids.ts";
 import type { Answering, Proof } from "../../../../../src/store/azure/append/answers.ts";
 import { answer } from "../../../../../src/store/azure/append/answers.ts";
-import type { IntentOutcome } from "../../../../../src/store/azure/append/intent.ts";
+import type { AppendOutcome } from "../../../../../src/store/azure/append/append-request.ts";
 import type { Verdict } from "../../../../../src/store/azure/append/plan.ts";
-import { WaitingIntent } from "../../../../../src/store/azure/append/queue.ts";
+import { WaitingAppend } from "../../../../../src/store/azure/append/queue.ts";
 
 const segment = parseSegmentName("a");
 const records = [{ payload: Buffer.from("x"), metadata: noMetadata }];
@@ -25,12 +25,12 @@ function toldOf(verdict: Verdict, proof: Proof): string {
   const told: string[] = [];
   const answering: Answering = {
     queue: {
-      settle: (_, outcome: IntentOutcome) => void told.push(outcome.kind),
+      resolve: (_, outcome: AppendOutcome) => void told.push(outcome.kind),
       fail: () => void told.push("failed"),
     },
     state: { view: () => undefined, dropView: () => undefined },
   };
-  answer(answering, new Map([[new WaitingIntent(produce), verdict]]), proof);
+  answer(answering, new Map([[new WaitingAppend(produce), verdict]]), proof);
   expect(told.length).toBeLessThanOrEqual(1);
   return told[0] ?? "not told";
 }

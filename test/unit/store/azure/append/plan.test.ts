@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { contentDigest } from "../../../../../src/codec/digest.ts";
 import { noMetadata } from "../../../../../src/core/entry.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../../src/core/ids.ts";
-import type { Intent, Part } from "../../../../../src/store/azure/append/intent.ts";
+import type { AppendRequest, SegmentAppend } from "../../../../../src/store/azure/append/append-request.ts";
 import { planCommit } from "../../../../../src/store/azure/append/plan.ts";
 import type { PlanInput, Verdict } from "../../../../../src/store/azure/append/plan.ts";
 import { emptySegment } from "../../../../../src/store/azure/rows/segment-rows.ts";
@@ -23,7 +23,7 @@ interface Wanted {
   readonly lease?: { readonly key: string; readonly token: number };
 }
 
-function part(segment: string, { at, texts = ["x"] }: Wanted): Part {
+function part(segment: string, { at, texts = ["x"] }: Wanted): SegmentAppend {
   const records = texts.map((text) => ({ payload: Buffer.from(text), metadata: noMetadata }));
   const [digest, plainBytes] = [contentDigest(records), 100 * records.length];
   return {
@@ -37,7 +37,7 @@ function part(segment: string, { at, texts = ["x"] }: Wanted): Part {
   };
 }
 
-function intent(segments: string | readonly string[], wanted: Wanted = {}): Intent {
+function request(segments: string | readonly string[], wanted: Wanted = {}): AppendRequest {
   const { id = 0, keyed = false, lease } = wanted;
   return { id: ids[id]!, keyed, lease, parts: [segments].flat().map((segment) => part(segment, wanted)) };
 }
@@ -67,12 +67,12 @@ function view(last: number, known: Partial<TransactionPlace> = {}): SegmentView 
 }
 
 function plan(
-  intents: readonly Intent[],
+  requests: readonly AppendRequest[],
   views: Readonly<Record<string, SegmentView>>,
-  changes: Partial<PlanInput<Intent>> = {},
+  changes: Partial<PlanInput<AppendRequest>> = {},
 ): Verdict[] {
   const verdicts = planCommit({
-    intents,
+    requests,
     view: (segment) => views[segment] ?? view(0),
     isFull: () => false,
     timestamp,
@@ -81,14 +81,14 @@ function plan(
     bounds: { plainBytesMax: 1_000, transactionsMax: 4, summaryBytesMax: 10_000 },
     ...changes,
   });
-  return intents.map((one) => verdicts.get(one)!);
+  return requests.map((one) => verdicts.get(one)!);
 }
 
 const kinds = (verdicts: readonly Verdict[]): string[] => verdicts.map(({ kind }) => kind);
 
 describe("at the tail", () => {
   test("each continues the one before it, numbered one by one", () => {
-    const verdicts = plan([intent("a", { texts: ["1", "2"] }), intent("a"), intent("b")], { a: view(5) });
+    const verdicts = plan([request("a", { texts: ["1", "2"] }), request("a"), request("b")], { a: view(5) });
     expect(kinds(verdicts)).toEqual(["accept", "accept", "accept"]);
     const places = verdicts.flatMap((one) => (one.kind === "accept" ? one.parts.map(({ summary }) => summary) : []));
     expect(places).toMatchObject([
@@ -99,7 +99,7 @@ describe("at the tail", () => {
   });
 
   test("the first timestamp is the segment's own, or of this commit", () => {
-    const [old, first] = plan([intent("a"), intent("b")], { a: view(5) });
+    const [old, first] = plan([request("a"), request("b")], { a: view(5) });
     expect(old).toMatchObject({ parts: [{ result: { firstTimestamp: 100 } }] });
     expect(first).toMatchObject({ parts: [{ result: { firstTimestamp: timestamp } }] });
   });
@@ -111,18 +111,18 @@ describe("with sequences", () => {
     [5, "conflict"],
     [7, "conflict"],
   ])("%d after 5 is an %s", (at, kind) => {
-    expect(kinds(plan([intent("a", { at })], { a: view(5) }))).toEqual([kind]);
+    expect(kinds(plan([request("a", { at })], { a: view(5) }))).toEqual([kind]);
   });
 
   test("of two for one place the first wins, and the refusal of the other rests on it", () => {
-    const [won, lost] = plan([intent("a", { at: 6 }), intent("a", { id: 1, at: 6 })], { a: view(5) });
+    const [won, lost] = plan([request("a", { at: 6 }), request("a", { id: 1, at: 6 })], { a: view(5) });
     expect(won?.kind).toBe("accept");
     expect(lost).toMatchObject({ kind: "conflict", requires: "commit", expected: 7, received: 6, lastSequence: 6 });
   });
 
   test("one segment that does not fit refuses all of them", () => {
-    const both = { ...intent(["a", "b"]), parts: [part("a", { at: 6 }), part("b", { at: 9 })] };
-    expect(plan([both, intent("a")], { a: view(5) })).toMatchObject([
+    const both = { ...request(["a", "b"]), parts: [part("a", { at: 6 }), part("b", { at: 9 })] };
+    expect(plan([both, request("a")], { a: view(5) })).toMatchObject([
       { kind: "conflict", part: { segment: "b" }, expected: 1, received: 9 },
       { kind: "accept", parts: [{ summary: { firstSequence: 6 } }] },
     ]);
@@ -131,7 +131,7 @@ describe("with sequences", () => {
 
 describe("an id that is there already", () => {
   const digest = contentDigest([{ payload: Buffer.from("x"), metadata: noMetadata }]);
-  const keyed = intent("a", { keyed: true });
+  const keyed = request("a", { keyed: true });
 
   test("with the same content is a duplicate, and with other content refused", () => {
     expect(plan([keyed], { a: view(5, { id: ids[0]!, digest }) })).toMatchObject([
@@ -140,13 +140,13 @@ describe("an id that is there already", () => {
     expect(plan([keyed], { a: view(5, { id: ids[0]!, digest: "other" }) })).toMatchObject([
       { kind: "id_mismatch", requires: "nothing" },
     ]);
-    expect(plan([intent("a", { keyed: true, at: 4 })], { a: view(5, { id: ids[0]!, digest }) })).toMatchObject([
+    expect(plan([request("a", { keyed: true, at: 4 })], { a: view(5, { id: ids[0]!, digest }) })).toMatchObject([
       { kind: "id_mismatch" },
     ]);
   });
 
   test("was for several segments: for fewer, or of two commits, it is refused", () => {
-    const both = intent(["a", "b"], { keyed: true });
+    const both = request(["a", "b"], { keyed: true });
     const place = { id: ids[0]!, digest, segments: 2 };
     expect(kinds(plan([both], { a: view(5, place), b: view(3, place) }))).toEqual(["duplicate"]);
     expect(kinds(plan([both], { a: view(5, place), b: view(3, { ...place, timestamp: 800 }) }))).toEqual([
@@ -157,8 +157,8 @@ describe("an id that is there already", () => {
   });
 
   test("in the same group rests on the group's commit", () => {
-    const again = intent("a", { keyed: true });
-    const other = intent("a", { keyed: true, texts: ["y"] });
+    const again = request("a", { keyed: true });
+    const other = request("a", { keyed: true, texts: ["y"] });
     expect(plan([keyed, again, other], { a: view(5) })).toMatchObject([
       { kind: "accept" },
       { kind: "duplicate", requires: "commit" },
@@ -167,14 +167,14 @@ describe("an id that is there already", () => {
   });
 
   test("without being looked up is no duplicate: the server made it", () => {
-    expect(kinds(plan([intent("a")], { a: view(5, { id: ids[0]!, digest }) }))).toEqual(["accept"]);
+    expect(kinds(plan([request("a")], { a: view(5, { id: ids[0]!, digest }) }))).toEqual(["accept"]);
   });
 });
 
 describe("what is ahead of the log", () => {
   test("a head or an id from after the log decides nothing, for its own segment alone", () => {
     const later = { timestamp: logTimestamp + 5 };
-    expect(plan([intent("a"), intent("b")], { a: view(5, later) })).toMatchObject([
+    expect(plan([request("a"), request("b")], { a: view(5, later) })).toMatchObject([
       { kind: "ahead", segment: "a", timestamp: logTimestamp + 5 },
       { kind: "accept" },
     ]);
@@ -188,38 +188,38 @@ describe("what is ahead of the log", () => {
       digest: "",
       segments: 1,
     });
-    expect(kinds(plan([intent("a", { keyed: true })], { a: known }))).toEqual(["ahead"]);
-    expect(kinds(plan([intent("a")], { a: known }))).toEqual(["accept"]);
+    expect(kinds(plan([request("a", { keyed: true })], { a: known }))).toEqual(["ahead"]);
+    expect(kinds(plan([request("a")], { a: known }))).toEqual(["accept"]);
   });
 });
 
 describe("what does not fit", () => {
   test("waits, with all that come later to its segment, and holds up no other segment", () => {
     const large = Array.from({ length: 8 }, () => "x");
-    const intents = [intent("a", { texts: large }), intent("b", { texts: large }), intent("b"), intent("c")];
-    expect(kinds(plan(intents, {}))).toEqual(["accept", "wait", "wait", "accept"]);
+    const requests = [request("a", { texts: large }), request("b", { texts: large }), request("b"), request("c")];
+    expect(kinds(plan(requests, {}))).toEqual(["accept", "wait", "wait", "accept"]);
   });
 
   test("alone, anything fits", () => {
     const texts = Array.from({ length: 50 }, () => "x");
-    expect(kinds(plan([intent("a", { texts })], {}))).toEqual(["accept"]);
+    expect(kinds(plan([request("a", { texts })], {}))).toEqual(["accept"]);
   });
 
   test("a segment that takes no more holds up those who come later to it, not to the others", () => {
-    const intents = [intent(["a", "b"]), intent("a"), intent("b")];
-    expect(kinds(plan(intents, {}, { isFull: (segment) => segment === "a" }))).toEqual(["wait", "wait", "accept"]);
+    const requests = [request(["a", "b"]), request("a"), request("b")];
+    expect(kinds(plan(requests, {}, { isFull: (segment) => segment === "a" }))).toEqual(["wait", "wait", "accept"]);
   });
 
   test("a record holds so many transactions", () => {
-    const intents = ["a", "b", "c", "d", "e"].map((segment) => intent(segment));
-    expect(kinds(plan(intents, {}))).toEqual(["accept", "accept", "accept", "accept", "wait"]);
+    const requests = ["a", "b", "c", "d", "e"].map((segment) => request(segment));
+    expect(kinds(plan(requests, {}))).toEqual(["accept", "accept", "accept", "accept", "wait"]);
   });
 });
 
 describe("under a lease", () => {
   const fences = new Map([["k", 5]]);
-  const under = (token: number, lastToken = 7): Intent => ({
-    ...intent("a", { lease: { key: "k", token } }),
+  const under = (token: number, lastToken = 7): AppendRequest => ({
+    ...request("a", { lease: { key: "k", token } }),
     grant: { lastToken, droppedAt: 0 },
   });
 

@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { plainCompressor } from "../../../../../src/codec/block.ts";
 import { parseSegmentName, parseSpaceName, parseTransactionId } from "../../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../../src/core/log.ts";
+import { silentLogger } from "../../../../../src/core/logger.ts";
 import { silentTelemetry } from "../../../../../src/core/telemetry.ts";
 import { Applier } from "../../../../../src/store/azure/apply/applier.ts";
 import { segmentHeadRow, segmentPartition } from "../../../../../src/store/azure/rows/keys.ts";
-import type { PhysicalHead } from "../../../../../src/store/azure/apply/lane.ts";
+import type { PhysicalHead } from "../../../../../src/store/azure/apply/segment-queue.ts";
 import { LogReader } from "../../../../../src/store/azure/log/log-reader.ts";
 import { resolveOptions } from "../../../../../src/store/azure/instance/options.ts";
 import { SegmentCache } from "../../../../../src/store/azure/instance/segment-cache.ts";
@@ -25,7 +25,7 @@ test("a head that was seen before the first entry is read again for the first ti
   await table.create();
   const applier = new Applier(space, {
     ...{ table, reader: new LogReader(table, space, plainCompressor), compressor: plainCompressor, clock, random },
-    ...{ log: silentLogger, telemetry: silentTelemetry, workers: new Semaphore(4) },
+    ...{ logger: silentLogger, telemetry: silentTelemetry, workers: new Semaphore(4) },
     heads: new SegmentCache<PhysicalHead>({ segmentsMax: 256 }).forSpace(),
     options: resolveOptions(),
     refreshPending: () => Promise.resolve(),

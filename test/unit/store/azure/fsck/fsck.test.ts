@@ -11,7 +11,7 @@ import {
   transactionRow,
 } from "../../../../../src/store/azure/rows/keys.ts";
 import { MachineClock, Timeline } from "../../../../simulation/timeline.ts";
-import { fates } from "../../../../doubles/fate.ts";
+import { faults } from "../../../../doubles/fault.ts";
 import { hopeless, inAlpha, inOrders, offline, repairable, timestamps } from "./damages.ts";
 import {
   all,
@@ -222,7 +222,7 @@ describe("beside live writers", () => {
   function slowly(stored: Stored): void {
     const short = (): boolean => Math.random() < 0.2;
     stored.account.follow(({ kind }) =>
-      kind === "query" && short() ? fates.cut(1, 1, 1) : fates.answered(Math.random() * 2, Math.random() * 2),
+      kind === "query" && short() ? faults.cut(1, 1, 1) : faults.answered(Math.random() * 2, Math.random() * 2),
     );
   }
 

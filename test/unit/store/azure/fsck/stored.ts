@@ -6,7 +6,7 @@ import type { Clock } from "../../../../../src/core/clock.ts";
 import type { AppendRecord, Entry } from "../../../../../src/core/entry.ts";
 import { noMetadata } from "../../../../../src/core/entry.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../../../../src/core/ids.ts";
-import { silentLogger } from "../../../../../src/core/log.ts";
+import { silentLogger } from "../../../../../src/core/logger.ts";
 import { plainCompressor } from "../../../../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../../../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../../../../src/store/azure/factory.ts";
@@ -60,7 +60,7 @@ export class Stored {
       compressor: plainCompressor,
       clock: this.#clock,
       random: systemRandom,
-      log: silentLogger,
+      logger: silentLogger,
       // With counts, so that they can be damaged.
       options: { walGraceMs: 0, settleDelayMs: 0, formatVersion: 2, ...options },
     });

@@ -5,7 +5,7 @@ import { VirtualClock } from "../../../../virtual-clock.ts";
 function world(permits: number, besideMax: number) {
   const clock = new VirtualClock();
   let freed = 0;
-  const semaphore = new Semaphore(permits, { clock, turnMs: 100, besideMax, onFree: () => (freed += 1) });
+  const semaphore = new Semaphore(permits, { clock, permitMs: 100, besideMax, onFree: () => (freed += 1) });
   const begun: string[] = [];
   const work = (name: string, ms: number): Promise<void> =>
     semaphore.run(() => {

@@ -3,7 +3,7 @@ import type { Clock } from "../../../../../src/core/clock.ts";
 import { probePartition, probeRow } from "../../../../../src/store/azure/rows/keys.ts";
 import { createProbe } from "../../../../../src/store/azure/log/probe.ts";
 import { countingAccount } from "../../../../doubles/counting.ts";
-import { fates } from "../../../../doubles/fate.ts";
+import { faults } from "../../../../doubles/fault.ts";
 import { SimulatedAccount, type FaultPlan } from "../../../../doubles/simulated-table.ts";
 import { systemClock } from "../../../../system.ts";
 
@@ -42,7 +42,7 @@ test("those who ask at the same time share one probe", async () => {
 test("a probe is good for a second, however often it is asked for, and one that failed too", async () => {
   let denied = false;
   const { account, probe } = world((request) =>
-    request.kind === "get" && denied ? fates.failed({ kind: "denied" }, 1) : undefined,
+    request.kind === "get" && denied ? faults.failed({ kind: "denied" }, 1) : undefined,
   );
   await probe();
   account.reset();
@@ -63,7 +63,7 @@ test("two instances that probe at the same moment are both told that it is well"
 test("storage that reads but does not write is not well, and the next probe asks again", async () => {
   let denied = true;
   const { probe } = world((request) =>
-    request.kind === "submit" && denied ? fates.failed({ kind: "denied" }, 1) : undefined,
+    request.kind === "submit" && denied ? faults.failed({ kind: "denied" }, 1) : undefined,
   );
   await expect(probe()).rejects.toMatchObject({
     code: "storage_unavailable",

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { plainCompressor } from "../../../../../src/codec/block.ts";
 import type { Entry } from "../../../../../src/core/entry.ts";
 import { noMetadata } from "../../../../../src/core/entry.ts";
-import { silentLogger } from "../../../../../src/core/log.ts";
+import { silentLogger } from "../../../../../src/core/logger.ts";
 import type { Cursor, SpaceName } from "../../../../../src/core/ids.ts";
 import { parseSegmentName, parseSpaceName, parseStoreId } from "../../../../../src/core/ids.ts";
 import { encodeCursor } from "../../../../../src/codec/cursor.ts";
@@ -36,7 +36,7 @@ let store: Store;
 function open(memory = budget): void {
   factory = createAzureStoreFactory({
     ...{ account, notifier: undefined, compressor: plainCompressor, clock: systemClock, random: systemRandom },
-    log: silentLogger,
+    logger: silentLogger,
     openMemory: (id) => memory.open({ caller: "readers", store: id }),
   });
   store = factory.open(parseStoreId("00112233-4455-6677-8899-aabbccddeeff"));

@@ -58,7 +58,7 @@ export class PendingItem {
   /** Whether the segment's row in the inventory is confirmed; only a segment's first transaction needs it. */
   listed: boolean;
   /** Given up: its entries cannot be read, and a tombstone takes their place. */
-  lost = false;
+  unreadable = false;
 
   constructor(record: PendingRecord, transaction: TransactionSummary, index: number) {
     this.record = record;
@@ -85,7 +85,7 @@ interface Waiter {
 }
 
 /** One segment's pending transactions, in sequence order, and who waits for them. */
-export class Lane {
+export class SegmentQueue {
   readonly segment: SegmentName;
   running = false;
   /** Its storage failed when it was last asked. */
@@ -131,9 +131,9 @@ export class Lane {
     for (const item of this.#items) {
       if (item.transaction.lastSequence < next) continue;
       if (item.transaction.firstSequence !== next || run.length >= countMax) break;
-      if (item.lost && run.length > 0) break;
+      if (item.unreadable && run.length > 0) break;
       run.push(item);
-      if (item.lost) break;
+      if (item.unreadable) break;
       next = item.transaction.lastSequence + 1;
     }
     return run;

@@ -2,13 +2,13 @@
 
 import { sleep } from "../../../core/clock.ts";
 import type { SegmentName } from "../../../core/ids.ts";
-import type { Intent } from "./intent.ts";
+import type { AppendRequest } from "./append-request.ts";
 import type { SpaceParts } from "./space-parts.ts";
 
 /** After a segment could not be helped, until those who wait may ask again. */
 const pauseMs = 500;
 
-export class Help {
+export class BackgroundApply {
   readonly #parts: Pick<SpaceParts, "applier" | "clock" | "random">;
   readonly #isFull: (segment: SegmentName) => boolean;
   readonly #refresh: () => Promise<void>;
@@ -31,8 +31,8 @@ export class Help {
     this.#done = done;
   }
 
-  /** For an intent whose segments take no more. Those to which nothing is committed are asked whether they would. */
-  waiting({ parts }: Intent): void {
+  /** For a request whose segments take no more. Those to which nothing is committed are asked whether they would. */
+  waiting({ parts }: AppendRequest): void {
     for (const { segment } of parts) {
       const last = this.#parts.applier.pendingIn(segment).findLast(({ applied }) => !applied);
       if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);

@@ -8,13 +8,13 @@ import { matchPath } from "../wire/path.ts";
 import { correlate } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
 import { docsPath } from "./docs.ts";
-import type { HttpAnswer } from "./http.ts";
+import type { HttpResponse } from "./http.ts";
 import { piecesOf } from "./pieces.ts";
-import { logFailure, jsonAnswer, problemAnswer, serve } from "./serve.ts";
-import type { Endpoint } from "./serve.ts";
-import { withFields } from "../core/log.ts";
+import { logFailure, jsonAnswer, problemAnswer, endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { withFields } from "../core/logger.ts";
 
-export const health = serve(healthOperation, async (services, call) => {
+export const health = endpoint(healthOperation, async (services, call) => {
   if (call.query.deep !== "true") return jsonAnswer(JSON.stringify({ status: "ok", version }));
   const { clock } = services;
   const startedAt = clock.elapsed();
@@ -33,7 +33,7 @@ export const health = serve(healthOperation, async (services, call) => {
 });
 
 /** In pieces, and held against no budget: all answers share a text, and it is for everyone. */
-export const openapi = serve(openapiOperation, (services, { query }) =>
+export const openapi = endpoint(openapiOperation, (services, { query }) =>
   Promise.resolve({ ...jsonAnswer(""), body: piecesOf(openApiText({ ...query, access: services.accessKind })) }),
 );
 
@@ -51,11 +51,11 @@ export const notFound: Endpoint = (services, request) => {
       : new StoreError("not_found", `This path takes ${allowed.join(", ")}, not ${request.method}.`, {
           details: { allowed },
         });
-  logFailure(withFields(services.log, { ...correlation, status: 404 }), "request failed", error);
+  logFailure(withFields(services.logger, { ...correlation, status: 404 }), "request failed", error);
   return Promise.resolve(problemAnswer(error, correlation));
 };
 
-function toDocs({ requestId }: Correlation): HttpAnswer {
+function toDocs({ requestId }: Correlation): HttpResponse {
   return { status: 302, headers: { location: docsPath, "x-request-id": requestId, "cache-control": "no-store" } };
 }
 

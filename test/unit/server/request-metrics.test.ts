@@ -72,7 +72,7 @@ test.each([
   const left = new AbortController();
   const store = `/v1/stores/${randomUUID()}`;
   const path = method === "POST" ? `${store}/consume?wait=30` : `${store}/spaces/s${rest}`;
-  const waiting = service.call(method, path, init, { ...unseenConnection(), gone: left.signal });
+  const waiting = service.call(method, path, init, { ...unseenConnection(), signal: left.signal });
   while (service.services.watches.size === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   left.abort(new Error("The caller is gone."));
   expect((await waiting).text).toBe("");
@@ -83,19 +83,19 @@ test.each([
 });
 
 test("a caller that left before its read began is none either", async () => {
-  const gone = AbortSignal.abort(new Error("The caller is gone."));
+  const signal = AbortSignal.abort(new Error("The caller is gone."));
   const path = segmentPath(randomUUID(), "s", "g");
   for (const rest of ["/entries", "/last", ""]) {
-    const { status } = await service.call("GET", `${path}${rest}`, {}, { ...unseenConnection(), gone });
+    const { status } = await service.call("GET", `${path}${rest}`, {}, { ...unseenConnection(), signal });
     expect(status, rest).toBe(499);
   }
   expect(service.logged.join("")).not.toContain('"level":"error"');
 });
 
 test("a mistake of ours is one also when the caller is gone by then", async () => {
-  const gone = AbortSignal.abort(new Error("The caller is gone."));
+  const signal = AbortSignal.abort(new Error("The caller is gone."));
   const broken = await openService({ telemetry, probe: () => Promise.reject(new Error("a mistake")) });
-  await broken.call("GET", "/health?deep=true", {}, { ...unseenConnection(), gone });
+  await broken.call("GET", "/health?deep=true", {}, { ...unseenConnection(), signal });
   expect(broken.logged.join("")).toContain("a mistake");
   await broken.dispose();
 });

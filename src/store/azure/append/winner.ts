@@ -6,11 +6,11 @@ import { decodeBlock, joinData } from "../../../codec/block.ts";
 import { limits } from "../../../core/limits.ts";
 import type { Table } from "../../../table/port.ts";
 import { blockRange, segmentPartition } from "../rows/keys.ts";
-import type { PendingItem } from "../apply/lane.ts";
+import type { PendingItem } from "../apply/segment-queue.ts";
 import { checkFormat } from "../rows/format.ts";
 import { blockProperties, tombstoneOf } from "../rows/segment-rows.ts";
 
-export interface HolderDeps {
+export interface WinnerDeps {
   readonly table: Table;
   readonly compressor: Compressor;
   readonly space: SpaceName;
@@ -18,8 +18,8 @@ export interface HolderDeps {
 }
 
 /** Blocks, then what is pending, then blocks again, because it may have been applied between the two. */
-export async function findHolder(
-  deps: HolderDeps,
+export async function findWinner(
+  deps: WinnerDeps,
   segment: SegmentName,
   sequence: number,
 ): Promise<TransactionId | undefined> {
@@ -30,14 +30,14 @@ export async function findHolder(
   );
 }
 
-function inPending(deps: HolderDeps, segment: SegmentName, sequence: number): TransactionId | undefined {
+function inPending(deps: WinnerDeps, segment: SegmentName, sequence: number): TransactionId | undefined {
   const item = deps
     .pendingIn(segment)
     .find(({ transaction }) => transaction.firstSequence <= sequence && sequence <= transaction.lastSequence);
   return item?.transaction.id;
 }
 
-async function inBlocks(deps: HolderDeps, segment: SegmentName, sequence: number): Promise<TransactionId | undefined> {
+async function inBlocks(deps: WinnerDeps, segment: SegmentName, sequence: number): Promise<TransactionId | undefined> {
   const range = blockRange(segmentPartition(deps.space, segment), sequence, limits.sequenceMax);
   let continuation: string | undefined;
   do {

@@ -4,7 +4,7 @@ import type { Telemetry, TraceParent } from "../core/telemetry.ts";
 import { asKnown, isFailure } from "../wire/errors.ts";
 import type { Operation } from "../wire/operation.ts";
 
-export interface Served {
+export interface RequestMetrics {
   readonly operation: Operation;
   readonly requestId: string;
   readonly parent: TraceParent | undefined;
@@ -17,9 +17,9 @@ export interface Served {
 }
 
 /** By the semantic conventions for HTTP servers: the route, never the path, which has names in it. */
-export function recordServed(telemetry: Telemetry, served: Served): void {
-  const { operation, requestId, parent, status, ms, endedAt } = served;
-  const failure = failureOf(served.error);
+export function measureRequest(telemetry: Telemetry, request: RequestMetrics): void {
+  const { operation, requestId, parent, status, ms, endedAt } = request;
+  const failure = failureOf(request.error);
   const attributes = {
     "http.request.method": operation.method,
     "http.route": operation.path,

@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { parseNodeId, parseSegmentName, parseTransactionId } from "../../../../../src/core/ids.ts";
-import { Lane, PendingRecord } from "../../../../../src/store/azure/apply/lane.ts";
-import type { PendingItem } from "../../../../../src/store/azure/apply/lane.ts";
+import { SegmentQueue, PendingRecord } from "../../../../../src/store/azure/apply/segment-queue.ts";
+import type { PendingItem } from "../../../../../src/store/azure/apply/segment-queue.ts";
 
 const segment = parseSegmentName("order-1");
 const id = parseTransactionId("0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d");
@@ -22,36 +22,39 @@ function item(firstSequence: number, lastSequence: number): PendingItem {
   return record.items[0]!;
 }
 
-function lane(...sequences: [number, number][]): { readonly lane: Lane; readonly items: readonly PendingItem[] } {
-  const made = new Lane(segment);
+function queue(...sequences: [number, number][]): {
+  readonly queue: SegmentQueue;
+  readonly items: readonly PendingItem[];
+} {
+  const made = new SegmentQueue(segment);
   const items = sequences.map(([first, last]) => item(first, last));
   for (const one of items) made.add(one);
-  return { lane: made, items };
+  return { queue: made, items };
 }
 
 const firsts = (run: readonly PendingItem[]): number[] => run.map(({ transaction }) => transaction.firstSequence);
 
 test("what comes after the head is in the order of its sequences, however it was heard of", () => {
-  expect(firsts(lane([4, 4], [1, 2], [3, 3]).lane.runAfter(0, 90))).toEqual([1, 3, 4]);
+  expect(firsts(queue([4, 4], [1, 2], [3, 3]).queue.runAfter(0, 90))).toEqual([1, 3, 4]);
 });
 
 test("it ends before a gap, and is nothing where the gap is first", () => {
-  const { lane: gap } = lane([1, 2], [5, 6]);
+  const { queue: gap } = queue([1, 2], [5, 6]);
   expect(firsts(gap.runAfter(0, 90))).toEqual([1]);
   expect(firsts(gap.runAfter(2, 90))).toEqual([]);
   expect(firsts(gap.runAfter(4, 90))).toEqual([5]);
 });
 
 test("it has no more than it may, and nothing that the head has", () => {
-  const { lane: three } = lane([1, 1], [2, 2], [3, 3]);
+  const { queue: three } = queue([1, 1], [2, 2], [3, 3]);
   expect(firsts(three.runAfter(0, 2))).toEqual([1, 2]);
   expect(firsts(three.runAfter(1, 90))).toEqual([2, 3]);
   expect(firsts(three.runAfter(3, 90))).toEqual([]);
 });
 
 test("one that is lost comes alone", () => {
-  const { lane: three, items } = lane([1, 1], [2, 2], [3, 3]);
-  items[1]!.lost = true;
+  const { queue: three, items } = queue([1, 1], [2, 2], [3, 3]);
+  items[1]!.unreadable = true;
   expect(firsts(three.runAfter(0, 90))).toEqual([1]);
   expect(firsts(three.runAfter(1, 90))).toEqual([2]);
 });

@@ -4,14 +4,14 @@ import { LRUCache } from "lru-cache";
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import type { SpaceName, StoreId } from "../../../core/ids.ts";
-import type { LogFields, Logger } from "../../../core/log.ts";
-import { segmentFields } from "../../../core/log.ts";
+import type { LogFields, Logger } from "../../../core/logger.ts";
+import { segmentFields } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isCorrupt } from "../instance/failure.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
-import type { PendingItem, PendingRecord } from "../apply/lane.ts";
+import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import { encodeLogHead } from "../rows/log-rows.ts";
 import type { LogHead } from "../rows/log-rows.ts";
@@ -23,7 +23,7 @@ import type { AzureStoreOptions } from "../instance/options.ts";
 import { Semaphore } from "../instance/semaphore.ts";
 import type { SpaceWriter } from "../space/space-writer.ts";
 
-export interface RecoveryReport {
+export interface MonitorReport {
   /** Open logs visited, and those that were closed because they rest. */
   readonly logs: number;
   readonly closed: number;
@@ -37,12 +37,12 @@ export interface RecoveryReport {
   readonly complete: boolean;
 }
 
-export interface RecoveryOptions {
+export interface MonitorOptions {
   /** When to stop, milliseconds from now. */
   readonly deadlineMs: number;
 }
 
-export interface RecoveryDeps {
+export interface MonitorDeps {
   readonly registry: Table;
   /** The table of a store. */
   readonly table: (store: StoreId) => Table;
@@ -53,13 +53,13 @@ export interface RecoveryDeps {
   readonly notifies: boolean;
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly telemetry: Telemetry;
 }
 
 /** Logs visited at the same time; one that takes longer than its turn goes on beside the others. */
 const visitsMax = 4;
-const visitTurnMs = 2_000;
+const visitPermitMs = 2_000;
 const visitsBesideMax = 60;
 /** Writes of a head that the monitor tries while writers keep coming before it. */
 const settleTriesMax = 8;
@@ -80,8 +80,8 @@ interface Run extends OverdueRun {
   oldestMs: number;
 }
 
-export class Recovery {
-  readonly #deps: RecoveryDeps;
+export class Monitor {
+  readonly #deps: MonitorDeps;
   /** Turns of its own: it does not wait behind what writers have to tell. */
   readonly #notifications = new Semaphore(visitsMax);
   /** How many visits have found a record damaged. */
@@ -89,11 +89,11 @@ export class Recovery {
   /** Where the last run stopped for lack of time. */
   #resumeAt: string | undefined;
 
-  constructor(deps: RecoveryDeps) {
+  constructor(deps: MonitorDeps) {
     this.#deps = deps;
   }
 
-  async run(options: RecoveryOptions): Promise<RecoveryReport> {
+  async run(options: MonitorOptions): Promise<MonitorReport> {
     const { clock, telemetry } = this.#deps;
     const startedAt = clock.elapsed();
     try {
@@ -106,7 +106,7 @@ export class Recovery {
     }
   }
 
-  async #run(options: RecoveryOptions): Promise<RecoveryReport> {
+  async #run(options: MonitorOptions): Promise<MonitorReport> {
     const { promise: timeIsUp, resolve } = Promise.withResolvers<undefined>();
     const cancel = this.#deps.clock.after(options.deadlineMs, () => resolve(undefined));
     try {
@@ -117,20 +117,20 @@ export class Recovery {
   }
 
   /** Once around all open logs, from where the last run stopped. */
-  async #visitAll(options: RecoveryOptions, timeIsUp: Promise<undefined>): Promise<RecoveryReport> {
+  async #visitAll(options: MonitorOptions, timeIsUp: Promise<undefined>): Promise<MonitorReport> {
     const { clock } = this.#deps;
     const endsAt = clock.elapsed() + options.deadlineMs;
     const isOver = (): boolean => clock.elapsed() >= endsAt;
     const run: Run = {
       ...{ logs: 0, closed: 0, applied: 0, notified: 0, failed: 0, oldestMs: 0 },
-      ...{ turns: this.#notifications, isOver, queueFails: false },
+      ...{ permits: this.#notifications, isOver, queueFails: false },
     };
-    const turns = new Semaphore(visitsMax, { clock, turnMs: visitTurnMs, besideMax: visitsBesideMax });
+    const permits = new Semaphore(visitsMax, { clock, permitMs: visitPermitMs, besideMax: visitsBesideMax });
     const under = new Set<Promise<void>>();
     const from = this.#resumeAt ?? firstKey;
     this.#resumeAt = undefined;
     for await (const row of this.#openLogs(from)) {
-      const leave = await Promise.race([turns.enter(), timeIsUp]);
+      const leave = await Promise.race([permits.enter(), timeIsUp]);
       if (leave === undefined || isOver()) {
         this.#resumeAt = row.row;
         break;
@@ -163,7 +163,7 @@ export class Recovery {
       await this.#visit(row, run);
     } catch (error) {
       run.failed += 1;
-      this.#deps.log.error("an open log cannot be recovered for now", { ...logFieldsOf(row), error });
+      this.#deps.logger.error("an open log cannot be recovered for now", { ...logFieldsOf(row), error });
     }
   }
 
@@ -183,7 +183,7 @@ export class Recovery {
     await this.#apply(writer, seen.serviceTime, run);
     seeUnnotified(writer, seen.serviceTime, run);
     await notifyOverdue(writer, seen.serviceTime, run);
-    for (let tries = 1; (await appender.settle()) === "lost" && tries < settleTriesMax; tries += 1) {
+    for (let tries = 1; (await appender.settle()) === "lost_race" && tries < settleTriesMax; tries += 1) {
       await backOff({ clock, random }, tries);
     }
   }
@@ -228,7 +228,7 @@ export class Recovery {
   }
 
   async #count(
-    { parts: { log } }: SpaceWriter,
+    { parts: { logger } }: SpaceWriter,
     { items, summary: { timestamp } }: PendingRecord,
     run: Run,
     apply: () => Promise<number>,
@@ -238,7 +238,7 @@ export class Recovery {
       run.applied += applied;
     } catch (error) {
       run.failed += 1;
-      log.error("a pending record cannot be applied for now", { timestamp, ...segmentsOf(items), error });
+      logger.error("a pending record cannot be applied for now", { timestamp, ...segmentsOf(items), error });
     }
   }
 
@@ -270,7 +270,7 @@ export class Recovery {
 }
 
 /** Without a report the run could not look at all. */
-function recordRun(telemetry: Telemetry, report: RecoveryReport | undefined, ms: number): void {
+function recordRun(telemetry: Telemetry, report: MonitorReport | undefined, ms: number): void {
   const outcome = report === undefined ? "failed" : report.complete ? "complete" : "out_of_time";
   telemetry.record("streamkit.monitor.duration", ms / 1_000, { "streamkit.monitor.outcome": outcome });
   if (report === undefined) return;
@@ -295,11 +295,15 @@ function isResting(head: LogHead, notifies: boolean): boolean {
 
 /** Those of the record's entries that cannot be read: their segments will go on without them. */
 async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void> {
-  const { applier, log } = writer.parts;
+  const { applier, logger } = writer.parts;
   if (!(await applier.giveUpLost(record))) return;
   const { timestamp } = record.summary;
-  const lost = segmentsOf(record.items.filter((item) => item.lost));
-  log.error("a log record cannot be read: its segments go on without it", { code: "corrupt_data", timestamp, ...lost });
+  const unreadable = segmentsOf(record.items.filter((item) => item.unreadable));
+  logger.error("a log record cannot be read: its segments go on without it", {
+    code: "corrupt_data",
+    timestamp,
+    ...unreadable,
+  });
 }
 
 function segmentsOf(items: readonly PendingItem[]): LogFields {

@@ -7,7 +7,7 @@ import type { LeaseToken } from "../../store.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
 
 /** The records for one segment; they become one transaction. */
-export interface Part {
+export interface SegmentAppend {
   readonly segment: SegmentName;
   readonly records: readonly AppendRecord[];
   readonly digest: string;
@@ -22,7 +22,7 @@ export interface Part {
 }
 
 /** What a produce asks for: all of it in one log record, or nothing. */
-export interface Intent {
+export interface AppendRequest {
   readonly id: TransactionId;
   /** The caller chose the id, so it may be a repeat, or be repeated: it is looked up, and kept. */
   readonly keyed: boolean;
@@ -31,7 +31,7 @@ export interface Intent {
   /** What is known of the lease's grants. */
   readonly grant?: Grant | undefined;
   /** Of different segments, at least one. */
-  readonly parts: readonly Part[];
+  readonly parts: readonly SegmentAppend[];
 }
 
 /** The last token of a lease that had been granted when it was read. */
@@ -41,15 +41,15 @@ export interface Grant {
   readonly droppedAt: number;
 }
 
-export interface PartResult {
+export interface SegmentAppended {
   readonly place: TransactionPlace;
   /** Of the segment. */
   readonly firstTimestamp: number;
 }
 
-/** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the intent's. */
-export type IntentOutcome =
-  | { readonly kind: "committed"; readonly duplicate: boolean; readonly parts: readonly PartResult[] }
+/** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the request's. */
+export type AppendOutcome =
+  | { readonly kind: "committed"; readonly duplicate: boolean; readonly parts: readonly SegmentAppended[] }
   | {
       readonly kind: "conflict";
       readonly segment: SegmentName;

@@ -1,20 +1,20 @@
 // What becomes of one simulated request: when it arrives at the service (never, once, repeatedly, after the caller has given
 // up), and what the caller hears. Delays, losses, time-outs, late landings, repeats and crashes are all values of one type.
 //
-// Promise: deterministic. Without a fate a request is answered in microtasks; with one, every wait is the clock's.
+// Promise: deterministic. Without a fault a request is answered in microtasks; with one, every wait is the clock's.
 
 import type { Clock } from "../../src/core/clock.ts";
 
 /** Times are milliseconds after the call. */
-export interface Fate {
+export interface Fault {
   /** Each arrival takes effect, whatever the caller hears or has given up. Ascending. */
   readonly arrivesAtMs: readonly number[];
-  readonly hears: Hears;
+  readonly outcome: Outcome;
   /** A query's page ends after this many rows, 0 included, with a continuation. */
   readonly rowsMax?: number;
 }
 
-export type Hears =
+export type Outcome =
   /** The answer of the last arrival, so long after it. */
   | { readonly kind: "answer"; readonly afterMs: number }
   | { readonly kind: "failure"; readonly atMs: number; readonly failure: Failure }
@@ -27,47 +27,47 @@ export interface Failure {
   readonly effect?: "none" | "unknown";
 }
 
-/** The fates there are names for. */
-export const fates = {
+/** The faults there are names for. */
+export const faults = {
   /** Slow, both ways. */
-  answered: (requestMs: number, answerMs: number): Fate => ({
+  answered: (requestMs: number, answerMs: number): Fault => ({
     arrivesAtMs: [requestMs],
-    hears: { kind: "answer", afterMs: answerMs },
+    outcome: { kind: "answer", afterMs: answerMs },
   }),
   /** Never arrives; the caller is told so late. */
-  failed: (failure: Failure, atMs: number): Fate => ({ arrivesAtMs: [], hears: { kind: "failure", atMs, failure } }),
-  throttled: (atMs: number, retryAfterMs?: number): Fate =>
-    fates.failed({ kind: "throttled", ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }, atMs),
+  failed: (failure: Failure, atMs: number): Fault => ({ arrivesAtMs: [], outcome: { kind: "failure", atMs, failure } }),
+  throttled: (atMs: number, retryAfterMs?: number): Fault =>
+    faults.failed({ kind: "throttled", ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }, atMs),
   /** Takes effect, and the connection breaks before the answer. */
-  lost: (requestMs: number, atMs: number): Fate => ({
+  answerLost: (requestMs: number, atMs: number): Fault => ({
     arrivesAtMs: [requestMs],
-    hears: { kind: "failure", atMs, failure: { kind: "unavailable" } },
+    outcome: { kind: "failure", atMs, failure: { kind: "unavailable" } },
   }),
   /** No answer in time. `arrivesAtMs`: absent never; below `atMs` it took effect; above it lands late. */
-  timedOut: (atMs: number, arrivesAtMs?: number): Fate => ({
+  timedOut: (atMs: number, arrivesAtMs?: number): Fault => ({
     arrivesAtMs: arrivesAtMs === undefined ? [] : [arrivesAtMs],
-    hears: { kind: "failure", atMs, failure: { kind: "timeout" } },
+    outcome: { kind: "failure", atMs, failure: { kind: "timeout" } },
   }),
   /** Something on the way sends it twice; the caller gets the second answer. */
-  repeated: (firstMs: number, secondMs: number, answerMs: number): Fate => ({
+  repeated: (firstMs: number, secondMs: number, answerMs: number): Fault => ({
     arrivesAtMs: [firstMs, secondMs],
-    hears: { kind: "answer", afterMs: answerMs },
+    outcome: { kind: "answer", afterMs: answerMs },
   }),
   /** A page of at most `rowsMax` rows. */
-  cut: (rowsMax: number, requestMs: number, answerMs: number): Fate => ({
-    ...fates.answered(requestMs, answerMs),
+  cut: (rowsMax: number, requestMs: number, answerMs: number): Fault => ({
+    ...faults.answered(requestMs, answerMs),
     rowsMax,
   }),
   /** The caller never hears, as after a crash. */
-  dropped: (arrivesAtMs?: number): Fate => ({
+  dropped: (arrivesAtMs?: number): Fault => ({
     arrivesAtMs: arrivesAtMs === undefined ? [] : [arrivesAtMs],
-    hears: { kind: "nothing" },
+    outcome: { kind: "nothing" },
   }),
 };
 
-export interface Delivery<T> {
+export interface SimulatedRequest<T> {
   readonly clock: Clock;
-  readonly fate: Fate | undefined;
+  readonly fault: Fault | undefined;
   /** The request takes effect and is answered; a throw is an answer too. */
   readonly arrive: () => T;
   /** The error that the caller hears for a failure. */
@@ -76,35 +76,35 @@ export interface Delivery<T> {
   readonly listens: () => boolean;
 }
 
-/** Lets a request meet its fate. */
-export function deliver<T>(delivery: Delivery<T>): Promise<T> {
-  const { clock, arrive, fail, listens } = delivery;
-  const fate = delivery.fate ?? prompt;
-  check(fate);
+/** Lets a request meet its fault. */
+export function simulate<T>(request: SimulatedRequest<T>): Promise<T> {
+  const { clock, arrive, fail, listens } = request;
+  const fault = request.fault ?? prompt;
+  check(fault);
   return new Promise((resolve, reject) => {
-    const { hears } = fate;
-    let left = fate.arrivesAtMs.length;
-    for (const atMs of fate.arrivesAtMs) {
+    const { outcome } = fault;
+    let left = fault.arrivesAtMs.length;
+    for (const atMs of fault.arrivesAtMs) {
       after(clock, atMs, () => {
         const answer = answerOf(arrive);
         left -= 1;
-        if (left > 0 || hears.kind !== "answer") return;
-        after(clock, hears.afterMs, () => {
+        if (left > 0 || outcome.kind !== "answer") return;
+        after(clock, outcome.afterMs, () => {
           if (!listens()) return;
           if (answer.kind === "value") resolve(answer.value);
           else reject(answer.error);
         });
       });
     }
-    if (hears.kind === "failure") {
-      after(clock, hears.atMs, () => {
-        if (listens()) reject(fail(hears.failure));
+    if (outcome.kind === "failure") {
+      after(clock, outcome.atMs, () => {
+        if (listens()) reject(fail(outcome.failure));
       });
     }
   });
 }
 
-const prompt: Fate = fates.answered(0, 0);
+const prompt: Fault = faults.answered(0, 0);
 
 type Answered<T> = { readonly kind: "value"; readonly value: T } | { readonly kind: "error"; readonly error: Error };
 
@@ -123,11 +123,11 @@ function after(clock: Clock, ms: number, then: () => void): void {
 }
 
 /** A plan that lies would make the checker blame the protocol. */
-function check({ arrivesAtMs, hears }: Fate): void {
-  if (hears.kind === "answer" && arrivesAtMs.length === 0) {
-    throw new RangeError("A fate with an answer to a request that never arrives.");
+function check({ arrivesAtMs, outcome }: Fault): void {
+  if (outcome.kind === "answer" && arrivesAtMs.length === 0) {
+    throw new RangeError("A fault with an answer to a request that never arrives.");
   }
-  if (hears.kind === "failure" && hears.failure.effect === "none" && arrivesAtMs.length > 0) {
-    throw new RangeError("A fate without effect for a request that arrives.");
+  if (outcome.kind === "failure" && outcome.failure.effect === "none" && arrivesAtMs.length > 0) {
+    throw new RangeError("A fault without effect for a request that arrives.");
   }
 }

@@ -5,8 +5,8 @@
 
 import type * as z from "zod";
 
-import type { LogFields, Logger } from "../core/log.ts";
-import { withFields } from "../core/log.ts";
+import type { LogFields, Logger } from "../core/logger.ts";
+import { withFields } from "../core/logger.ts";
 import { asKnown, isFailure, problemOf, retryAfterSeconds } from "../wire/errors.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
@@ -19,12 +19,12 @@ import { matchPath, queryPairs } from "../wire/path.ts";
 import { authorise } from "./access.ts";
 import type { Identity } from "./access.ts";
 import { RequestBody } from "./body.ts";
-import type { Holder, Holding } from "./overload.ts";
+import type { Caller, Holding } from "./overload.ts";
 import { correlate, traceParentOf } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
-import type { Connection, HttpAnswer, HttpRequest } from "./http.ts";
+import type { Connection, HttpResponse, HttpRequest } from "./http.ts";
 import { inPieces } from "./pieces.ts";
-import { recordServed } from "./served.ts";
+import { measureRequest } from "./request-metrics.ts";
 import type { Services } from "./services.ts";
 
 /** In the log and the metrics, of a caller that left before its answer began: what proxies write for it. */
@@ -40,29 +40,29 @@ export interface Call<Op extends Operation> {
   readonly contentType: string | null;
   readonly body: RequestBody;
   /** Whose it is: shares are counted by it. */
-  readonly holder: Holder;
+  readonly caller: Caller;
   /** What the request holds of the instance's memory; given back when it is over. */
   readonly memory: Holding;
   readonly connection: Connection;
   readonly requestId: string;
-  readonly log: Logger;
+  readonly logger: Logger;
 }
 
-export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpAnswer>;
-export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<HttpAnswer>;
+export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpResponse>;
+export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<HttpResponse>;
 
-export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>): Endpoint {
+export function endpoint<Op extends Operation>(operation: Op, handler: Handler<Op>): Endpoint {
   return async (services, request, connection) => {
     const correlation = correlate(request.headers, services.random);
-    let log = withFields(services.log, { operation: operation.id, ...correlation });
+    let logger = withFields(services.logger, { operation: operation.id, ...correlation });
     const { clock, telemetry } = services;
     const parent = traceParentOf(request.headers);
     const startedAt = clock.elapsed();
     const done = (status: number, characters: number, error?: unknown): void => {
       const ms = clock.elapsed() - startedAt;
-      logRequest(log, { status, characters, ms: Math.round(ms) }, error);
+      logRequest(logger, { status, characters, ms: Math.round(ms) }, error);
       const { requestId } = correlation;
-      recordServed(telemetry, { operation, requestId, parent, status, error, ms, endedAt: clock.now() });
+      measureRequest(telemetry, { operation, requestId, parent, status, error, ms, endedAt: clock.now() });
     };
     const body = new RequestBody(request, clock, services.bodyTimes);
     let memory: Holding | undefined;
@@ -73,10 +73,10 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
     };
     try {
       const asked = await askedFor(operation, services, request);
-      log = withFields(log, subjectOf(namedBy(asked.params)));
+      logger = withFields(logger, subjectOf(namedBy(asked.params)));
       const call = parseCall(operation, services, asked, body);
       memory = call.memory;
-      const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, log });
+      const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, logger });
       const answer = inPieces(answered, call.memory);
       const headers = { ...commonHeaders(correlation), ...answer.headers };
       if (answer.body === undefined || typeof answer.body === "string") {
@@ -91,7 +91,7 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
       return { ...answer, headers, body: untilDone(answer.body, ended) };
     } catch (error) {
       finish();
-      if (connection.gone.aborted && error === connection.gone.reason) {
+      if (connection.signal.aborted && error === connection.signal.reason) {
         // Nobody hears the answer, and nothing is wrong: no error of the log, no 5xx of the metrics.
         done(goneStatus, 0);
         return { status: goneStatus, headers: commonHeaders(correlation) };
@@ -103,14 +103,14 @@ export function serve<Op extends Operation>(operation: Op, handler: Handler<Op>)
   };
 }
 
-export function jsonAnswer(body: string, status = 200): HttpAnswer {
+export function jsonAnswer(body: string, status = 200): HttpResponse {
   return { status, headers: { "content-type": mediaTypes.json, "cache-control": "no-store" }, body };
 }
 
 /** Done, and nothing to say. */
-export const emptyAnswer: HttpAnswer = { status: 204, headers: { "cache-control": "no-store" } };
+export const emptyAnswer: HttpResponse = { status: 204, headers: { "cache-control": "no-store" } };
 
-export function problemAnswer(error: unknown, correlation: Correlation): HttpAnswer {
+export function problemAnswer(error: unknown, correlation: Correlation): HttpResponse {
   const problem = problemOf(error, correlation.requestId);
   const retryAfter = retryAfterSeconds(error);
   return {
@@ -133,14 +133,14 @@ const conflicts: ReadonlySet<ErrorCode> = new Set(["sequence_mismatch", "transac
  * Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. Who is told to come back later is a
  * line without a stack: under load there are many, and all alike. Conflicts are what the store is for: no line unless all requests have one.
  */
-export function logFailure(log: Logger, message: string, error: unknown): void {
+export function logFailure(logger: Logger, message: string, error: unknown): void {
   const { code, details } = asKnown(error);
   // What was read of several spaces, or written to several segments, failed in one of them.
   const fields = { ...subjectOf(details), code };
-  if (code === "overloaded" || code === "throttled") log.warn(message, { ...fields, ...reasonsOf(error) });
-  else if (isFailure(code)) log.error(message, { ...fields, error });
-  else if (conflicts.has(code)) log.debug(message, fields);
-  else log.info(message, fields);
+  if (code === "overloaded" || code === "throttled") logger.warn(message, { ...fields, ...reasonsOf(error) });
+  else if (isFailure(code)) logger.error(message, { ...fields, error });
+  else if (conflicts.has(code)) logger.debug(message, fields);
+  else logger.info(message, fields);
 }
 
 /** What a line of the log may name of a request, or of an error. */
@@ -186,12 +186,12 @@ function parseCall<Op extends Operation>(
   services: Services,
   { request, url, identity, params }: Asked<Op>,
   body: RequestBody,
-): Omit<Call<Op>, "connection" | "requestId" | "log"> {
+): Omit<Call<Op>, "connection" | "requestId" | "logger"> {
   const { store } = params as { readonly store?: StoreId };
   if (identity !== undefined && store !== undefined && operation.access !== "public") {
     authorise(identity, store, operation.access);
   }
-  const holder: Holder = { caller: identity?.caller ?? "anyone", store };
+  const caller: Caller = { caller: identity?.caller ?? "anyone", store };
   const headers: Record<string, string> = {};
   for (const name of Object.keys(operation.headers.shape)) {
     const value = request.headers.get(name);
@@ -205,8 +205,8 @@ function parseCall<Op extends Operation>(
     accept: acceptedForm(operation, request) as MediaTypesOf<Op["answer"]>,
     contentType: request.headers.get("content-type"),
     body,
-    holder,
-    memory: services.bodies.open(holder),
+    caller,
+    memory: services.bodies.open(caller),
   };
 }
 
@@ -249,7 +249,7 @@ function commonHeaders(correlation: Correlation): Record<string, string> {
   return { "x-request-id": correlation.requestId, "x-content-type-options": "nosniff" };
 }
 
-function logRequest(log: Logger, fields: LogFields, error: unknown): void {
-  if (error !== undefined) logFailure(withFields(log, fields), "request failed", error);
-  else log.debug("request", fields);
+function logRequest(logger: Logger, fields: LogFields, error: unknown): void {
+  if (error !== undefined) logFailure(withFields(logger, fields), "request failed", error);
+  else logger.debug("request", fields);
 }

@@ -18,12 +18,12 @@ export interface Logger {
 const segmentsNamedMax = 8;
 
 /** The same logger, with these fields in every line. */
-export function withFields(log: Logger, common: LogFields): Logger {
+export function withFields(logger: Logger, common: LogFields): Logger {
   return {
-    debug: (message, fields) => log.debug(message, { ...common, ...fields }),
-    info: (message, fields) => log.info(message, { ...common, ...fields }),
-    warn: (message, fields) => log.warn(message, { ...common, ...fields }),
-    error: (message, fields) => log.error(message, { ...common, ...fields }),
+    debug: (message, fields) => logger.debug(message, { ...common, ...fields }),
+    info: (message, fields) => logger.info(message, { ...common, ...fields }),
+    warn: (message, fields) => logger.warn(message, { ...common, ...fields }),
+    error: (message, fields) => logger.error(message, { ...common, ...fields }),
   };
 }
 
