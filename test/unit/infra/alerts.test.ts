@@ -64,7 +64,7 @@ test("a client that leaves is no failure: queries look at what the app says, not
 });
 
 test("a wrong setting is found by its line, whether the app or the host wrote it", () => {
-  const line = sources.filter((text) => /\blog\.error\("misconfigured\b/.test(text));
+  const line = sources.filter((text) => /\blogger\.error\("misconfigured\b/.test(text));
   expect(line).toHaveLength(1);
   expect(query("misconfigured")).toContain(
     'iff(Message startswith "{", tostring(parse_json(Message).message), Message) | where said startswith "misconfigured"',
