@@ -390,7 +390,7 @@ const others: readonly string[] = [
 test("each line of the source is about no store, or held by a test before this one", () => {
   const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
   const messages = files.flatMap((name) =>
-    [...readFileSync(join("src", name), "utf8").matchAll(/\blog\.(?:info|warn|error)\(\s*"([^"]+)"/g)].map(
+    [...readFileSync(join("src", name), "utf8").matchAll(/\blogger\.(?:info|warn|error)\(\s*"([^"]+)"/g)].map(
       ([, message]) => message!,
     ),
   );
