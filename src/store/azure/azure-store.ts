@@ -30,7 +30,7 @@ import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
 import { firstTimestamp, readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
-import type { InstanceParts } from "./append/space-parts.ts";
+import type { Instance } from "./space/instance.ts";
 import type { SpaceWriter } from "./space/space-writer.ts";
 import type { SpaceWriters } from "./space/space-writers.ts";
 import { readTail } from "./read/tail.ts";
@@ -40,7 +40,7 @@ const entryFixedBytes = 88;
 
 export class AzureStore implements Store {
   readonly id: StoreId;
-  readonly #instance: InstanceParts;
+  readonly #instance: Instance;
   readonly #table: Table;
   readonly #source: Source;
   readonly #lists: ListSource;
@@ -51,7 +51,7 @@ export class AzureStore implements Store {
   /** `onClosed`: called once it refuses all work, so that the next to ask for this store gets a new one. */
   constructor(
     id: StoreId,
-    instance: InstanceParts,
+    instance: Instance,
     table: Table,
     writers: SpaceWriters,
     onClosed: () => void = () => undefined,

@@ -23,7 +23,7 @@ import type { MonitorOptions, MonitorReport } from "./monitor/monitor.ts";
 import { Monitor } from "./monitor/monitor.ts";
 import { SegmentCache } from "./instance/segment-cache.ts";
 import { Semaphore } from "./instance/semaphore.ts";
-import type { InstanceParts } from "./append/space-parts.ts";
+import type { Instance } from "./space/instance.ts";
 import { SpaceWriters } from "./space/space-writers.ts";
 
 export interface AzureStoreDeps {
@@ -64,7 +64,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
   const { account, clock, compressor, logger, notifier, random, telemetry = silentTelemetry } = deps;
   const options = resolveOptions(deps.options);
   const { segmentCacheMax: segmentsMax } = options;
-  const instance: InstanceParts = {
+  const instance: Instance = {
     compressor,
     clock,
     random,

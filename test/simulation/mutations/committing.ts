@@ -4,8 +4,8 @@ import type { Mutation } from "./mutation.ts";
 import { azure, mutation } from "./mutation.ts";
 
 const inSend = `version.etag === undefined
-        ? { kind: "insert", row: reader.headRow, properties }
-        : { kind: "replace", row: reader.headRow, properties, ifMatch: version.etag },`;
+        ? { kind: "insert", row: headRow, properties }
+        : { kind: "replace", row: headRow, properties, ifMatch: version.etag },`;
 
 export const committing: readonly Mutation[] = [
   mutation(
@@ -18,7 +18,7 @@ export const committing: readonly Mutation[] = [
     "commit-unconditional",
     50,
     "commit without the condition",
-    azure("append/appender", inSend, `{ kind: "upsert", row: reader.headRow, properties },`),
+    azure("append/log-writes", inSend, `{ kind: "upsert", row: headRow, properties },`),
   ),
   mutation(
     "blind-resend",

@@ -116,11 +116,7 @@ export const answering: readonly Mutation[] = [
     "refused-on-cache",
     50,
     "refuse on cached knowledge",
-    azure(
-      "append/appender",
-      "const now = await this.#parts.reader.readHead();",
-      "const now = await Promise.resolve(version);",
-    ),
+    azure("append/appender", "const now = await this.#deps.readHead();", "const now = await Promise.resolve(version);"),
   ),
   mutation(
     "refused-on-group-mates",
@@ -150,7 +146,7 @@ export const answering: readonly Mutation[] = [
     ),
     azure(
       "append/appender",
-      "const now = await this.#parts.reader.readHead();",
+      "const now = await this.#deps.readHead();",
       "const now = (this as unknown as { proof: LogVersion }).proof;",
     ),
   ),

@@ -72,8 +72,8 @@ export const settling: readonly Mutation[] = [
     50,
     "settle without condition",
     azure(
-      "append/appender",
-      "properties: encodeLogHead(head), ifMatch: version.etag }",
+      "append/log-writes",
+      "properties: encodeLogHead(head), ifMatch: etag }",
       `properties: encodeLogHead(head), ifMatch: "*" }`,
     ),
   ),

@@ -6,24 +6,31 @@
 // is pending in the head, and the next writer or the monitor applies it.
 
 import { sleep } from "../../../core/clock.ts";
+import type { Clock, Random } from "../../../core/clock.ts";
 import type { SegmentName } from "../../../core/ids.ts";
-import type { SubmitResult } from "../../../table/port.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
 import { TableFailure } from "../../../table/port.ts";
+import type { ServiceClock } from "../../../table/service-clock.ts";
+import type { Applier } from "../apply/applier.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
 import { answer, answerAhead, answerCommitted } from "./answers.ts";
 import { isTransient } from "../instance/failure.ts";
-import { catchUp } from "./catch-up.ts";
-import { buildAttempt, nextHead, measureCommit, measureCommitted, settledHead } from "./commit.ts";
+import type { CaughtUp } from "./catch-up.ts";
+import { nextHead, measureCommit, measureCommitted, settledHead } from "./commit.ts";
 import { BackgroundApply } from "./background-apply.ts";
-import { recordRow } from "../rows/keys.ts";
 import type { LogVersion } from "../log/log-reader.ts";
-import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
+import type { Registration } from "../log/registration.ts";
+import type { DoneList } from "./done-list.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
-import type { Attempt } from "./log-state.ts";
+import type { LogWrites } from "./log-writes.ts";
+import type { Attempt, LogState } from "./log-state.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
 import { planBounds, planCommit } from "./plan.ts";
-import type { WaitingAppend } from "./queue.ts";
+import type { AppendQueue, WaitingAppend } from "./queue.ts";
+import type { WriterTurns } from "./turns.ts";
+import type { ViewLoader } from "./view-loader.ts";
 import { Room } from "./room.ts";
-import type { SpaceParts } from "./space-parts.ts";
 import { Signal } from "../instance/signal.ts";
 
 /** Attempts whose outcome is open, kept with what they hold: beyond them the last one is sent again, and nothing new. */
@@ -35,10 +42,41 @@ const landsWithinMs = 5 * 60_000;
 
 export type SettleOutcome = "done" | "lost_race";
 
-const noVerdicts: ReadonlyMap<WaitingAppend, Verdict> = new Map();
+export interface AppenderDeps {
+  readonly writes: LogWrites;
+  readonly readHead: () => Promise<LogVersion>;
+  readonly registration: Pick<Registration, "registered">;
+  /** What waits, what is known of the log and of its segments, and what is done and not yet written off. */
+  readonly queue: AppendQueue;
+  readonly state: LogState;
+  readonly loader: Pick<ViewLoader, "isStuck" | "load" | "ready">;
+  readonly applier: Applier;
+  readonly done: DoneList;
+  /** When to commit, beside other writers. */
+  readonly turns: WriterTurns;
+  readonly serviceClock: ServiceClock;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: AzureStoreOptions;
+  /** Whether records are to be notified. */
+  readonly notifies: boolean;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  /** The record that follows the version, under an id of its own. */
+  readonly buildAttempt: (version: LogVersion, timestamp: number, members: Members) => Promise<Attempt>;
+  /** Brings the state up to the log as it is now. */
+  readonly catchUp: () => Promise<CaughtUp>;
+  /** Called after each commit to the space that this instance makes or learns of. */
+  readonly onCommit: () => void;
+}
+
+type Members = ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>;
+type Verdicts = ReadonlyMap<WaitingAppend, Verdict>;
+
+const noVerdicts: Verdicts = new Map();
 
 export class Appender {
-  readonly #parts: SpaceParts;
+  readonly #deps: AppenderDeps;
   readonly #changed = new Signal();
   #running = false;
   #closed = false;
@@ -53,14 +91,12 @@ export class Appender {
   #sentAt = -Infinity;
   readonly #background: BackgroundApply;
   readonly #room: Room;
-  readonly #onCommit: () => void;
 
-  constructor(parts: SpaceParts, onCommit: () => void) {
-    this.#parts = parts;
-    this.#onCommit = onCommit;
-    this.#room = new Room(parts.applier, parts.clock, parts.options);
+  constructor(deps: AppenderDeps) {
+    this.#deps = deps;
+    this.#room = new Room(deps.applier, deps.clock, deps.options);
     this.#background = new BackgroundApply(
-      parts,
+      deps,
       (segment) => this.#room.isFull(segment),
       () => this.refresh(),
       () => this.wake(),
@@ -69,12 +105,12 @@ export class Appender {
 
   /** Whether something is waiting, running or to be settled. */
   get isBusy(): boolean {
-    return this.#running || this.#parts.queue.size > 0 || this.#settleTimer !== undefined;
+    return this.#running || this.#deps.queue.size > 0 || this.#settleTimer !== undefined;
   }
 
   /** Something that was sent may still land: who forgot that would say of its repeat that nothing happened. */
   get mayLand(): boolean {
-    const { clock, state } = this.#parts;
+    const { clock, state } = this.#deps;
     return state.attempts.length > 0 && clock.elapsed() - this.#sentAt < landsWithinMs;
   }
 
@@ -83,7 +119,7 @@ export class Appender {
    * segments is known not to answer: it would take a place, and only wait. Each that is refused has its segment asked again.
    */
   append(request: WaitingAppend): void {
-    const { applier, loader, options, queue, state } = this.#parts;
+    const { applier, loader, options, queue, state } = this.#deps;
     for (const { segment } of request.parts) {
       if (!applier.health.isStuck(segment) && !loader.isStuck(segment)) continue;
       this.#background.waiting(request);
@@ -113,7 +149,7 @@ export class Appender {
 
   /** Writes it off when no commit has done so for a while. */
   settleLater(): void {
-    const { clock, options } = this.#parts;
+    const { clock, options } = this.#deps;
     if (this.#closed) return;
     this.#settleTimer?.();
     this.#settleTimer = clock.after(options.settleDelayMs, () => {
@@ -139,11 +175,11 @@ export class Appender {
   }
 
   #isWanted(): boolean {
-    return this.#parts.queue.size > 0 || this.#refreshing.length > 0 || this.#settleWanted;
+    return this.#deps.queue.size > 0 || this.#refreshing.length > 0 || this.#settleWanted;
   }
 
   async #run(): Promise<void> {
-    const { queue, logger, clock, random } = this.#parts;
+    const { queue, logger, clock, random } = this.#deps;
     let failures = 0;
     while (this.#isWanted()) {
       const changed = this.#changed.next();
@@ -176,7 +212,7 @@ export class Appender {
 
   /** One step ahead; false when there is nothing to do until something changes. */
   async #step(): Promise<boolean> {
-    const { clock, state, queue, loader, registration, turns } = this.#parts;
+    const { clock, state, queue, loader, registration, turns } = this.#deps;
     if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();
     // Beside the reads; whether it worked is told to the commit that needs it.
     if (queue.size > 0 && state.version !== undefined) registration.registered(state.version).catch(() => undefined);
@@ -200,7 +236,7 @@ export class Appender {
   }
 
   async #commit(version: LogVersion, ready: readonly WaitingAppend[]): Promise<boolean> {
-    const { done, serviceClock, state } = this.#parts;
+    const { done, serviceClock, state } = this.#deps;
     this.#room.count(done.unsettled(version.head));
     if (this.#room.isTaken) {
       this.#background.all();
@@ -221,12 +257,12 @@ export class Appender {
       fences: version.head.fences,
       bounds: planBounds,
     });
-    const ahead = answerAhead(this.#parts, verdicts, this.#catchUps);
+    const ahead = answerAhead(this.#deps, verdicts, this.#catchUps);
     if (ahead !== "none") {
       this.#stale ||= ahead === "log_unknown";
       return true;
     }
-    answer(this.#parts, verdicts, "none");
+    answer(this.#deps, verdicts, "none");
     for (const [request, { kind }] of verdicts) {
       if (kind !== "wait" || !request.parts.some(({ segment }) => isFull(segment))) continue;
       this.#background.waiting(request);
@@ -249,14 +285,9 @@ export class Appender {
     return [...verdicts.values()].some((verdict) => verdict.kind !== "wait") || this.#settleIfWanted();
   }
 
-  async #send(
-    version: LogVersion,
-    timestamp: number,
-    accepted: ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>,
-    verdicts: ReadonlyMap<WaitingAppend, Verdict>,
-  ): Promise<boolean> {
-    const { queue, registration, state } = this.#parts;
-    const attempt = await buildAttempt(this.#parts, version, timestamp, accepted);
+  async #send(version: LogVersion, timestamp: number, accepted: Members, verdicts: Verdicts): Promise<boolean> {
+    const { buildAttempt, queue, registration, state } = this.#deps;
+    const attempt = await buildAttempt(version, timestamp, accepted);
     await registration.registered(version);
     // Who was answered meanwhile was told that nothing happened: then nothing of this may be sent.
     if ([...accepted.keys()].some((request) => !queue.has(request))) return true;
@@ -265,29 +296,15 @@ export class Appender {
   }
 
   /** Also again: the same record under the same condition lands once at the most. */
-  async #transmit(
-    version: LogVersion,
-    attempt: Attempt,
-    verdicts: ReadonlyMap<WaitingAppend, Verdict>,
-  ): Promise<boolean> {
-    const { applier, clock, done, notifies, options, reader, state, telemetry, turns } = this.#parts;
+  async #transmit(version: LogVersion, attempt: Attempt, verdicts: Verdicts): Promise<boolean> {
+    const { applier, clock, done, notifies, options, state, telemetry, turns, writes } = this.#deps;
     const settling = done.snapshot();
     const unnotifiedListedMax = notifies ? options.unnotifiedListedMax : undefined;
     const head = nextHead(version.head, attempt, settling, unnotifiedListedMax, options);
     for (const { segment } of attempt.record.transactions) applier.prepare(segment);
-    const properties = encodeLogHead(head);
     const startedAt = clock.elapsed();
     this.#sentAt = startedAt;
-    const result = await this.#submit([
-      version.etag === undefined
-        ? { kind: "insert", row: reader.headRow, properties }
-        : { kind: "replace", row: reader.headRow, properties, ifMatch: version.etag },
-      {
-        kind: "insert",
-        row: recordRow(attempt.record.timestamp),
-        properties: encodeRecord(attempt.record, attempt.content.data),
-      },
-    ]);
+    const result = await writes.commit(version, head, attempt);
     if (result.kind === "refused") {
       measureCommit(telemetry, clock.elapsed() - startedAt, "lost_race");
       turns.lostRace();
@@ -296,53 +313,43 @@ export class Appender {
     }
     measureCommit(telemetry, clock.elapsed() - startedAt, "committed");
     turns.won(clock.elapsed() - startedAt);
-    this.#parts.serviceClock.learn(result.serviceTime);
+    this.#deps.serviceClock.learn(result.serviceTime);
     const stored = { summary: attempt.record, writtenAt: result.serviceTime };
     done.remove(settling);
     this.#landed(state.advance({ etag: result.etags[0], head }, [stored]), [stored]);
-    answer(this.#parts, verdicts, "commit");
+    answer(this.#deps, verdicts, "commit");
     // This commit wrote off what was done: under a steady load nobody waits for a pause.
     this.#settled("done");
     return true;
   }
 
-  /** A write whose failure leaves its outcome open is thrown; a refusal too means no more than: look at the log. */
-  async #submit(writes: Parameters<SpaceParts["table"]["submit"]>[1]): Promise<SubmitResult> {
-    const { reader, table } = this.#parts;
-    const result = await table.submit(reader.partition, writes);
-    if (result.kind === "done" || result.reason !== "table_missing") return result;
-    // The same attempt under the same condition: nothing is to be learned before it.
-    await table.create();
-    return table.submit(reader.partition, writes);
-  }
-
   /** Reads the head, and answers what requires it if it is still the version that the verdicts were decided on. */
-  async #prove(version: LogVersion, verdicts: ReadonlyMap<WaitingAppend, Verdict>): Promise<void> {
-    const now = await this.#parts.reader.readHead();
-    if (now.etag === version.etag) answer(this.#parts, verdicts, "head");
+  async #prove(version: LogVersion, verdicts: Verdicts): Promise<void> {
+    const now = await this.#deps.readHead();
+    if (now.etag === version.etag) answer(this.#deps, verdicts, "head");
     else this.#stale = true;
   }
 
   /** Own records that are in the log: their members are told, their segments brought up. */
   #landed(attempts: readonly Attempt[], records: readonly { readonly summary: RecordSummary }[]): void {
-    const { applier, queue, telemetry, turns } = this.#parts;
+    const { applier, queue, telemetry, turns } = this.#deps;
     for (const { summary } of records) turns.seen(summary.node);
     for (const attempt of attempts) {
       const { members, record } = attempt;
       measureCommitted(telemetry, attempt);
       for (const { segment, lastSequence } of record.transactions)
         applier.ensure(segment, lastSequence).catch(() => undefined);
-      answerCommitted(this.#parts, attempt);
+      answerCommitted(this.#deps, attempt);
       queue.landed(members.keys());
     }
-    if (records.length > 0) this.#onCommit();
+    if (records.length > 0) this.#deps.onCommit();
   }
 
   async #catchUp(): Promise<void> {
     const asked = this.#refreshing;
     this.#refreshing = [];
     try {
-      const { landed, records } = await catchUp(this.#parts);
+      const { landed, records } = await this.#deps.catchUp();
       this.#landed(landed, records);
       this.#stale = false;
       this.#catchUps += 1;
@@ -354,7 +361,7 @@ export class Appender {
   }
 
   async #settleIfWanted(): Promise<boolean> {
-    const { version } = this.#parts.state;
+    const { version } = this.#deps.state;
     if (!this.#settleWanted || version === undefined) return false;
     const outcome = await this.#settleNow(version);
     this.#settled(outcome === "lost_race" ? "lost_race" : "done");
@@ -368,15 +375,13 @@ export class Appender {
   }
 
   async #settleNow(version: LogVersion): Promise<"written" | "needless" | "lost_race"> {
-    const { done, notifies, reader, state } = this.#parts;
+    const { done, notifies, state, writes } = this.#deps;
     const settling = done.snapshot();
     // Where nobody is told, nobody waits to be told.
     const notified = notifies ? settling.notified : { records: settling.notified.records, through: Infinity };
     const head = settledHead(version.head, { ...settling, notified });
     if (this.#closed || version.etag === undefined || head === undefined) return "needless";
-    const result = await this.#submit([
-      { kind: "replace", row: reader.headRow, properties: encodeLogHead(head), ifMatch: version.etag },
-    ]);
+    const result = await writes.settle(version.etag, head);
     if (result.kind === "refused") {
       // Somebody committed: the next commit of this instance, or the monitor, writes it off.
       this.#stale = true;

@@ -1,15 +1,22 @@
 // Brings segments up in the background, for those who cannot go on before: once at a time, and again as long as they ask.
 
 import { sleep } from "../../../core/clock.ts";
+import type { Clock, Random } from "../../../core/clock.ts";
 import type { SegmentName } from "../../../core/ids.ts";
+import type { Applier } from "../apply/applier.ts";
 import type { AppendRequest } from "./append-request.ts";
-import type { SpaceParts } from "./space-parts.ts";
 
 /** After a segment could not be helped, until those who wait may ask again. */
 const pauseMs = 500;
 
+export interface BackgroundApplyDeps {
+  readonly applier: Pick<Applier, "ensure" | "pendingIn" | "pendingRecords" | "prove">;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 export class BackgroundApply {
-  readonly #parts: Pick<SpaceParts, "applier" | "clock" | "random">;
+  readonly #deps: BackgroundApplyDeps;
   readonly #isFull: (segment: SegmentName) => boolean;
   readonly #refresh: () => Promise<void>;
   readonly #done: () => void;
@@ -20,12 +27,12 @@ export class BackgroundApply {
    * `done`: called after each help, whether it helped or not.
    */
   constructor(
-    parts: Pick<SpaceParts, "applier" | "clock" | "random">,
+    deps: BackgroundApplyDeps,
     isFull: (segment: SegmentName) => boolean,
     refresh: () => Promise<void>,
     done: () => void,
   ) {
-    this.#parts = parts;
+    this.#deps = deps;
     this.#isFull = isFull;
     this.#refresh = refresh;
     this.#done = done;
@@ -34,7 +41,7 @@ export class BackgroundApply {
   /** For a request whose segments take no more. Those to which nothing is committed are asked whether they would. */
   waiting({ parts }: AppendRequest): void {
     for (const { segment } of parts) {
-      const last = this.#parts.applier.pendingIn(segment).findLast(({ applied }) => !applied);
+      const last = this.#deps.applier.pendingIn(segment).findLast(({ applied }) => !applied);
       if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);
       else if (this.#isFull(segment)) this.#prove(segment);
     }
@@ -42,7 +49,7 @@ export class BackgroundApply {
 
   /** For a log that takes no more. */
   all(): void {
-    for (const { items, spaceListed } of [...this.#parts.applier.pendingRecords]) {
+    for (const { items, spaceListed } of [...this.#deps.applier.pendingRecords]) {
       for (const { isDone, transaction } of items) {
         if (!isDone || !spaceListed) this.#ensure(transaction.segment, transaction.lastSequence);
       }
@@ -50,15 +57,15 @@ export class BackgroundApply {
   }
 
   #ensure(segment: SegmentName, sequence: number): void {
-    this.#once(segment, () => this.#parts.applier.ensure(segment, sequence));
+    this.#once(segment, () => this.#deps.applier.ensure(segment, sequence));
   }
 
   #prove(segment: SegmentName): void {
-    this.#once(segment, () => this.#parts.applier.prove(segment));
+    this.#once(segment, () => this.#deps.applier.prove(segment));
   }
 
   #once(segment: SegmentName, help: () => Promise<void>): void {
-    const { clock, random } = this.#parts;
+    const { clock, random } = this.#deps;
     if (this.#running.has(segment)) return;
     this.#running.add(segment);
     void this.#refresh()

@@ -1,11 +1,29 @@
 // Brings what a writer holds of its space's log up to the log as it is: by the records since, or from the head alone.
 
 import { StoreError } from "../../../core/errors.ts";
-import type { LogVersion } from "../log/log-reader.ts";
+import type { Logger } from "../../../core/logger.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
+import type { ServiceClock } from "../../../table/service-clock.ts";
+import type { Applier } from "../apply/applier.ts";
+import type { AzureStoreOptions } from "../instance/options.ts";
+import type { LogReader, LogVersion } from "../log/log-reader.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
-import type { Attempt } from "./log-state.ts";
-import type { SpaceParts } from "./space-parts.ts";
+import type { DoneList } from "./done-list.ts";
+import type { Attempt, LogState } from "./log-state.ts";
+import type { WriterTurns } from "./turns.ts";
+
+export interface CatchUpDeps {
+  readonly reader: Pick<LogReader, "checkLast" | "readHead" | "readRecordsAt" | "readSince">;
+  readonly state: Pick<LogState, "advance" | "attempts" | "restart" | "version">;
+  readonly applier: Pick<Applier, "forget" | "forgetAll" | "pendingRecords">;
+  readonly done: Pick<DoneList, "clear" | "keep">;
+  readonly turns: Pick<WriterTurns, "unmoved">;
+  readonly serviceClock: Pick<ServiceClock, "learn">;
+  readonly options: Pick<AzureStoreOptions, "catchUpRecordsMax">;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+}
 
 /** What has become known: own attempts that are in the log, and the records since the last look, as far as they were read. */
 export interface CaughtUp {
@@ -14,15 +32,15 @@ export interface CaughtUp {
 }
 
 /** Dying in here leaves nothing behind: it only reads. */
-export async function catchUp(parts: SpaceParts): Promise<CaughtUp> {
-  const { options, reader, serviceClock, state, turns } = parts;
+export async function catchUp(deps: CatchUpDeps): Promise<CaughtUp> {
+  const { options, reader, serviceClock, state, turns } = deps;
   const { version } = state;
-  if (version === undefined) return restart(parts, await reader.readHead());
+  if (version === undefined) return restart(deps, await reader.readHead());
   const since = await reader.readSince(version, options.catchUpRecordsMax);
-  if (since.kind === "far") return restart(parts, since.to);
+  if (since.kind === "far") return restart(deps, since.to);
   if (since.kind === "went_back") {
     await reader.checkLast(since.to.head);
-    return restart(parts, since.to, () => forget(parts, since.to));
+    return restart(deps, since.to, () => forget(deps, since.to));
   }
   serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
   if (since.kind === "unmoved") {
@@ -30,24 +48,24 @@ export async function catchUp(parts: SpaceParts): Promise<CaughtUp> {
     return { landed: [], records: [] };
   }
   const landed = state.advance(since.to, since.records);
-  prune(parts, since.to.head);
+  prune(deps, since.to.head);
   return { landed, records: since.records };
 }
 
 /** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
 async function restart(
-  parts: SpaceParts,
+  deps: CatchUpDeps,
   to: LogVersion & { readonly serviceTime: number },
   before: () => void = () => undefined,
 ): Promise<CaughtUp> {
-  const { reader, serviceClock, state } = parts;
+  const { reader, serviceClock, state } = deps;
   serviceClock.learn(to.serviceTime);
   const pending = await reader.readRecordsAt(to.head.unapplied.listed);
   // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
   const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
   before();
   const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
-  prune(parts, to.head);
+  prune(deps, to.head);
   return { landed, records: [] };
 }
 
@@ -55,7 +73,7 @@ async function restart(
  * The storage went back behind a running instance: what is remembered of the space is of another storage. It is forgotten at once, and said;
  * who waits for a record that is gone is told that its outcome is unknown.
  */
-function forget({ applier, done, logger, state, telemetry }: SpaceParts, { head }: LogVersion): void {
+function forget({ applier, done, logger, state, telemetry }: CatchUpDeps, { head }: LogVersion): void {
   logger.warn("the storage went back: what was remembered of the space is forgotten", {
     records: head.count,
     recordsBefore: state.version?.head.count ?? 0,
@@ -75,7 +93,7 @@ function forget({ applier, done, logger, state, telemetry }: SpaceParts, { head 
 }
 
 /** Forgets pending records that somebody else has confirmed and settled. */
-function prune({ applier, done }: SpaceParts, head: LogHead): void {
+function prune({ applier, done }: CatchUpDeps, head: LogHead): void {
   for (const record of [...applier.pendingRecords]) {
     if (!isPending(head.unapplied, record.summary.timestamp)) applier.forget(record);
   }

@@ -2,6 +2,8 @@
 
 import type { NodeId, SpaceName } from "../../../core/ids.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
+import type { Random } from "../../../core/clock.ts";
+import type { Compressor } from "../../../codec/block.ts";
 import { encodeBlock } from "../../../codec/block.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
@@ -16,16 +18,23 @@ import { addPending, withoutDone } from "../rows/pending.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingAppend } from "./queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
-import type { SpaceParts } from "./space-parts.ts";
+
+export interface AttemptDeps {
+  readonly space: SpaceName;
+  readonly node: NodeId;
+  readonly compressor: Compressor;
+  readonly random: Random;
+  readonly options: Pick<AzureStoreOptions, "formatVersion">;
+}
 
 /** The record that follows `version`, under an id of its own. */
 export async function buildAttempt(
-  parts: Pick<SpaceParts, "compressor" | "node" | "options" | "random" | "space">,
+  deps: AttemptDeps,
   version: LogVersion,
   timestamp: number,
   members: ReadonlyMap<WaitingAppend, readonly AcceptedPart[]>,
 ): Promise<Attempt> {
-  const { compressor, node, options, random, space } = parts;
+  const { compressor, node, options, random, space } = deps;
   const accepted = [...members.values()].flat().sort(inSpaceOrder);
   const record: RecordSummary = {
     timestamp,

@@ -168,7 +168,7 @@ export class Monitor {
   }
 
   async #visit(row: Row, run: Run): Promise<void> {
-    const { clock, notifies, random, reader: readerOf, writer: writerOf } = this.#deps;
+    const { clock, notifies, options, random, reader: readerOf, writer: writerOf } = this.#deps;
     const { store, space } = openLogOfRow(row.row);
     const reader = readerOf(store, space);
     const seen = await reader.readHead();
@@ -181,8 +181,8 @@ export class Monitor {
     const { appender } = writer;
     await appender.refresh();
     await this.#apply(writer, seen.serviceTime, run);
-    seeUnnotified(writer, seen.serviceTime, run);
-    await notifyOverdue(writer, seen.serviceTime, run);
+    seeUnnotified(writer, seen.serviceTime, options.walGraceMs, run);
+    await notifyOverdue({ writer, now: seen.serviceTime, graceMs: options.walGraceMs, run });
     for (let tries = 1; (await appender.settle()) === "lost_race" && tries < settleTriesMax; tries += 1) {
       await backOff({ clock, random }, tries);
     }
@@ -190,7 +190,8 @@ export class Monitor {
 
   /** What waits only for a record that is lost is tried again, in order, once that is given up. */
   async #apply(writer: SpaceWriter, serviceTime: number, run: Run): Promise<void> {
-    const { applier, options } = writer.parts;
+    const { applier } = writer;
+    const { options } = this.#deps;
     const ageMs = ({ writtenAt }: PendingRecord): number => serviceTime - writtenAt;
     const due = [...applier.pendingRecords].filter((record) => isDue(ageMs(record), options.walGraceMs));
     run.oldestMs = Math.max(run.oldestMs, ...due.map(ageMs));
@@ -220,7 +221,7 @@ export class Monitor {
   }
 
   /** One visit more has found that the record, or what it waits for, cannot be read. */
-  #damageSeen({ parts: { space, store } }: SpaceWriter, { summary: { timestamp } }: PendingRecord): number {
+  #damageSeen({ space, store }: SpaceWriter, { summary: { timestamp } }: PendingRecord): number {
     const key = `${store} ${timestamp} ${space}`;
     const visits = (this.#damaged.get(key) ?? 0) + 1;
     this.#damaged.set(key, visits);
@@ -228,7 +229,7 @@ export class Monitor {
   }
 
   async #count(
-    { parts: { logger } }: SpaceWriter,
+    { logger }: SpaceWriter,
     { items, summary: { timestamp } }: PendingRecord,
     run: Run,
     apply: () => Promise<number>,
@@ -282,11 +283,11 @@ function recordRun(telemetry: Telemetry, report: MonitorReport | undefined, ms: 
 }
 
 /** How old what waits for its notification is: when the queue is dead, nothing else tells. */
-function seeUnnotified({ parts }: SpaceWriter, serviceTime: number, run: Run): void {
-  const head = parts.state.version?.head;
-  if (!parts.notifies || head === undefined || !hasPending(head.unnotified)) return;
+function seeUnnotified(writer: SpaceWriter, serviceTime: number, graceMs: number, run: Run): void {
+  const head = writer.state.version?.head;
+  if (!writer.notifies || head === undefined || !hasPending(head.unnotified)) return;
   const ageMs = serviceTime - (doneThrough(head.unnotified, head.timestamp) + 1);
-  if (ageMs >= parts.options.walGraceMs) run.oldestMs = Math.max(run.oldestMs, ageMs);
+  if (ageMs >= graceMs) run.oldestMs = Math.max(run.oldestMs, ageMs);
 }
 
 function isResting(head: LogHead, notifies: boolean): boolean {
@@ -295,7 +296,7 @@ function isResting(head: LogHead, notifies: boolean): boolean {
 
 /** Those of the record's entries that cannot be read: their segments will go on without them. */
 async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void> {
-  const { applier, logger } = writer.parts;
+  const { applier, logger } = writer;
   if (!(await applier.giveUpLost(record))) return;
   const { timestamp } = record.summary;
   const unreadable = segmentsOf(record.items.filter((item) => item.unreadable));

@@ -24,13 +24,23 @@ export interface OverdueRun {
   failed: number;
 }
 
-/** `now`: the service's time. Counts in `run` what it did. Throws when the log cannot be read. */
-export async function notifyOverdue(writer: SpaceWriter, now: number, run: OverdueRun): Promise<void> {
-  const { done, notifies, reader, state } = writer.parts;
+export interface Overdue {
+  readonly writer: SpaceWriter;
+  /** The service's time. */
+  readonly now: number;
+  /** How long a record's own writer has to notify of it, milliseconds. */
+  readonly graceMs: number;
+  readonly run: OverdueRun;
+}
+
+/** Counts in `run` what it did. Throws when the log cannot be read. */
+export async function notifyOverdue(overdue: Overdue): Promise<void> {
+  const { run, writer } = overdue;
+  const { done, notifies, reader, state } = writer;
   const head = state.version?.head;
   if (!notifies || head === undefined) return;
   const { listed, to } = head.unnotified;
-  const telling = { writer, head, now, run };
+  const telling = { ...overdue, head };
   await tellAll(telling, await reader.readRecordsAt(listed));
   let through = Math.max(head.unnotified.from, done.notifiedThrough);
   let continuation: string | undefined;
@@ -51,11 +61,8 @@ export async function notifyOverdue(writer: SpaceWriter, now: number, run: Overd
   }
 }
 
-interface Telling {
-  readonly writer: SpaceWriter;
+interface Telling extends Overdue {
   readonly head: LogHead;
-  readonly now: number;
-  readonly run: OverdueRun;
 }
 
 /** How many of the first have been told, up to one that was not. */
@@ -77,12 +84,15 @@ async function tellAll(telling: Telling, records: readonly StoredRecord[]): Prom
   return notified;
 }
 
-async function tell({ writer, head, now, run }: Telling, { summary, writtenAt }: StoredRecord): Promise<boolean> {
-  const { done, options } = writer.parts;
+async function tell(
+  { writer, head, now, graceMs, run }: Telling,
+  { summary, writtenAt }: StoredRecord,
+): Promise<boolean> {
+  const { done } = writer;
   const { timestamp } = summary;
   if (done.notified.has(timestamp)) return true;
   const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
-  if (!isApplied || !isDue(now - writtenAt, options.walGraceMs)) return false;
+  if (!isApplied || !isDue(now - writtenAt, graceMs)) return false;
   // Who has waited for its turn behind one that the queue did not take is spared.
   const outcome = await run.permits.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
   if (outcome === "notified") run.notified += 1;

@@ -11,8 +11,11 @@ import {
 } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import { segmentFields, withFields } from "../../../core/logger.ts";
+import type { Logger } from "../../../core/logger.ts";
 import type { Table } from "../../../table/port.ts";
 import { Appender } from "../append/appender.ts";
+import { catchUp } from "../append/catch-up.ts";
+import { buildAttempt } from "../append/commit.ts";
 import { Applier } from "../apply/applier.ts";
 import { DoneList } from "../append/done-list.ts";
 import { asStoreError } from "../instance/failure.ts";
@@ -22,10 +25,11 @@ import { LogReader } from "../log/log-reader.ts";
 import { LogState } from "../append/log-state.ts";
 import { isPending } from "../rows/pending.ts";
 import { findWinner } from "../append/winner.ts";
+import { LogWrites } from "../append/log-writes.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
-import type { InstanceParts, SpaceParts } from "../append/space-parts.ts";
+import type { Instance } from "./instance.ts";
 import { WriterTurns } from "../append/turns.ts";
 import { ViewLoader } from "../append/view-loader.ts";
 
@@ -39,61 +43,65 @@ export interface Produced {
 const notificationsWaitingMax = 256;
 
 export class SpaceWriter {
-  readonly parts: SpaceParts;
+  readonly store: StoreId;
+  readonly space: SpaceName;
+  readonly logger: Logger;
+  /** Whether records are to be notified. */
+  readonly notifies: boolean;
+  readonly reader: LogReader;
+  readonly state: LogState;
+  readonly done = new DoneList();
+  readonly applier: Applier;
   readonly appender: Appender;
+  readonly #instance: Instance;
+  readonly #table: Table;
+  readonly #queue: AppendQueue;
+  readonly #serviceClock: ServiceClock;
   readonly #listeners = new Set<() => void>();
   #active = 0;
 
-  constructor(instance: InstanceParts, store: StoreId, space: SpaceName, table: Table) {
+  constructor(instance: Instance, store: StoreId, space: SpaceName, table: Table) {
     const { clock, compressor, node, options, random, telemetry, workers } = instance;
+    this.store = store;
+    this.space = space;
+    this.notifies = instance.notifier !== undefined;
+    this.#instance = instance;
+    this.#table = table;
+    this.#serviceClock = new ServiceClock(clock);
     const logger = withFields(instance.logger, { store, space });
+    this.logger = logger;
     const reader = new LogReader(table, space, compressor);
+    this.reader = reader;
+    const refresh = (): Promise<void> => this.appender.refresh();
+    const wake = (): void => this.appender.wake();
     const applier = new Applier(space, {
-      table,
-      reader,
-      compressor,
-      clock,
-      random,
-      logger,
-      telemetry,
-      workers,
+      ...{ table, reader, compressor, clock, random, logger, telemetry, workers, options },
       heads: instance.heads.forSpace(),
-      options,
-      refreshPending: () => this.appender.refresh(),
+      refreshPending: refresh,
       onDone: (record) => this.#onDone(record),
     });
+    this.applier = applier;
     const state = new LogState(applier, instance.views.forSpace(), options);
-    const wake = (): void => this.appender.wake();
+    this.state = state;
     const queue = new AppendQueue(clock, options, { mayBeInLog: (request) => state.mayHold(request), onLeft: wake });
-    this.parts = {
-      ...instance,
-      logger,
-      store,
-      space,
-      table,
-      reader,
-      applier,
-      state,
-      queue,
-      loader: new ViewLoader({
-        space,
-        table,
-        state,
-        applier,
-        queue,
-        clock,
-        random,
-        refresh: () => this.appender.refresh(),
-        wake,
-      }),
+    this.#queue = queue;
+    const turns = new WriterTurns(clock, random, node, options.otherWritersMs);
+    const { done, notifies } = this;
+    const serviceClock = this.#serviceClock;
+    const known = { reader, state, applier, done, turns, serviceClock, options, logger, telemetry };
+    this.appender = new Appender({
+      ...known,
+      ...{ queue, clock, random, notifies },
+      writes: new LogWrites(table, reader),
+      readHead: () => reader.readHead(),
+      loader: new ViewLoader({ space, table, state, applier, queue, clock, random, refresh, wake }),
       registration: new Registration(instance.registry, store, space),
-      serviceClock: new ServiceClock(clock),
-      turns: new WriterTurns(clock, random, node, options.otherWritersMs),
-      done: new DoneList(),
-      notifies: instance.notifier !== undefined,
-    };
-    this.appender = new Appender(this.parts, () => {
-      for (const listener of this.#listeners) listener();
+      buildAttempt: (version, timestamp, members) =>
+        buildAttempt({ space, node, compressor, random, options }, version, timestamp, members),
+      catchUp: () => catchUp(known),
+      onCommit: () => {
+        for (const listener of this.#listeners) listener();
+      },
     });
   }
 
@@ -112,7 +120,7 @@ export class SpaceWriter {
   async produce(request: AppendRequest, ack: Ack, signal: AbortSignal | undefined): Promise<Produced> {
     this.#active += 1;
     try {
-      const { clock, options } = this.parts;
+      const { clock, options } = this.#instance;
       const startedAt = clock.elapsed();
       const outcome = await this.#append(request, signal);
       const produced = await this.#decided(request, outcome);
@@ -132,7 +140,7 @@ export class SpaceWriter {
 
   async #append(request: AppendRequest, signal: AbortSignal | undefined): Promise<AppendOutcome> {
     const waiting = new WaitingAppend(request);
-    const { queue } = this.parts;
+    const queue = this.#queue;
     // What was sent is not called back; what was not is taken out.
     const onAbort = (): void => {
       if (waiting.mayBeInLog) return;
@@ -143,7 +151,7 @@ export class SpaceWriter {
     };
     const down = request.parts.filter(({ segment }) => this.#needsAsking(segment));
     // Not a turn of the loop is lost where all is well: who asks at the same time is in the same group.
-    if (down.length > 0) await Promise.allSettled(down.map(({ segment }) => this.parts.applier.prove(segment)));
+    if (down.length > 0) await Promise.allSettled(down.map(({ segment }) => this.applier.prove(segment)));
     this.appender.append(waiting);
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -156,7 +164,7 @@ export class SpaceWriter {
 
   /** Who comes after a segment has healed finds it well: one that was down is asked, unless somebody does. */
   #needsAsking(segment: SegmentName): boolean {
-    const { health } = this.parts.applier;
+    const { health } = this.applier;
     return health.isDown(segment) && !health.isAsked(segment);
   }
 
@@ -180,12 +188,13 @@ export class SpaceWriter {
   /** The sequences are taken or do not follow: says by whom, where somebody has them. */
   async #conflict(conflict: Extract<AppendOutcome, { kind: "conflict" }>): Promise<never> {
     const { segment, expected, received, lastSequence } = conflict;
-    const { applier, compressor, space, table } = this.parts;
+    const { applier, space } = this;
+    const { compressor } = this.#instance;
     let { winner } = conflict;
     if (winner === undefined && received <= lastSequence) {
       const pendingIn = (name: SegmentName): readonly PendingItem[] => applier.pendingIn(name);
       try {
-        winner = await findWinner({ table, compressor, space, pendingIn }, segment, received);
+        winner = await findWinner({ table: this.#table, compressor, space, pendingIn }, segment, received);
       } catch (error) {
         throw asStoreError(error, "none");
       }
@@ -194,7 +203,8 @@ export class SpaceWriter {
   }
 
   async #applied(request: AppendRequest, produced: Produced, timeoutMs: number): Promise<void> {
-    const { applier, clock } = this.parts;
+    const { applier } = this;
+    const { clock } = this.#instance;
     let cancel = (): void => undefined;
     const expired = new Promise<never>((_, reject) => {
       cancel = clock.after(timeoutMs, () =>
@@ -226,14 +236,14 @@ export class SpaceWriter {
   }
 
   #onDone(record: PendingRecord): void {
-    const { serviceClock, telemetry } = this.parts;
-    const pendingMs = Math.max(0, serviceClock.now() - record.summary.timestamp);
+    const { notifications, telemetry } = this.#instance;
+    const pendingMs = Math.max(0, this.#serviceClock.now() - record.summary.timestamp);
     telemetry.record("streamkit.apply.delay", pendingMs / 1_000);
-    this.parts.done.applied.add(record.summary.timestamp);
+    this.done.applied.add(record.summary.timestamp);
     this.appender.settleLater();
     // Who committed it tells of it; when that instance is gone, or the queue is slower than the commits, the monitor does.
-    const isNotified = record.isOwn && this.parts.notifications.waiting < notificationsWaitingMax;
-    if (isNotified) void this.parts.notifications.run(() => this.notify(record)).then(() => this.appender.wake());
+    const isNotified = record.isOwn && notifications.waiting < notificationsWaitingMax;
+    if (isNotified) void notifications.run(() => this.notify(record)).then(() => this.appender.wake());
     this.appender.wake();
   }
 
@@ -242,7 +252,8 @@ export class SpaceWriter {
    * notifier did not take them, `left` when they could not be told for another reason.
    */
   async notify(record: Pick<PendingRecord, "summary">): Promise<"notified" | "queue_failed" | "left"> {
-    const { applier, done, logger, notifier, space, state, store } = this.parts;
+    const { applier, done, logger, space, state, store } = this;
+    const { notifier } = this.#instance;
     const { timestamp, transactions } = record.summary;
     const unnotified = state.version?.head.unnotified;
     if (notifier === undefined || unnotified === undefined || !isPending(unnotified, timestamp)) {

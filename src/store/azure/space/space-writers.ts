@@ -2,15 +2,15 @@
 
 import type { SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
-import type { InstanceParts } from "../append/space-parts.ts";
+import type { Instance } from "./instance.ts";
 import { SpaceWriter } from "./space-writer.ts";
 
 export class SpaceWriters {
-  readonly #instance: InstanceParts;
+  readonly #instance: Instance;
   /** Longest unused first. */
   readonly #writers = new Map<string, SpaceWriter>();
 
-  constructor(instance: InstanceParts) {
+  constructor(instance: Instance) {
     this.#instance = instance;
   }
 
@@ -27,7 +27,7 @@ export class SpaceWriters {
   /** Ends what only time would end: what is pending is left to the monitor. */
   close(store: StoreId): void {
     for (const [key, writer] of this.#writers) {
-      if (writer.parts.store !== store) continue;
+      if (writer.store !== store) continue;
       writer.close();
       this.#writers.delete(key);
     }
