@@ -1,6 +1,5 @@
 // Reads a segment, by sequence.
 import { registerOperation } from "../src/functions-app.ts";
-import { consumeSegment as handler } from "../src/server/consume.ts";
-import { consumeSegment as operation } from "../src/wire/operations.ts";
+import { consumeSegment } from "../src/server/consume.ts";
 
-registerOperation(operation, handler);
+registerOperation(consumeSegment);

@@ -1,6 +1,5 @@
 // Reads a space, by timestamp.
 import { registerOperation } from "../src/functions-app.ts";
-import { consumeSpace as handler } from "../src/server/consume.ts";
-import { consumeSpace as operation } from "../src/wire/operations.ts";
+import { consumeSpace } from "../src/server/consume.ts";
 
-registerOperation(operation, handler);
+registerOperation(consumeSpace);

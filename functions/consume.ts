@@ -1,6 +1,5 @@
 // Reads several spaces, merged by timestamp.
 import { registerOperation } from "../src/functions-app.ts";
-import { consume as handler } from "../src/server/consume.ts";
-import { consume as operation } from "../src/wire/operations.ts";
+import { consume } from "../src/server/consume.ts";
 
-registerOperation(operation, handler);
+registerOperation(consume);

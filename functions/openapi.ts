@@ -1,6 +1,5 @@
 // The OpenAPI document.
 import { registerOperation } from "../src/functions-app.ts";
-import { openapi as handler } from "../src/server/system.ts";
-import { openapi as operation } from "../src/wire/operations.ts";
+import { openapi } from "../src/server/system.ts";
 
-registerOperation(operation, handler);
+registerOperation(openapi);

@@ -1,6 +1,5 @@
 // The last entry of a segment.
 import { registerOperation } from "../src/functions-app.ts";
-import { peek as handler } from "../src/server/consume.ts";
-import { peek as operation } from "../src/wire/operations.ts";
+import { peek } from "../src/server/consume.ts";
 
-registerOperation(operation, handler);
+registerOperation(peek);

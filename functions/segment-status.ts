@@ -1,6 +1,5 @@
 // Where a segment begins and ends.
 import { registerOperation } from "../src/functions-app.ts";
-import { segmentStatus as handler } from "../src/server/consume.ts";
-import { segmentStatus as operation } from "../src/wire/operations.ts";
+import { segmentStatus } from "../src/server/consume.ts";
 
-registerOperation(operation, handler);
+registerOperation(segmentStatus);

@@ -1,6 +1,5 @@
 // The names of the spaces of a store.
 import { registerOperation } from "../src/functions-app.ts";
-import { spaces as handler } from "../src/server/names.ts";
-import { spaces as operation } from "../src/wire/operations.ts";
+import { spaces } from "../src/server/names.ts";
 
-registerOperation(operation, handler);
+registerOperation(spaces);

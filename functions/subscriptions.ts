@@ -1,6 +1,5 @@
 // The subscriptions of a store.
 import { registerOperation } from "../src/functions-app.ts";
-import { subscriptions as handler } from "../src/server/subscriptions.ts";
-import { subscriptions as operation } from "../src/wire/operations-subscriptions.ts";
+import { subscriptions } from "../src/server/subscriptions.ts";
 
-registerOperation(operation, handler);
+registerOperation(subscriptions);

@@ -16,9 +16,8 @@ import { guardInvocations } from "./server/invocation-guard.ts";
 import type { ProgrammingModel } from "./server/invocation-guard.ts";
 import { createLogger } from "./server/log-lines.ts";
 import type * as runtime from "./runtime.ts";
-import type { Endpoint } from "./server/endpoint.ts";
+import type { Endpoint, OperationEndpoint } from "./server/endpoint.ts";
 import { systemClock } from "./system.ts";
-import type { Operation } from "./wire/operation.ts";
 import type { PathTemplate } from "./wire/path.ts";
 
 type Runtime = typeof runtime;
@@ -43,7 +42,8 @@ if (loaded instanceof StoreError) {
  * The function has the operation's id as its name, its path as its route. No function's name has a dash: the setting that
  * disables it has its name in it, and names of settings have no dashes on Linux.
  */
-export function registerOperation(operation: Operation, endpoint: Endpoint): void {
+export function registerOperation(endpoint: OperationEndpoint): void {
+  const { operation } = endpoint;
   app.http(operation.id, {
     methods: [operation.method],
     route: operation.path.slice(1),

@@ -51,8 +51,11 @@ export interface Call<Op extends Operation> {
 export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpResponse>;
 export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<HttpResponse>;
 
-export function endpoint<Op extends Operation>(operation: Op, handler: Handler<Op>): Endpoint {
-  return async (services, request, connection) => {
+/** An endpoint that carries its operation: whoever registers it cannot pair it with another. */
+export type OperationEndpoint = Endpoint & { readonly operation: Operation };
+
+export function endpoint<Op extends Operation>(operation: Op, handler: Handler<Op>): OperationEndpoint {
+  const answer: Endpoint = async (services, request, connection) => {
     const correlation = correlate(request.headers, services.random);
     let logger = withFields(services.logger, { operation: operation.id, ...correlation });
     const { clock, telemetry } = services;
@@ -101,6 +104,7 @@ export function endpoint<Op extends Operation>(operation: Op, handler: Handler<O
       return answer;
     }
   };
+  return Object.assign(answer, { operation });
 }
 
 export function jsonAnswer(body: string, status = 200): HttpResponse {
