@@ -6,8 +6,8 @@ import { StoreError } from "./core/errors.ts";
 import { checkNetwork } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
 import { logLevels } from "./server/log-lines.ts";
-import { resolveOptions } from "./store/azure/instance/options.ts";
-import type { AzureStoreSettings } from "./store/azure/instance/options.ts";
+import { optionsSchema } from "./store/azure/instance/options.ts";
+import type { AzureStoreOptions, AzureStoreSettings } from "./store/azure/instance/options.ts";
 import { isEmulator, isLoopback, parseConnection, Secret } from "./table/connection.ts";
 import type { StorageConnection } from "./table/connection.ts";
 
@@ -24,6 +24,15 @@ function integer(standard: number, min: number, max: number, description: string
     .refine((value) => value >= min && value <= max, { error: expected })
     .default(standard)
     .meta({ description });
+}
+
+type IntegerOption = Exclude<keyof AzureStoreOptions, "formatVersion" | "tablePrefix">;
+
+/** An option of the store as a setting: its bounds and its default are the option's. */
+function option(name: IntegerOption, description: string) {
+  const schema = optionsSchema.shape[name];
+  const { minValue, maxValue } = schema.unwrap();
+  return integer(schema.parse(undefined), minValue ?? 0, maxValue ?? Number.MAX_SAFE_INTEGER, description);
 }
 
 function url(description: string) {
@@ -44,14 +53,10 @@ export const settingsSchema = z.object({
     .enum(["true", "false"], { error: "true or false" })
     .default("false")
     .meta({ description: "Allows plain HTTP to a storage endpoint that is not on this machine." }),
-  STREAMKIT_TABLE_PREFIX: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: "1 to 21 letters and digits, a letter first" })
-    .default("streamkit")
-    .meta({
-      description:
-        "Leads the names of all tables, and of the notifications' queue. Two deployments in one account need two.",
-    }),
+  STREAMKIT_TABLE_PREFIX: optionsSchema.shape.tablePrefix.meta({
+    description:
+      "Leads the names of all tables, and of the notifications' queue. Two deployments in one account need two.",
+  }),
   STREAMKIT_AUTH: z.enum(["key", "jwt", "none"], { error: "key, jwt or none" }).default("key").meta({
     description:
       "Who may call: with a key of the function app, with a bearer token, or everyone (only with storage on this machine, or the storage emulator by its endpoint and key).",
@@ -84,7 +89,7 @@ export const settingsSchema = z.object({
     .refine(isSchedule, { error: "six fields of NCRONTAB, such as 0 * * * * *" })
     .default("0 * * * * *")
     .meta({ description: "When the monitor looks for records that a writer left behind: NCRONTAB, six fields." }),
-  STREAMKIT_WAL_GRACE_MS: integer(30_000, 0, 3_600_000, "Age of a pending record that the monitor takes over, ms."),
+  STREAMKIT_WAL_GRACE_MS: option("walGraceMs", "Age of a pending record that the monitor takes over, ms."),
   STREAMKIT_LOG_LEVEL: z
     .enum(logLevels, { error: logLevels.join(", ") })
     .default("info")
@@ -107,10 +112,8 @@ export const settingsSchema = z.object({
     }),
   STREAMKIT_TRACE_PERCENT: integer(10, 0, 100, "Requests traced of those whose caller does not say, percent."),
   STREAMKIT_REQUEST_TIMEOUT_MS: integer(10_000, 100, 60_000, "One request to the storage, ms."),
-  STREAMKIT_PRODUCE_TIMEOUT_MS: integer(
-    20_000,
-    100,
-    200_000,
+  STREAMKIT_PRODUCE_TIMEOUT_MS: option(
+    "produceTimeoutMs",
     "A chunk that is not committed by then is answered 503, ms.",
   ),
   STREAMKIT_STREAM_SECONDS: integer(
@@ -154,22 +157,12 @@ export const settingsSchema = z.object({
     "A request body that brings less than 64 KiB in so long, and does not end, is given up, seconds.",
   ),
   STREAMKIT_BODY_SECONDS: integer(120, 1, 1_500, "A request body that is not whole by then is given up, seconds."),
-  STREAMKIT_APPLY_WORKERS: integer(32, 1, 256, "Segments that one instance applies at the same time."),
-  STREAMKIT_BATCH_OPERATIONS: integer(90, 4, 100, "Operations in one entity-group transaction."),
-  STREAMKIT_BATCH_BYTES: integer(3.75 * MiB, 2 * MiB, 4 * MiB, "Bytes of one entity-group transaction."),
-  STREAMKIT_SEGMENT_CACHE_MAX: integer(
-    20_000,
-    256,
-    1_000_000,
-    "Segments whose state an instance keeps, over all spaces.",
-  ),
-  STREAMKIT_SPACE_CACHE_MAX: integer(500, 1, 100_000, "Spaces whose writer an instance keeps."),
-  STREAMKIT_QUEUED_BYTES_MAX: integer(
-    64 * MiB,
-    MiB,
-    1_024 * MiB,
-    "Produces waiting in one space of one instance, bytes.",
-  ),
+  STREAMKIT_APPLY_WORKERS: option("applyWorkers", "Segments that one instance applies at the same time."),
+  STREAMKIT_BATCH_OPERATIONS: option("batchOperations", "Operations in one entity-group transaction."),
+  STREAMKIT_BATCH_BYTES: option("batchBytes", "Bytes of one entity-group transaction."),
+  STREAMKIT_SEGMENT_CACHE_MAX: option("segmentCacheMax", "Segments whose state an instance keeps, over all spaces."),
+  STREAMKIT_SPACE_CACHE_MAX: option("spaceCacheMax", "Spaces whose writer an instance keeps."),
+  STREAMKIT_QUEUED_BYTES_MAX: option("queuedBytesMax", "Produces waiting in one space of one instance, bytes."),
 });
 
 export type Authentication =
@@ -236,7 +229,7 @@ export function parseSettings(env: Environment): Settings {
     .map((network) => network.trim())
     .filter((network) => network !== "");
   checkNetworks(webhookNetworks);
-  const store = {
+  const store: AzureStoreSettings = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
     walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
     produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,
@@ -247,7 +240,6 @@ export function parseSettings(env: Environment): Settings {
     spaceCacheMax: values.STREAMKIT_SPACE_CACHE_MAX,
     queuedBytesMax: values.STREAMKIT_QUEUED_BYTES_MAX,
   };
-  resolveOptions(store);
   const notificationsQueue = queueOf(values);
   return {
     connection,

@@ -15,7 +15,8 @@ const count = (standard: number, max: number): z.ZodDefault<z.ZodNumber> => inte
 
 const tablePrefixExpected = "1 to 21 letters and digits, a letter first";
 
-const schema = z.strictObject({
+/** The one place of their bounds and defaults: a setting of a deployment that is an option takes them from here. */
+export const optionsSchema = z.strictObject({
   /** Leads the names of all tables; letters and digits, a letter first. Two deployments in one account need two prefixes. */
   tablePrefix: z
     .string({ error: tablePrefixExpected })
@@ -39,7 +40,7 @@ const schema = z.strictObject({
   /** Spaces whose writer an instance keeps. */
   spaceCacheMax: count(500, 100_000),
   /** A produce that is not committed and applied after this long is answered 503. */
-  produceTimeoutMs: milliseconds(20_000, 200_000),
+  produceTimeoutMs: integer(20_000, 100, 200_000),
   /** Produces and bytes that wait in one space of one instance; beyond them the caller is told to come back. */
   queuedProducesMax: count(5_000, 100_000),
   queuedBytesMax: count(64 * 1024 * 1024, 1024 * 1024 * 1024),
@@ -66,12 +67,12 @@ const schema = z.strictObject({
   otherWritersMs: milliseconds(5_000, 60_000),
 });
 
-export type AzureStoreOptions = Readonly<z.infer<typeof schema>>;
-export type AzureStoreSettings = Readonly<z.input<typeof schema>>;
+export type AzureStoreOptions = Readonly<z.infer<typeof optionsSchema>>;
+export type AzureStoreSettings = Readonly<z.input<typeof optionsSchema>>;
 
 /** Fills in defaults; `invalid_argument` names the option and what it may be. */
 export function resolveOptions(settings: AzureStoreSettings = {}): AzureStoreOptions {
-  const parsed = schema.safeParse(settings);
+  const parsed = optionsSchema.safeParse(settings);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   if (issue?.code === "unrecognized_keys") throw invalidArgument(issue.keys[0] ?? "options", "no option of this name");
