@@ -14,7 +14,8 @@ import type { Memory } from "../memory.ts";
 import { unboundedMemory } from "../memory.ts";
 import type { StatusNotifier } from "../notifier.ts";
 import type { Store, StoreFactory } from "../store.ts";
-import { AzureStore } from "./azure-store.ts";
+import { createStore } from "../create-store.ts";
+import { AzureBackend } from "./azure-backend.ts";
 import { registryTableName, storeTableName } from "./rows/keys.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { AzureStoreSettings } from "./instance/options.ts";
@@ -105,9 +106,10 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     open: (id) => {
       const known = stores.get(id);
       if (known !== undefined) return known;
-      const store: Store = new AzureStore(id, instance, table(id), writers, () => {
+      const backend = new AzureBackend(id, instance, table(id), writers, () => {
         if (stores.peek(id) === store) stores.delete(id);
       });
+      const store: Store = createStore(id, backend, random);
       stores.set(id, store);
       return store;
     },

@@ -3,8 +3,9 @@
 
 import type { NodeId, StoreId } from "../../../src/core/ids.ts";
 import type { Store, StoreFactory } from "../../../src/store/store.ts";
-import { LevelStore } from "./level-store.ts";
-import type { LevelStoreParts } from "./level-store.ts";
+import { createStore } from "../../../src/store/create-store.ts";
+import { LevelBackend } from "./level-backend.ts";
+import type { LevelStoreParts } from "./level-backend.ts";
 
 export type LevelStoreOptions = Omit<LevelStoreParts, "node"> & { readonly node?: NodeId };
 
@@ -16,9 +17,10 @@ export function createLevelStoreFactory(options: LevelStoreOptions): StoreFactor
     open(id) {
       const known = stores.get(id);
       if (known !== undefined) return known;
-      const store = new LevelStore(id, parts, () => {
+      const backend = new LevelBackend(id, parts, () => {
         if (stores.get(id) === store) stores.delete(id);
       });
+      const store = createStore(id, backend, parts.random);
       stores.set(id, store);
       return store;
     },

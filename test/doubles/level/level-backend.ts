@@ -1,13 +1,12 @@
-// A store in LevelDB: the local backend that tests run on. Nothing of it is in the function app.
+// A store's rows in LevelDB: the local backend that tests run on. Nothing of it is in the function app.
 //
 // Promise: the same answers as the product's backend. A chunk is one atomic batch, written while its segment's lock is
 // held since before it was read; timestamps strictly increase in a space; the record, the block, the head and the
 // inventory become visible together, so `committed` and `applied` are one.
 
-import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
+import type { Entry, SegmentStatus } from "../../../src/core/entry.ts";
 import { emptyStatus } from "../../../src/core/entry.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
-import { newTransactionId } from "../../../src/core/clock.ts";
 import {
   leaseNotGranted,
   leaseSuperseded,
@@ -18,12 +17,9 @@ import {
 import type { Cursor, NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
 import { limits } from "../../../src/core/limits.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
-import { contentDigest, derivedTransactionId } from "../../../src/codec/digest.ts";
-import { chunkRecords } from "../../../src/store/chunks.ts";
-import { mergeSpaces } from "../../../src/store/merge.ts";
-import { checkTogether } from "../../../src/store/together.ts";
+import { contentDigest } from "../../../src/codec/digest.ts";
+import type { Backend } from "../../../src/store/create-store.ts";
 import type {
-  ConsumeArgs,
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
   LeaseToken,
@@ -31,8 +27,6 @@ import type {
   ProducedChunk,
   ProduceOptions,
   SegmentRecords,
-  Store,
-  StreamOptions,
 } from "../../../src/store/store.ts";
 import { changesOf, rowsOf } from "./commit.ts";
 import type { LevelDatabase } from "./database.ts";
@@ -46,7 +40,6 @@ import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail }
 import type { Source } from "./read.ts";
 import { decodeFences, decodeHead, decodeTransaction, encodeFences } from "./rows.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
-import { RunningWork } from "../../../src/store/work.ts";
 
 export interface LevelStoreParts {
   readonly database: LevelDatabase;
@@ -58,17 +51,16 @@ export interface LevelStoreParts {
   readonly lastToken?: (store: StoreId, key: string) => Promise<number>;
 }
 
-export class LevelStore implements Store {
-  readonly id: StoreId;
+export class LevelBackend implements Backend {
+  readonly #id: StoreId;
   readonly #parts: LevelStoreParts;
   readonly #keys: StoreKeys;
   readonly #source: Source;
   readonly #known: KnownNames;
-  readonly #work = new RunningWork();
   readonly #onClosed: () => void;
 
   constructor(id: StoreId, parts: LevelStoreParts, onClosed: () => void) {
-    this.id = id;
+    this.#id = id;
     this.#parts = parts;
     this.#keys = storeKeys(id);
     this.#source = { keyspace: parts.database.keyspace, keys: this.#keys, compressor: parts.compressor };
@@ -76,117 +68,57 @@ export class LevelStore implements Store {
     this.#onClosed = onClosed;
   }
 
-  getSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
-    return this.#work.stream(readSpaces(this.#source, options));
+  readSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
+    return readSpaces(this.#source, options);
   }
 
-  getSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
-    return this.#work.stream(readSegments(this.#source, space, options));
+  readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
+    return readSegments(this.#source, space, options);
   }
 
-  consumeSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
-    return this.#work.stream(readSegment(this.#source, space, segment, args));
+  readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
+    return readSegment(this.#source, space, segment, args);
   }
 
-  consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry> {
-    return this.#work.stream(readSpace(this.#source, space, args));
+  readSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry> {
+    return readSpace(this.#source, space, args);
   }
 
-  consume({ offsets, limit, ...bounds }: ConsumeArgs): AsyncIterable<Entry> {
-    const streams = [...offsets].map(([space, offset]) => ({
-      space,
-      entries: readSpace(this.#source, space, { ...bounds, offset }),
-    }));
-    return this.#work.stream(mergeSpaces(streams, limit));
+  async readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+    signal?.throwIfAborted();
+    return lastEntry(this.#source, this.#keys.blocks(space, segment, 1));
   }
 
-  peek(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<Entry | undefined> {
-    return this.#work.run(() => {
-      options?.signal?.throwIfAborted();
-      return lastEntry(this.#source, this.#keys.blocks(space, segment, 1));
-    });
-  }
-
-  getSegmentStatus(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<SegmentStatus> {
-    return this.#work.run(() => {
-      options?.signal?.throwIfAborted();
-      return this.#status(space, segment);
-    });
-  }
-
-  produce(
-    space: SpaceName,
-    segment: SegmentName,
-    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
-    options?: ProduceOptions,
-  ): AsyncIterable<ProducedChunk> {
-    return this.#work.stream(this.#produce(space, segment, records, options));
-  }
-
-  produceAll(
-    space: SpaceName,
-    segments: readonly SegmentRecords[],
-    options?: ProduceOptions,
-  ): Promise<readonly ProducedChunk[]> {
-    return this.#work.run(async () => {
-      await checkTogether(segments);
-      options?.signal?.throwIfAborted();
-      const id = options?.transactionId ?? newTransactionId(this.#parts.random);
-      const given = segments.filter(({ records }) => records.length > 0);
-      const produced = given.length === 0 ? [] : await this.#commit(space, given, id, options?.lease);
-      const bySegment = new Map(produced.map((chunk) => [chunk.status.segment, chunk]));
-      return Promise.all(
-        segments.map(async ({ segment }) => bySegment.get(segment) ?? { status: await this.#status(space, segment) }),
-      );
-    });
+  async readStatus(space: SpaceName, segment: SegmentName, signal?: AbortSignal): Promise<SegmentStatus> {
+    signal?.throwIfAborted();
+    return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
   }
 
   onCommit(space: SpaceName, listener: () => void): () => void {
-    return this.#parts.database.onCommit(this.id, space, listener);
+    return this.#parts.database.onCommit(this.#id, space, listener);
   }
 
-  appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number> {
-    return this.#work.run(() => {
-      options?.signal?.throwIfAborted();
-      return this.#lastTimestamp(space);
-    });
+  async appliedThrough(space: SpaceName, signal: AbortSignal | undefined): Promise<number> {
+    signal?.throwIfAborted();
+    return this.#lastTimestamp(space);
   }
 
-  spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor> {
-    return this.#work.run(() => readTail(this.#source, space, count, options?.signal));
+  spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
+    return readTail(this.#source, space, count, signal);
   }
 
-  async close(): Promise<void> {
-    await this.#work.close();
+  closed(): void {
     this.#onClosed();
   }
 
-  async *#produce(
-    space: SpaceName,
-    segment: SegmentName,
-    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
-    options: ProduceOptions = {},
-  ): AsyncGenerator<ProducedChunk> {
-    const first = options.transactionId ?? newTransactionId(this.#parts.random);
-    let position = 0;
-    for await (const chunk of chunkRecords(records)) {
-      options.signal?.throwIfAborted();
-      // Of a request without an id nobody can repeat a chunk, but one id to trace it by is still worth having.
-      const id = derivedTransactionId(first, position);
-      yield* await this.#commit(space, [{ segment, records: chunk }], id, options.lease);
-      position += 1;
-    }
-    if (position === 0) yield { status: await this.#status(space, segment) };
-  }
-
-  #commit(
+  commit(
     space: SpaceName,
     given: readonly SegmentRecords[],
     id: TransactionId,
-    lease: LeaseToken | undefined,
+    { lease }: ProduceOptions,
   ): Promise<readonly ProducedChunk[]> {
     const segments = given.map(({ segment }) => segment);
-    return this.#parts.database.holdSegments(this.id, space, segments, async () => {
+    return this.#parts.database.holdSegments(this.#id, space, segments, async () => {
       const views = await Promise.all(given.map((one) => this.#view(space, one, id)));
       const decision = decide({ id, views });
       switch (decision.kind) {
@@ -200,7 +132,7 @@ export class LevelStore implements Store {
           const { expected, received, view } = decision;
           await this.#fence(space, lease);
           const { lastSequence } = view.head;
-          const winner = await this.#holder(space, view.segment, received);
+          const winner = await this.#winner(space, view.segment, received);
           throw sequenceMismatch({ segment: view.segment, expected, received, lastSequence, winner });
         }
         default:
@@ -227,7 +159,7 @@ export class LevelStore implements Store {
     const newest = fences.get(lease.key);
     if (newest !== undefined && lease.token < newest) throw leaseSuperseded(lease.key, newest, lease.token);
     if (newest !== lease.token) {
-      const last = (await this.#parts.lastToken?.(this.id, lease.key)) ?? 0;
+      const last = (await this.#parts.lastToken?.(this.#id, lease.key)) ?? 0;
       if (lease.token > last) throw leaseNotGranted(lease.key, last, lease.token);
       // Its key may have been dropped, with newer tokens that have written.
       if (newest === undefined && lease.token < last) throw leaseSuperseded(lease.key, last, lease.token);
@@ -240,7 +172,7 @@ export class LevelStore implements Store {
 
   async #write(space: SpaceName, proposal: Proposal, lease: LeaseToken | undefined): Promise<readonly ProducedChunk[]> {
     const { database, clock, compressor, node } = this.#parts;
-    const changes = await database.holdSpace(this.id, space, async () => {
+    const changes = await database.holdSpace(this.#id, space, async () => {
       const fence = await this.#fence(space, lease);
       const timestamp = Math.max(clock.now(), (await this.#lastTimestamp(space)) + 1);
       const commit = { space, node, timestamp, proposal };
@@ -253,15 +185,11 @@ export class LevelStore implements Store {
       space,
       changes.map(({ view }) => view.segment),
     );
-    database.committed(this.id, space);
+    database.committed(this.#id, space);
     return changes.map(({ view, head, transaction }) => ({
       status: statusOf(space, view.segment, head),
       transaction: { ...numbersOf(transaction), duplicate: false },
     }));
-  }
-
-  async #status(space: SpaceName, segment: SegmentName): Promise<SegmentStatus> {
-    return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
   }
 
   /** 0 when the space has no records. */
@@ -271,7 +199,7 @@ export class LevelStore implements Store {
   }
 
   /** The transaction that a sequence was committed by. */
-  async #holder(space: SpaceName, segment: SegmentName, sequence: number): Promise<TransactionId | undefined> {
+  async #winner(space: SpaceName, segment: SegmentName, sequence: number): Promise<TransactionId | undefined> {
     for await (const entry of readSegment(this.#source, space, segment, { from: sequence, to: sequence })) {
       return entry.trx.id;
     }

@@ -1,0 +1,173 @@
+// A store's rows in Azure Tables: the product's backend. Each call finds the space's writer, or reads the rows.
+
+import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
+import { contentBytes } from "../../core/entry.ts";
+import { withFields } from "../../core/logger.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
+import { cursorAfter } from "../../codec/cursor.ts";
+import { contentDigest } from "../../codec/digest.ts";
+import type { Table } from "../../table/port.ts";
+import type { Backend } from "../create-store.ts";
+import type {
+  ConsumeSegmentArgs,
+  ConsumeSpaceArgs,
+  NamesOptions,
+  ProducedChunk,
+  ProduceOptions,
+  SegmentRecords,
+} from "../store.ts";
+import { asStoreError } from "./instance/failure.ts";
+import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
+import { LogReader } from "./log/log-reader.ts";
+import type { LogHead } from "./rows/log-rows.ts";
+import { doneThrough } from "./rows/pending.ts";
+import { firstTimestamp, readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
+import type { ListSource, Source } from "./read/read.ts";
+import type { Instance } from "./space/instance.ts";
+import type { SpaceWriter } from "./space/space-writer.ts";
+import type { SpaceWriters } from "./space/space-writers.ts";
+import { readTail } from "./read/tail.ts";
+
+/** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
+const entryFixedBytes = 88;
+
+export class AzureBackend implements Backend {
+  readonly #id: StoreId;
+  readonly #instance: Instance;
+  readonly #table: Table;
+  readonly #source: Source;
+  readonly #lists: ListSource;
+  readonly #writers: SpaceWriters;
+  readonly #onClosed: () => void;
+
+  /** `onClosed`: called once it refuses all work, so that the next to ask for this store gets a new one. */
+  constructor(
+    id: StoreId,
+    instance: Instance,
+    table: Table,
+    writers: SpaceWriters,
+    onClosed: () => void = () => undefined,
+  ) {
+    this.#id = id;
+    this.#instance = instance;
+    this.#table = table;
+    const { compressor, logger, openMemory } = instance;
+    this.#source = { table, compressor, openMemory: () => openMemory(id) };
+    this.#lists = { table, logger: withFields(logger, { store: id }) };
+    this.#writers = writers;
+    this.#onClosed = onClosed;
+  }
+
+  readSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
+    return readSpaces(this.#lists, options);
+  }
+
+  readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
+    return readSegments(this.#lists, space, options);
+  }
+
+  readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
+    return readSegment(this.#source, space, segment, args);
+  }
+
+  readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry> {
+    return readSpace(this.#source, space, args, together);
+  }
+
+  firstTimestamp(space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
+    return firstTimestamp(this.#source, space, args);
+  }
+
+  readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+    return readLast(this.#source, space, segment, signal);
+  }
+
+  readStatus(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<SegmentStatus> {
+    return readStatus(this.#source, space, segment, signal);
+  }
+
+  async commit(
+    space: SpaceName,
+    given: readonly SegmentRecords[],
+    id: TransactionId,
+    options: ProduceOptions,
+  ): Promise<readonly ProducedChunk[]> {
+    const parts = given.map(({ segment, records }) => partOf(space, segment, records));
+    const keyed = options.transactionId !== undefined;
+    const produced = await this.#writer(space).produce(
+      { id, keyed, lease: options.lease, parts },
+      options.ack ?? "applied",
+      options.signal,
+    );
+    return parts.flatMap((part, index) => {
+      const result = produced.parts[index];
+      return result === undefined ? [] : [chunkOf(space, part.segment, result, produced.duplicate)];
+    });
+  }
+
+  onCommit(space: SpaceName, listener: () => void): () => void {
+    return this.#writer(space).onCommit(listener);
+  }
+
+  async appliedThrough(space: SpaceName, signal: AbortSignal | undefined): Promise<number> {
+    const { timestamp, unapplied } = await this.#logHead(space, signal);
+    return doneThrough(unapplied, timestamp);
+  }
+
+  async spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
+    const { timestamp, count: records } = await this.#logHead(space, signal);
+    if (count === 0) return cursorAfter(space, timestamp);
+    return readTail(this.#table, space, { timestamp, records }, count, signal);
+  }
+
+  closed(): void {
+    this.#writers.close(this.#id);
+    this.#onClosed();
+  }
+
+  async #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
+    signal?.throwIfAborted();
+    try {
+      return (await new LogReader(this.#table, space, this.#instance.compressor).readHead(signal)).head;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, "none");
+    }
+  }
+
+  #writer(space: SpaceName): SpaceWriter {
+    return this.#writers.get(this.#id, space, this.#table);
+  }
+}
+
+function partOf(space: SpaceName, segment: SegmentName, records: readonly AppendRecord[]): SegmentAppend {
+  const firstSequence = records[0]?.sequence;
+  const names = Buffer.byteLength(space) + Buffer.byteLength(segment);
+  let plainBytes = 256;
+  let allBytes = 0;
+  let gap: SegmentAppend["gap"];
+  records.forEach((record, index) => {
+    const bytes = contentBytes(record);
+    allBytes += bytes;
+    plainBytes += bytes + names + entryFixedBytes;
+    const { sequence } = record;
+    if (gap !== undefined || sequence === undefined || firstSequence === undefined) return;
+    if (sequence !== firstSequence + index) gap = { index, received: sequence };
+  });
+  return { segment, records, digest: contentDigest(records), plainBytes, contentBytes: allBytes, firstSequence, gap };
+}
+
+function chunkOf(space: SpaceName, segment: SegmentName, result: SegmentAppended, duplicate: boolean): ProducedChunk {
+  const { id, number, firstSequence, lastSequence, timestamp } = result.place;
+  return {
+    status: {
+      space,
+      segment,
+      firstSequence: 1,
+      firstTimestamp: result.firstTimestamp,
+      lastSequence,
+      lastTimestamp: timestamp,
+    },
+    transaction: { id, number, firstSequence, lastSequence, duplicate },
+  };
+}

@@ -1,0 +1,117 @@
+// A store over a backend: what is the same whatever keeps the rows. Chunks of a produce and their ids, commits over several segments,
+// several spaces read as one, and the work that closing waits for.
+
+import type { Random } from "../core/clock.ts";
+import { newTransactionId } from "../core/clock.ts";
+import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
+import { derivedTransactionId } from "../codec/digest.ts";
+import { chunkRecords } from "./chunks.ts";
+import { mergeSpaces } from "./merge.ts";
+import type {
+  ConsumeSegmentArgs,
+  ConsumeSpaceArgs,
+  NamesOptions,
+  ProducedChunk,
+  ProduceOptions,
+  SegmentRecords,
+  Store,
+} from "./store.ts";
+import { checkTogether } from "./together.ts";
+import { RunningWork } from "./work.ts";
+
+type Signal = AbortSignal | undefined;
+
+/** What keeps the rows of one store. Arguments, answers and errors are those of `Store`; reads are lazy, as there. */
+export interface Backend {
+  readSpaces(options?: NamesOptions): AsyncIterable<SpaceName>;
+  readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName>;
+  readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry>;
+  /** `together`: how many spaces share what this read may hold. */
+  readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry>;
+  /** A cheap look: no entry that the arguments want has an earlier timestamp; Infinity: there is none. Absent: nothing is known. */
+  firstTimestamp?(space: SpaceName, args: ConsumeSpaceArgs): Promise<number>;
+  readLast(space: SpaceName, segment: SegmentName, signal: Signal): Promise<Entry | undefined>;
+  readStatus(space: SpaceName, segment: SegmentName, signal: Signal): Promise<SegmentStatus>;
+  /** One transaction a segment, all or nothing. Each segment once, each with records, together no more than a chunk. */
+  commit(
+    space: SpaceName,
+    given: readonly SegmentRecords[],
+    id: TransactionId,
+    options: ProduceOptions,
+  ): Promise<readonly ProducedChunk[]>;
+  onCommit(space: SpaceName, listener: () => void): () => void;
+  appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
+  spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor>;
+  /** Called once, when nothing of it runs any more. */
+  closed(): void;
+}
+
+export function createStore(id: StoreId, backend: Backend, random: Random): Store {
+  const work = new RunningWork();
+
+  async function* produce(
+    space: SpaceName,
+    segment: SegmentName,
+    records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
+    options: ProduceOptions = {},
+  ): AsyncGenerator<ProducedChunk> {
+    // Of a request without an id nobody can repeat a chunk, but one id to trace it by is still worth having.
+    const first = options.transactionId ?? newTransactionId(random);
+    let position = 0;
+    for await (const chunk of chunkRecords(records)) {
+      options.signal?.throwIfAborted();
+      yield* await backend.commit(space, [{ segment, records: chunk }], derivedTransactionId(first, position), options);
+      position += 1;
+    }
+    if (position === 0) yield { status: await backend.readStatus(space, segment, options.signal) };
+  }
+
+  async function produceAll(
+    space: SpaceName,
+    segments: readonly SegmentRecords[],
+    options: ProduceOptions = {},
+  ): Promise<readonly ProducedChunk[]> {
+    await checkTogether(segments);
+    options.signal?.throwIfAborted();
+    const given = segments.filter(({ records }) => records.length > 0);
+    const transactionId = options.transactionId ?? newTransactionId(random);
+    const chunks = given.length === 0 ? [] : await backend.commit(space, given, transactionId, options);
+    const bySegment = new Map(chunks.map((chunk) => [chunk.status.segment, chunk]));
+    return Promise.all(
+      segments.map(async ({ segment }) => {
+        return bySegment.get(segment) ?? { status: await backend.readStatus(space, segment, options.signal) };
+      }),
+    );
+  }
+
+  return {
+    id,
+    getSpaces: (options) => work.stream(backend.readSpaces(options)),
+    getSegments: (space, options) => work.stream(backend.readSegments(space, options)),
+    consumeSegment: (space, segment, args) => work.stream(backend.readSegment(space, segment, args)),
+    consumeSpace: (space, args) => work.stream(backend.readSpace(space, args, 1)),
+    consume: ({ offsets, limit, ...bounds }) => {
+      const streams = [...offsets].map(([space, offset]) => {
+        const args = { ...bounds, offset, ...(limit === undefined ? {} : { limit }) };
+        return {
+          space,
+          from: async () => backend.firstTimestamp?.(space, args) ?? 0,
+          entries: backend.readSpace(space, args, offsets.size),
+        };
+      });
+      return work.stream(mergeSpaces(streams, limit));
+    },
+    peek: (space, segment, options) => work.run(() => backend.readLast(space, segment, options?.signal)),
+    getSegmentStatus: (space, segment, options) => work.run(() => backend.readStatus(space, segment, options?.signal)),
+    produce: (space, segment, records, options) => work.stream(produce(space, segment, records, options)),
+    produceAll: (space, segments, options) => work.run(() => produceAll(space, segments, options)),
+    onCommit: (space, listener) => backend.onCommit(space, listener),
+    appliedThrough: (space, options) => work.run(() => backend.appliedThrough(space, options?.signal)),
+    spaceTail: (space, count, options) => work.run(() => backend.spaceTail(space, count, options?.signal)),
+    close: async () => {
+      await work.close();
+      backend.closed();
+    },
+  };
+}
