@@ -38,7 +38,7 @@ export interface StoreErrorOptions {
   readonly effect?: Effect;
   readonly cause?: unknown;
   /** When to try again, milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** What else the caller is told: plain JSON values, never secrets. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
@@ -82,7 +82,7 @@ export function recordTooLarge(field: string, size?: number): StoreError {
 
 /** Stored bytes that cannot be what this project wrote. */
 export function corruptData(what: string, cause?: unknown): StoreError {
-  return new StoreError("corrupt_data", `Stored data cannot be read: ${what}.`, cause === undefined ? {} : { cause });
+  return new StoreError("corrupt_data", `Stored data cannot be read: ${what}.`, { cause });
 }
 
 /** What was stored, by a parser that is made for callers: what it refuses is damage here, never a caller's mistake. */
@@ -147,7 +147,7 @@ export function inSpace(space: SpaceName, error: unknown): unknown {
     effect,
     cause: error,
     details: { ...details, space },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    retryAfterMs,
   });
 }
 

@@ -218,10 +218,7 @@ async function listRows(table: Table, learn: (serviceTime: number) => void): Pro
   try {
     do {
       // All keys are hex, which sorts from 0 to below g.
-      const page = await table.query(
-        { partition, from: "0", to: "g" },
-        continuation === undefined ? {} : { continuation },
-      );
+      const page = await table.query({ partition, from: "0", to: "g" }, { continuation });
       learn(page.serviceTime);
       rows.push(...page.rows);
       continuation = page.continuation;

@@ -79,7 +79,7 @@ function optionsOf(
     throw invalidArgument("leaseToken", "the token of the lease with its key");
   return {
     ack,
-    ...(transactionId === undefined ? {} : { transactionId }),
+    transactionId,
     ...(key === undefined || token === undefined ? {} : { lease: { key, token } }),
   };
 }
@@ -165,7 +165,7 @@ function withCommitted(error: unknown, status: SegmentStatus | undefined, transa
   return new StoreError(error.code, error.message, {
     effect: error.effect,
     cause: error,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    retryAfterMs: error.retryAfterMs,
     // A problem has a `status` of its own.
     details: { ...error.details, segmentStatus: status, transactions },
   });

@@ -51,6 +51,6 @@ function withEffect(error: StoreError, effect: Effect): StoreError {
     effect,
     cause: error,
     details,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    retryAfterMs,
   });
 }

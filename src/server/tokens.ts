@@ -122,5 +122,5 @@ function scopesOf(payload: JWTPayload): readonly string[] {
 }
 
 function unauthenticated(why: string, cause?: unknown): StoreError {
-  return new StoreError("unauthenticated", `Not authenticated: ${why}.`, cause === undefined ? {} : { cause });
+  return new StoreError("unauthenticated", `Not authenticated: ${why}.`, { cause });
 }

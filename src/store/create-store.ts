@@ -93,7 +93,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     consumeSpace: (space, args) => work.stream(backend.readSpace(space, args, 1)),
     consume: ({ offsets, limit, ...bounds }) => {
       const streams = [...offsets].map(([space, offset]) => {
-        const args = { ...bounds, offset, ...(limit === undefined ? {} : { limit }) };
+        const args = { ...bounds, offset, limit };
         return {
           space,
           from: async () => backend.firstTimestamp?.(space, args) ?? 0,

@@ -7,45 +7,45 @@ import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
 
 export interface StreamOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface NamesOptions extends StreamOptions {
   /** Names that sort (as UTF-8) after this one; it need not exist. */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** 0 or absent: all. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** Bounds that are 0 or absent are open. */
 export interface ConsumeSegmentArgs extends StreamOptions {
   /** First and last sequence, both inclusive. `to` below `from` is empty. */
-  readonly from?: number;
-  readonly to?: number;
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
   /** Timestamps, milliseconds: exclusive. */
-  readonly after?: number;
+  readonly after?: number | undefined;
   /** Timestamps, milliseconds: inclusive. */
-  readonly until?: number;
-  readonly limit?: number;
+  readonly until?: number | undefined;
+  readonly limit?: number | undefined;
   /** Told, in order, the sequence of each entry that `after` hides: whoever goes on behind the last of them never reads them again. */
   readonly passed?: (sequence: number) => void;
 }
 
 export interface ConsumeSpaceArgs extends StreamOptions {
   /** Only entries after this place. A cursor of another space is `invalid_argument`. */
-  readonly offset?: Cursor;
-  readonly after?: number;
-  readonly until?: number;
-  readonly limit?: number;
+  readonly offset?: Cursor | undefined;
+  readonly after?: number | undefined;
+  readonly until?: number | undefined;
+  readonly limit?: number | undefined;
 }
 
 export interface ConsumeArgs extends StreamOptions {
   /** The spaces to read, each with the place to go on from (an empty cursor: its start). */
   readonly offsets: ReadonlyMap<SpaceName, Cursor>;
-  readonly after?: number;
-  readonly until?: number;
+  readonly after?: number | undefined;
+  readonly until?: number | undefined;
   /** Over all spaces together. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** `applied`: every read anywhere sees it. `committed`: durable and in its space; its segment follows. */
@@ -57,11 +57,11 @@ export interface ProduceOptions extends StreamOptions {
    * The same id with the same content is answered as the first time, marked duplicate; with other content it is
    * `transaction_id_mismatch`. Without one the store makes one.
    */
-  readonly transactionId?: TransactionId;
+  readonly transactionId?: TransactionId | undefined;
   /** Default `applied`. */
-  readonly ack?: Ack;
+  readonly ack?: Ack | undefined;
   /** Commits only while no newer token of this lease has committed to the space; else `lease_held`. */
-  readonly lease?: LeaseToken;
+  readonly lease?: LeaseToken | undefined;
 }
 
 /** Proof of a lease: who holds it is given a token that is greater than all before it. */

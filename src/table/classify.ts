@@ -96,7 +96,7 @@ function failureOf(answer: ErrorAnswer, code: string | undefined, operation: Ope
   const after = code === "TableBeingDeleted" ? (answer.retryAfterMs ?? beingDeletedRetryMs) : answer.retryAfterMs;
   return new TableFailure(kind, `The table service answered ${answer.status} ${code ?? "without a code"}.`, {
     effect: mayHaveHappened ? effectOf(operation) : "none",
-    ...(after === undefined ? {} : { retryAfterMs: after }),
+    retryAfterMs: after,
   });
 }
 

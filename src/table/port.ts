@@ -58,14 +58,14 @@ export interface Page {
 
 export interface ReadOptions {
   /** Only these properties. Keys, ETag and time always come. */
-  readonly select?: readonly string[];
-  readonly signal?: AbortSignal;
+  readonly select?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface QueryOptions extends ReadOptions {
   /** At most this many rows in the page, 1 to 1,000. */
-  readonly top?: number;
-  readonly continuation?: string;
+  readonly top?: number | undefined;
+  readonly continuation?: string | undefined;
 }
 
 export interface Table {
@@ -76,7 +76,7 @@ export interface Table {
   submit(
     partition: string,
     writes: readonly Write[],
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal | undefined },
   ): Promise<SubmitResult>;
   /** Creates the table unless it exists. */
   create(): Promise<void>;
@@ -109,7 +109,11 @@ export class TableFailure extends Error {
   constructor(
     kind: TableFailureKind,
     message: string,
-    options: { readonly effect: "none" | "unknown"; readonly retryAfterMs?: number; readonly cause?: unknown },
+    options: {
+      readonly effect: "none" | "unknown";
+      readonly retryAfterMs?: number | undefined;
+      readonly cause?: unknown;
+    },
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;

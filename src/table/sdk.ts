@@ -120,7 +120,7 @@ class SdkTable implements Table {
   async submit(
     partition: string,
     writes: readonly Write[],
-    options: { readonly signal?: AbortSignal } = {},
+    options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<SubmitResult> {
     checkSubmit(partition, writes);
     const [first] = writes;

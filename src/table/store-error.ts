@@ -13,7 +13,7 @@ export function asStoreError(cause: unknown, effect: Effect): StoreError {
       effect,
       cause,
       details,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      retryAfterMs,
     });
   }
   if (!(cause instanceof TableFailure)) {

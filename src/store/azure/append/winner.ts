@@ -44,7 +44,7 @@ async function inBlocks(deps: WinnerDeps, segment: SegmentName, sequence: number
     const page = await deps.table.query(range, {
       select: blockProperties,
       top: 1,
-      ...(continuation === undefined ? {} : { continuation }),
+      continuation,
     });
     const [row] = page.rows;
     if (row !== undefined) {

@@ -58,11 +58,7 @@ export class LogReader {
   }
 
   async readHead(signal?: AbortSignal): Promise<HeadRead> {
-    const { row, serviceTime } = await this.#table.get(
-      this.partition,
-      this.headRow,
-      signal === undefined ? {} : { signal },
-    );
+    const { row, serviceTime } = await this.#table.get(this.partition, this.headRow, { signal });
     if (row === undefined) return { etag: undefined, head: emptyLog, serviceTime, writtenAt: 0 };
     return { etag: row.etag, head: decodeLogHead(row), serviceTime, writtenAt: row.writtenAt };
   }
@@ -133,7 +129,7 @@ export class LogReader {
     const page = await this.#table.query(this.#range(timestamp, lastRecordTimestamp), {
       select: summaryProperties,
       top,
-      ...(continuation === undefined ? {} : { continuation }),
+      continuation,
     });
     return { records: page.rows.map(storedRecord), continuation: page.continuation };
   }
@@ -164,7 +160,7 @@ export class LogReader {
       const page = await this.#table.query(this.#range(timestamp, until), {
         select: summaryProperties,
         top: 1_000,
-        ...(continuation === undefined ? {} : { continuation }),
+        continuation,
       });
       records.push(...page.rows.map(storedRecord));
       continuation = page.continuation;

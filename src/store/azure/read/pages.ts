@@ -18,14 +18,14 @@ import { tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface RowsOptions {
   /** Absent: all properties. */
-  readonly select?: readonly string[];
+  readonly select?: readonly string[] | undefined;
   /** Absent or 0: all. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Of a range that is read beside others; absent or undefined: as far ahead as is good for one alone. */
   readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
   /** Rows of the first page; absent: few, as nothing is known of their size. */
-  readonly firstRows?: number;
-  readonly signal?: AbortSignal;
+  readonly firstRows?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Data of a page, bytes, that the number of its rows aims at: what the service's own pages hold. */
@@ -102,10 +102,10 @@ async function* pages(
   let top = Math.min(left, options.firstRows ?? ahead?.firstRows ?? firstPageRows);
   const ask = (continuation?: string): ReturnType<Table["query"]> => {
     const asked = table.query(range, {
-      ...(select === undefined ? {} : { select }),
+      select,
       signal: both,
       top,
-      ...(continuation === undefined ? {} : { continuation }),
+      continuation,
     });
     const page = asked.then((answer) => {
       if (!leaving.signal.aborted) memory.take(pageBytes(answer.rows));

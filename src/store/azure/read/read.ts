@@ -88,7 +88,7 @@ export async function* readSegment(
   let left = open(args.limit);
   // Whoever names the last one wants them all: in as few pages as the service gives.
   const firstRows = to === Infinity ? {} : { firstRows: Math.min(wanted, limits.pageRowsMax) };
-  const options = { ...signalOf(args), select: blockProperties, limit: rowsMax, ...firstRows };
+  const options = { signal: args.signal, select: blockProperties, limit: rowsMax, ...firstRows };
   for await (const batches of blocks(source, range, options)) {
     for (const entry of entriesOf(batches, args.signal)) {
       if (entry.sequence > to || entry.timestamp > until) return;
@@ -120,7 +120,7 @@ export async function* readSpace(
   let left = open(args.limit);
   // The cursor's record and the next: what is left of the first may be nothing.
   const ahead = beside === 1 ? undefined : { firstRows: place === undefined ? 1 : 2, shares: beside };
-  const options = { ...signalOf(args), select: recordProperties, limit: rowsMax, ahead };
+  const options = { signal: args.signal, select: recordProperties, limit: rowsMax, ahead };
   for await (const batches of blocks(source, range, options)) {
     for (const entry of entriesOf(batches, args.signal)) {
       if (place !== undefined && !isAfter(entry, place)) continue;
@@ -137,7 +137,7 @@ export async function firstTimestamp(source: Source, space: SpaceName, args: Con
   if (last < first) return Infinity;
   if (place !== undefined) return first;
   const range = recordRange(logPartition(space), first, last);
-  const options = { ...signalOf(args), select: ["v"], limit: 1, ahead: undefined };
+  const options = { signal: args.signal, select: ["v"], limit: 1, ahead: undefined };
   for await (const { row } of rows(source.table, range, options)) return timestampOfRow(row);
   return Infinity;
 }
@@ -176,7 +176,7 @@ export async function readLast(
   for await (const entry of readSegment(source, space, segment, {
     from: lastSequence,
     to: lastSequence,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   })) {
     return entry;
   }
@@ -202,7 +202,7 @@ async function* readNames<Name>(
 ): AsyncGenerator<Name> {
   let left = open(limit);
   let range = nameRange(partition, after);
-  const options = { select: ["v"], ...(signal === undefined ? {} : { signal }) };
+  const options = { select: ["v"], signal };
   while (left > 0) {
     let last: string | undefined;
     let taken = 0;
@@ -241,16 +241,11 @@ async function getRow(
 ): Promise<Row | undefined> {
   signal?.throwIfAborted();
   try {
-    const options = { ...(select === undefined ? {} : { select }), ...(signal === undefined ? {} : { signal }) };
-    return (await table.get(partition, row, options)).row;
+    return (await table.get(partition, row, { select, signal })).row;
   } catch (error) {
     signal?.throwIfAborted();
     throw asStoreError(error, "none");
   }
-}
-
-function signalOf(args: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
-  return args.signal === undefined ? {} : { signal: args.signal };
 }
 
 function open(bound: number | undefined): number {

@@ -82,8 +82,8 @@ async function query(
   try {
     return await table.query(range, {
       select: summaryProperties,
-      ...(continuation === undefined ? {} : { continuation }),
-      ...(signal === undefined ? {} : { signal }),
+      continuation,
+      signal,
     });
   } catch (error) {
     signal?.throwIfAborted();
