@@ -2,6 +2,7 @@
 // Promise: it says when the app and its storage answer and what to try; whatever it started is gone when it ends, however far it had
 // come.
 
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -181,11 +182,13 @@ function greeting(baseUrl: string, isKeyed: boolean): string {
   const segment = `${baseUrl}/v1/stores/0199a3c6-5d1e-7c40-9a51-3f0c8e4b7d21/spaces/orders/segments/order-1`;
   const body = '{"records":[{"payload":{"event":"placed","total":42}}]}';
   const key = isKeyed ? ` -H "x-functions-key: $KEY"` : "";
+  // Whoever repeats it writes nothing twice, as every produce should be.
+  const headers = `-H 'content-type: application/json' -H 'idempotency-key: ${randomUUID()}'`;
   return [
     `Ready on ${baseUrl}. Ctrl-C ends it. Produce an event, then consume it:`,
     "",
     ...(isKeyed ? ["  KEY=... # one of STREAMKIT_LOCAL_KEYS", ""] : []),
-    `  curl -X POST '${segment}/records?encoding=json'${key} -H 'content-type: application/json' -d '${body}'`,
+    `  curl -X POST '${segment}/records?encoding=json'${key} ${headers} -d '${body}'`,
     "",
     `  curl '${segment}/entries?encoding=json'${key}`,
     "",

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import own from "../../package.json" with { type: "json" };
 import { installedTargets, nativeLock, type Lock } from "../../scripts/native.ts";
 import { makePackage, packageBytesMax, type PackageReport } from "../../scripts/package.ts";
 import { startApp } from "./harness.ts";
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-test("the package alone starts, takes records and gives them back", async () => {
+test("the package alone starts, takes records and gives them back, and says everywhere which version it is", async () => {
   const appRoot = join(folder, "app");
   for (const [path, content] of Object.entries(unzipSync(zip))) {
     await mkdir(dirname(join(appRoot, path)), { recursive: true });
@@ -45,6 +46,9 @@ test("the package alone starts, takes records and gives them back", async () => 
         { sequence: 2, payload: { item: "milk" } },
       ],
     });
+    const json = async (path: string): Promise<unknown> => (await fetch(app.url + path)).json();
+    expect(await json("/health")).toMatchObject({ version: own.version });
+    expect(await json("/openapi.json")).toMatchObject({ info: { version: own.version } });
   } finally {
     await app.stop();
   }
@@ -64,9 +68,10 @@ test("it holds what runs and nothing else, within the size that is promised", ()
   expect(report.bytes).toBeLessThanOrEqual(packageBytesMax);
 });
 
-test("what it says of itself names the functions and asks for nothing to be installed", () => {
+test("what it says of itself names the version and the functions, and asks for nothing to be installed", () => {
   const manifest = JSON.parse(Buffer.from(unzipSync(zip)["package.json"]!).toString()) as Record<string, unknown>;
-  expect(manifest).toMatchObject({ type: "module", main: "dist/functions/*.js" });
+  const { version } = own;
+  expect(manifest).toMatchObject({ type: "module", main: "dist/functions/*.js", version });
   expect(Object.keys(manifest).filter((field) => /dependencies|scripts/i.test(field))).toEqual([]);
 });
 

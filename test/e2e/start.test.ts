@@ -1,10 +1,12 @@
 // `npm start`, as far as it can be tried without the emulator's usual ports: with storage that the environment configures.
 
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { chmod, cp, mkdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { Child } from "../../scripts/local/child.ts";
 import { portRefusal } from "../../scripts/local/refusal.ts";
@@ -108,9 +110,18 @@ describe("the project's own app", () => {
       ]),
     );
 
-  test("is ready when its storage answers", async () => {
+  test("is ready when its storage answers, and the commands to try work, the produce as often as it is sent", async () => {
     const child = await ownStart({});
-    await until("it is ready", () => child.output.includes("Ready on"), 20_000);
+    await until("it is ready", () => child.output.includes("Every call"), 20_000);
+    const [produce, consume] = child.output.match(/^ {2}curl .*$/gm)!.map((line) => line.trim());
+    const run = async (command: string): Promise<unknown> => {
+      const { stdout } = await promisify(execFile)("sh", ["-c", command]);
+      return JSON.parse(stdout);
+    };
+    const first = await run(produce!);
+    const repeated = await run(produce!);
+    expect([first, repeated]).toMatchObject([false, true].map((duplicate) => ({ transactions: [{ duplicate }] })));
+    expect(await run(consume!)).toMatchObject({ entries: [{ payload: { event: "placed", total: 42 } }] });
   });
 
   test("with keys says to send one in the commands to try, and shows none; the app itself does not see them", async () => {

@@ -1,22 +1,26 @@
 // Whoever copies an example of a produce copies what makes it safe to repeat.
 
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
 import { openApiDocument } from "../../src/wire/openapi.ts";
 
-const pages = ["README.md", "docs/http-api.md", "docs/leases.md", "docs/notifications.md"];
+const root = join(import.meta.dirname, "../..");
 
-test.each(pages)("each produce that %s shows has a key, or records with sequences", (page) => {
-  const markdown = readFileSync(join(import.meta.dirname, "../..", page), "utf8");
-  const commands = [...markdown.matchAll(/^```sh.*?\n(.*?)^```$/gms)]
+test("each produce that a page shows has a key, or records with sequences", () => {
+  const pages = ["README.md", "CONTRIBUTING.md", ...globSync("docs/**/*.md", { cwd: root })].map(producesOf);
+  expect(pages.filter((commands) => commands.length > 0).length).toBeGreaterThanOrEqual(4);
+  expect(pages.flat().filter((command) => !/idempotency-key: |"sequence":/.test(command))).toEqual([]);
+});
+
+function producesOf(page: string): readonly string[] {
+  const markdown = readFileSync(join(root, page), "utf8");
+  return [...markdown.matchAll(/^```sh.*?\n(.*?)^```$/gms)]
     .flatMap(([, block = ""]) => block.replaceAll("\\\n", " ").split("\n"))
     .filter((command) => /\/(records|transactions)\b/.test(command) && /(-d|--data\S*) /.test(command));
-  expect(commands.length).toBeGreaterThan(0);
-  expect(commands.filter((command) => !/idempotency-key: |"sequence":/.test(command))).toEqual([]);
-});
+}
 
 test("each produce that the description shows has a key", () => {
   const { paths } = openApiDocument({ access: "key", media: "all", version: "3.1" }) as {
