@@ -167,12 +167,16 @@ async function* livePieces(
   const held = services.livePlaces.take(context.caller, store.id, spaces);
   // Whoever leaves this stream ends what it waits for. The instance outlives its streams: none may stay tied to its signal.
   const leaving = new AbortController();
-  const gone = AbortSignal.any([connection.signal, leaving.signal]);
+  const signal = AbortSignal.any([connection.signal, leaving.signal]);
   const stopping = new AbortController();
   const stop = (): void => stopping.abort();
   if (services.stopping.aborted) stop();
   else services.stopping.addEventListener("abort", stop, { once: true });
-  const own = { ...context, services: { ...services, stopping: stopping.signal }, connection: { ...connection, gone } };
+  const own = {
+    ...context,
+    services: { ...services, stopping: stopping.signal },
+    connection: { ...connection, signal },
+  };
   const pieces = open(own)[Symbol.asyncIterator]();
   try {
     yield `: live\nretry: ${reconnectMs}\n\n`;

@@ -298,6 +298,19 @@ describe("server-sent events", () => {
     expect(service.services.watches.size).toBe(0);
   });
 
+  test("that are left give back at once what they hold, also while they wait", async () => {
+    const service = await start({ options: { streamMs: 60_000, heartbeatMs: 20 } });
+    const path = `/v1/stores/${randomUUID()}/spaces/s/entries`;
+    const { body } = await service.open("GET", path, { headers: { accept: "text/event-stream" } });
+    const pieces = (body as AsyncGenerator<string>)[Symbol.asyncIterator]();
+    let seen = "";
+    while (!seen.includes("event: heartbeat")) seen += String((await pieces.next()).value);
+    expect(service.services.streams.used).toBe(1);
+    // The stream lasts a minute, the test half of that.
+    await pieces.return(undefined);
+    expect(service.services.streams.used).toBe(0);
+  });
+
   test("beyond the instance's fill are refused with Retry-After, before they begin", async () => {
     const service = await start();
     const { services } = service;
