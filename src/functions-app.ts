@@ -18,6 +18,7 @@ import { createLogger } from "./server/log-lines.ts";
 import type * as runtime from "./runtime.ts";
 import type { Endpoint, OperationEndpoint } from "./server/endpoint.ts";
 import { systemClock } from "./system.ts";
+import { methodsOf } from "./wire/operation.ts";
 import type { PathTemplate } from "./wire/path.ts";
 
 type Runtime = typeof runtime;
@@ -45,7 +46,7 @@ if (loaded instanceof StoreError) {
 export function registerOperation(endpoint: OperationEndpoint): void {
   const { operation } = endpoint;
   app.http(operation.id, {
-    methods: [operation.method],
+    methods: [...methodsOf(operation)],
     route: operation.path.slice(1),
     authLevel: operation.access === "public" || loaded instanceof StoreError ? "anonymous" : loaded.authLevel,
     handler: handlerOf(endpoint),
@@ -55,7 +56,7 @@ export function registerOperation(endpoint: OperationEndpoint): void {
 /** For people: not part of the described interface, open to everyone. */
 export function registerPage(name: string, path: PathTemplate, endpoint: Endpoint): void {
   app.http(name, {
-    methods: ["GET"],
+    methods: [...methodsOf({ method: "GET" })],
     route: path.slice(1),
     authLevel: "anonymous",
     handler: handlerOf(endpoint),

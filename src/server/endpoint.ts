@@ -60,12 +60,14 @@ export function endpoint<Op extends Operation>(operation: Op, handler: Handler<O
     let logger = withFields(services.logger, { operation: operation.id, ...correlation });
     const { clock, telemetry } = services;
     const parent = traceParentOf(request.headers);
+    const { method } = request;
     const startedAt = clock.elapsed();
     const done = (status: number, characters: number, error?: unknown): void => {
       const ms = clock.elapsed() - startedAt;
-      logRequest(logger, { status, characters, ms: Math.round(ms) }, error);
+      const left = method === "HEAD" ? 0 : characters;
+      logRequest(logger, { status, characters: left, ms: Math.round(ms) }, error);
       const { requestId } = correlation;
-      measureRequest(telemetry, { operation, requestId, parent, status, error, ms, endedAt: clock.now() });
+      measureRequest(telemetry, { operation, method, requestId, parent, status, error, ms, endedAt: clock.now() });
     };
     const body = new RequestBody(request, clock, services.bodyTimes);
     let memory: Holding | undefined;
@@ -196,6 +198,7 @@ function parseCall<Op extends Operation>(
     authorise(identity, store, operation.access);
   }
   const caller: Caller = { caller: identity?.caller ?? "anyone", store };
+  const query = parseWith(operation.query, queryOf(url)) as z.output<Op["query"]>;
   const headers: Record<string, string> = {};
   for (const name of Object.keys(operation.headers.shape)) {
     const value = request.headers.get(name);
@@ -204,7 +207,7 @@ function parseCall<Op extends Operation>(
   }
   return {
     params,
-    query: parseWith(operation.query, queryOf(url)) as z.output<Op["query"]>,
+    query: request.method === "HEAD" ? withoutWait(query) : query,
     headers: parseWith(operation.headers, headers) as z.output<Op["headers"]>,
     accept: acceptedForm(operation, request) as MediaTypesOf<Op["answer"]>,
     contentType: request.headers.get("content-type"),
@@ -212,6 +215,11 @@ function parseCall<Op extends Operation>(
     caller,
     memory: services.bodies.open(caller),
   };
+}
+
+/** Whoever asks by HEAD asks for what is there now. */
+function withoutWait<Query extends object>(query: Query): Query {
+  return "wait" in query ? { ...query, wait: 0 } : query;
 }
 
 /** Undefined where the answer has no body. */

@@ -8,6 +8,7 @@ import { StoreError } from "../core/errors.ts";
 import type { Connection } from "./http.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemAnswer } from "./endpoint.ts";
+import { everyAnswer } from "./every-answer.ts";
 import type { Services } from "./services.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 
@@ -25,7 +26,7 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): Ht
     try {
       const { services, guard } = parts();
       const connection = guard.connection(context.invocationId);
-      const { status, headers, body } = await endpoint(services, request, connection);
+      const { status, headers, body } = await everyAnswer(endpoint, services, request, connection);
       if (body === undefined) return { status, headers };
       if (typeof body === "string") return { status, headers, body };
       return { status, headers, body: guardedBytes(body, connection) };

@@ -6,6 +6,8 @@ import type { Operation } from "../wire/operation.ts";
 
 export interface RequestMetrics {
   readonly operation: Operation;
+  /** Of the request: that of the operation, or HEAD. */
+  readonly method: string;
   readonly requestId: string;
   readonly parent: TraceParent | undefined;
   readonly status: number;
@@ -18,17 +20,17 @@ export interface RequestMetrics {
 
 /** By the semantic conventions for HTTP servers: the route, never the path, which has names in it. */
 export function measureRequest(telemetry: Telemetry, request: RequestMetrics): void {
-  const { operation, requestId, parent, status, ms, endedAt } = request;
+  const { operation, method, requestId, parent, status, ms, endedAt } = request;
   const failure = failureOf(request.error);
   const attributes = {
-    "http.request.method": operation.method,
+    "http.request.method": method,
     "http.route": operation.path,
     "http.response.status_code": status,
     ...(failure === undefined ? {} : { "error.type": failure }),
   };
   telemetry.record("http.server.request.duration", ms / 1_000, attributes);
   telemetry.trace({
-    name: `${operation.method} ${operation.path}`,
+    name: `${method} ${operation.path}`,
     startedAt: endedAt - ms,
     ms,
     parent,

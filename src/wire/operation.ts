@@ -39,6 +39,11 @@ export interface Operation {
   readonly errors: readonly ErrorCode[];
 }
 
+/** The methods that its endpoint answers: HEAD wherever GET is. */
+export function methodsOf({ method }: Pick<Operation, "method">): readonly (Operation["method"] | "HEAD")[] {
+  return method === "GET" ? ["GET", "HEAD"] : [method];
+}
+
 /** Keeps the exact type of the definition. */
 export function operation<const Definition extends Operation>(definition: Definition): Definition {
   return definition;

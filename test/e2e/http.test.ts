@@ -24,6 +24,19 @@ async function produce(store: string, space: string, segment: string, payloads: 
   });
 }
 
+/** Those that are the same for each request, and of the answer rather than of how it is sent. */
+function headersOf({ headers }: Response): Readonly<Record<string, string>> {
+  const others = new Set([
+    "x-request-id",
+    "x-ms-invocation-id",
+    "date",
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+  ]);
+  return Object.fromEntries([...headers].filter(([name]) => !others.has(name)));
+}
+
 describe("an application over HTTP", () => {
   test("produces records and reads them back by segment, by space and from the end", async () => {
     const store = randomUUID();
@@ -77,6 +90,30 @@ describe("an application over HTTP", () => {
       expect(answer.status, `${method} ${path}`).toBe(404);
       expect(await answer.json()).toMatchObject({ code: "not_found", requestId: answer.headers.get("x-request-id") });
     }
+  });
+
+  test("asks by HEAD, of what is there, of a live stream and of pages: the headers of GET and no body", async () => {
+    const store = randomUUID();
+    await produce(store, "s", "g", [1]);
+    const live = { accept: "text/event-stream" };
+    for (const [path, headers] of [
+      ["/health", {}],
+      ["/openapi.json", {}],
+      ["/docs", {}],
+      ["/docs/start.js", {}],
+      [`/v1/stores/${store}/spaces/s/entries`, {}],
+      [`/v1/stores/${store}/spaces/s/entries`, live],
+      [`/v1/stores/${store}/spaces/s/status`, live],
+    ] as const) {
+      const [head, get] = await Promise.all(
+        ["HEAD", "GET"].map((method) => fetch(`${app.url}${path}`, { method, headers })),
+      );
+      expect([head!.status, await head!.text()], path).toEqual([200, ""]);
+      expect(headersOf(head!), path).toEqual(headersOf(get!));
+      await get!.body?.cancel();
+    }
+    const { location } = headersOf(await fetch(`${app.url}/`, { method: "HEAD", redirect: "manual" }));
+    expect(location).toBe("/docs");
   });
 
   test("asks whether the service and its storage are well, and for its description", async () => {

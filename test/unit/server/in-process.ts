@@ -24,6 +24,7 @@ import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
 import type { Caller } from "../../../src/server/overload.ts";
 import { produce, produceAll } from "../../../src/server/produce.ts";
+import { everyAnswer } from "../../../src/server/every-answer.ts";
 import type { Endpoint } from "../../../src/server/endpoint.ts";
 import { health, notFound, openapi } from "../../../src/server/system.ts";
 import type { Services } from "../../../src/server/services.ts";
@@ -40,6 +41,7 @@ import { openKeyspace } from "../../doubles/level/keyspace.ts";
 import type { Table } from "../../../src/table/port.ts";
 import { ServiceClock } from "../../../src/table/service-clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
+import { methodsOf } from "../../../src/wire/operation.ts";
 import type { Operation } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
 
@@ -162,7 +164,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   };
   const open: Service["open"] = (method, path, init = {}, connection = unseenConnection()) => {
     const request = new Request(`http://streamkit.test${path}`, { method, duplex: "half", ...init });
-    return endpointFor(method, new URL(request.url).pathname)(services, request, connection);
+    return everyAnswer(endpointFor(method, new URL(request.url).pathname), services, request, connection);
   };
   return {
     services,
@@ -210,7 +212,7 @@ function endpointFor(method: string, pathname: string): Endpoint {
     const wanted = operation.path.split("/");
     const given = pathname.split("/");
     return (
-      operation.method === method &&
+      methodsOf(operation).some((taken) => taken === method) &&
       wanted.length === given.length &&
       wanted.every((step, index) =>
         step.startsWith("{") ? given[index] !== "" : step.toLowerCase() === given[index]!.toLowerCase(),

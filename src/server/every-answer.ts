@@ -1,0 +1,25 @@
+// What holds of every answer, whichever endpoint it comes from.
+//
+// Promise: HEAD is answered as GET, without a body, and nothing that the body would have needed stays behind.
+
+import type { Endpoint } from "./endpoint.ts";
+import type { Connection, HttpRequest, HttpResponse } from "./http.ts";
+import type { Services } from "./services.ts";
+
+export async function everyAnswer(
+  endpoint: Endpoint,
+  services: Services,
+  request: HttpRequest,
+  connection: Connection,
+): Promise<HttpResponse> {
+  const answer = await endpoint(services, request, connection);
+  if (request.method !== "HEAD") return answer;
+  const { body, ...rest } = answer;
+  if (body !== undefined && typeof body !== "string") await leave(body);
+  return rest;
+}
+
+/** A body gives back what it holds when it ends; one that was never begun has no end. */
+async function leave(body: AsyncIterable<string> | Iterable<string>): Promise<void> {
+  for await (const _ of body) return;
+}
