@@ -3,9 +3,9 @@
 
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
 import type { AppFunction, FunctionApp } from "./function-app.ts";
 import type { RpcTypedData } from "./functions-core.ts";
+import { readRequestBody, readWhole } from "./request-body.ts";
 
 export interface AdminOptions {
   readonly app: FunctionApp;
@@ -58,7 +58,9 @@ async function runByHand(options: AdminOptions, target: AppFunction, request: In
   if (!/^application\/json\b/i.test(request.headers["content-type"] ?? "")) {
     return { status: 415, json: { error: 'Send content-type application/json and {"input":"..."}.' } };
   }
-  const input = parseInput(await text(request));
+  let body = await readRequestBody(request);
+  if (body.kind === "streamed") body = await readWhole(request, body);
+  const input = body.kind === "whole" ? parseInput(body.bytes.toString()) : undefined;
   if (input === undefined) return { status: 400, json: { error: 'Expected a JSON object like {"input":"..."}.' } };
   void options.app.invoke(target, {
     invocationId: randomUUID(),

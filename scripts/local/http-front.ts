@@ -14,6 +14,7 @@ import { describeError, type HostLog } from "./log.ts";
 import { portRefusal } from "./refusal.ts";
 import { readRequestBody, readWhole } from "./request-body.ts";
 import { matchRoute, type Route } from "./routes.ts";
+import { closeUnlessUploaded } from "./upload-end.ts";
 
 export interface HttpFunction {
   readonly target: AppFunction;
@@ -38,6 +39,7 @@ export class HttpFront {
     this.#server = createServer({ maxHeaderSize }, (request, response) => {
       this.#answering.add(response);
       response.once("close", () => this.#answering.delete(response));
+      closeUnlessUploaded(response);
       const refusal = options.door.refusal(request, response);
       if (refusal !== undefined) {
         reply(response, refusal);
@@ -126,13 +128,17 @@ async function handle(options: HttpFrontOptions, request: IncomingMessage, respo
   }
 
   let body = await readRequestBody(request);
-  if (body.kind === "streamed" && app.httpUri === undefined) body = await readWhole(body);
+  if (body.kind === "streamed" && app.httpUri === undefined) body = await readWhole(request, body);
   const call: HttpCall = { target, params: match.params, url: passedOn + search, query, request, response, log };
   switch (body.kind) {
     case "gone":
       return;
     case "too_large":
       // Not 413: the host reads it for the function's trigger, which fails.
+      reply(response, 500);
+      return;
+    case "stalled":
+      response.setHeader("connection", "close");
       reply(response, 500);
       return;
     case "whole":

@@ -9,6 +9,7 @@ import { type AppFunction, type FunctionApp, type InvocationOutcome, NoArguments
 import type { RpcTypedData } from "./functions-core.ts";
 import type { HostLog } from "./log.ts";
 import { BodyTooLarge, type RequestBody } from "./request-body.ts";
+import { leftoverPace, uploadEnd } from "./upload-end.ts";
 import { within } from "./within.ts";
 
 export interface HttpCall {
@@ -108,7 +109,7 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
 }
 
 /**
- * The app's answer to the client: nothing of it before the upload has ended, and of one without a body nothing before the invocation
+ * The app's answer to the client: nothing of it before the upload has ended, or has stalled, and of one without a body nothing before the invocation
  * has, whose failure makes it a 500.
  */
 async function passOn(
@@ -118,11 +119,13 @@ async function passOn(
 ): Promise<void> {
   const held = answer.pipe(new PassThrough());
   answer.on("error", (error) => held.destroy(error));
-  if (!request.complete) await Promise.race([once(request, "end"), once(request, "close")]);
+  // The host would wait on for one that stalls. Here whoever wrote it is to see the answer, and then that it was not waited for.
+  const isBehind = (await uploadEnd(request, leftoverPace)) === "behind";
   await Promise.race([once(held, "readable"), invoked]);
   if (held.readableLength === 0 && (await invoked).kind === "failed") return;
   if (response.headersSent || response.destroyed) return;
-  response.writeHead(answer.statusCode ?? 500, passedOn(answer.rawHeaders));
+  const headers = [...passedOn(answer.rawHeaders), ...(isBehind ? ["connection", "close"] : [])];
+  response.writeHead(answer.statusCode ?? 500, headers);
   response.flushHeaders();
   // Either side that ends early ends the other: nothing is produced for a client that is gone, and a cut answer stays a cut answer.
   pipeline(held, response, () => undefined);

@@ -2,8 +2,9 @@
 // Promise: with a Content-Length it was read whole and is within the limit; without one it streams and is cut at the limit.
 
 import type { IncomingMessage } from "node:http";
-import { Transform } from "node:stream";
+import { type Readable, Transform } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { hostPace, uploadEnd, type UploadPace } from "./upload-end.ts";
 
 /** The host's limit for the body of a request. */
 export const bodyBytesMax = 104_857_600;
@@ -12,33 +13,42 @@ export type RequestBody =
   | { readonly kind: "whole"; readonly bytes: Buffer }
   | { readonly kind: "streamed"; readonly stream: Transform }
   | { readonly kind: "too_large" }
+  /** It fell behind the pace that the host asks for. */
+  | { readonly kind: "stalled" }
   | { readonly kind: "gone" };
 
 export class BodyTooLarge extends Error {
   override readonly name = "BodyTooLarge";
 }
 
-export async function readRequestBody(request: IncomingMessage): Promise<RequestBody> {
+export async function readRequestBody(request: IncomingMessage, pace: UploadPace = hostPace): Promise<RequestBody> {
   const declared = request.headers["content-length"];
   if (declared === undefined) {
     if (request.headers["transfer-encoding"] === undefined) return { kind: "whole", bytes: Buffer.alloc(0) };
     return { kind: "streamed", stream: limitedBody(request) };
   }
   if (Number(declared) > bodyBytesMax) return { kind: "too_large" };
-  try {
-    return { kind: "whole", bytes: await buffer(request) };
-  } catch {
-    return { kind: "gone" };
-  }
+  return inTime(request, request, pace);
 }
 
 /** For an app without HTTP streaming: there the host waits for a chunked body too. */
-export async function readWhole(body: RequestBody & { readonly kind: "streamed" }): Promise<RequestBody> {
-  try {
-    return { kind: "whole", bytes: await buffer(body.stream) };
-  } catch (error) {
-    return { kind: error instanceof BodyTooLarge ? "too_large" : "gone" };
-  }
+export function readWhole(
+  request: IncomingMessage,
+  body: RequestBody & { readonly kind: "streamed" },
+  pace: UploadPace = hostPace,
+): Promise<RequestBody> {
+  return inTime(request, body.stream, pace);
+}
+
+async function inTime(request: IncomingMessage, stream: Readable, pace: UploadPace): Promise<RequestBody> {
+  const whole = buffer(stream).then(
+    (bytes): RequestBody => ({ kind: "whole", bytes }),
+    (error: unknown): RequestBody => ({ kind: error instanceof BodyTooLarge ? "too_large" : "gone" }),
+  );
+  const behind = uploadEnd(request, pace).then((end): RequestBody | Promise<RequestBody> =>
+    end === "behind" ? { kind: "stalled" } : whole,
+  );
+  return Promise.race([whole, behind]);
 }
 
 /** Not a `pipeline`: that would end the client's connection with the stream, and with it the answer. */

@@ -1,8 +1,9 @@
 // What the local host answers before a function sees anything, and how it reads a path: as the host does.
 
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { installFixture, noTriggers, send } from "./fixtures.ts";
 import { type RunningApp, startApp } from "./harness.ts";
 
@@ -52,4 +53,34 @@ test("bytes beyond ASCII in a path, and a chunk that is none, are the host's own
   );
   const chunked = "POST /upload HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
   expect(await raw(chunked)).toMatch(/^HTTP\/1.1 500 [^]*content-length: 0\r\n\r\n$/);
+});
+
+describe("an upload that stalls", () => {
+  /** What comes back of a request whose body is never whole, until the host closes the connection. */
+  const stalled = async (url: string, head: string): Promise<string> => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.write(head.replace("\r\n", "\r\nhost: localhost\r\n"));
+    return text(socket);
+  };
+  const chunked = "transfer-encoding: chunked\r\n\r\n5\r\nbegin\r\n";
+
+  test("gets the answer that was given without it, and its connection is closed", { timeout: 60_000 }, async () => {
+    const own = await startApp({ env: { STREAMKIT_BODY_STALL_SECONDS: "1" } });
+    try {
+      const records = `/v1/stores/${randomUUID()}/spaces/a/segments/b/records?encoding=json`;
+      const [early, whole, nowhere, tooSlow] = await Promise.all([
+        stalled(app.url, `POST /early HTTP/1.1\r\n${chunked}`),
+        stalled(app.url, "POST /upload HTTP/1.1\r\ncontent-length: 10\r\n\r\nbegin"),
+        stalled(app.url, `POST /nowhere HTTP/1.1\r\n${chunked}`),
+        stalled(own.url, `POST ${records} HTTP/1.1\r\ncontent-type: application/json\r\n${chunked}`),
+      ]);
+      expect(early).toMatch(/^HTTP\/1.1 403 [^]*connection: close[^]*\r\n\r\n[^]*no/i);
+      expect(whole).toMatch(/^HTTP\/1.1 500 [^]*connection: close[^]*\r\n\r\n$/i);
+      expect(nowhere).toMatch(/^HTTP\/1.1 404 /);
+      expect(tooSlow).toMatch(/^HTTP\/1.1 408 [^]*"code":"request_timeout"/);
+    } finally {
+      await own.stop();
+    }
+  });
 });
