@@ -67,8 +67,8 @@ export function registerPage(name: string, path: PathTemplate, endpoint: Endpoin
  * What no operation takes. Hosts go through functions in the alphabetical order of their names, and the first route that fits wins:
  * this one must come last.
  */
-export function registerNotFound(endpoint: Endpoint): void {
-  app.http("zzNotFound", {
+export function registerFallback(endpoint: Endpoint): void {
+  app.http("zzFallback", {
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     route: "{*path}",
     authLevel: "anonymous",

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "unauthenticated"
   | "permission_denied"
   | "not_found"
+  | "method_not_allowed"
   | "sequence_mismatch"
   | "transaction_id_mismatch"
   | "lease_held"

@@ -127,6 +127,7 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpRes
       "cache-control": "no-store",
       ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
       ...(problem.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
+      ...(problem.code === "method_not_allowed" ? { allow: (problem.allowed ?? []).join(", ") } : {}),
     },
     body: JSON.stringify(problem),
   };

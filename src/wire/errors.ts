@@ -18,6 +18,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   unauthenticated: { status: 401, title: "Not authenticated", retryable: false },
   permission_denied: { status: 403, title: "Permission denied", retryable: false },
   not_found: { status: 404, title: "Not found", retryable: false },
+  method_not_allowed: { status: 405, title: "Method not allowed", retryable: false },
   not_acceptable: { status: 406, title: "Not acceptable", retryable: false },
   request_timeout: { status: 408, title: "Request timeout", retryable: true },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },

@@ -49,7 +49,7 @@ export function openApiDocument(options: OpenApiOptions): Json {
     info: {
       title: "streamkit",
       version,
-      description: `Ordered event streams: a store has spaces, a space has segments, a segment has entries 1, 2, 3 ... Errors are application/problem+json with a stable \`code\`. \`x-request-id\` is in every answer. HEAD is answered wherever GET is. ${accessTexts[options.access]}`,
+      description: `Ordered event streams: a store has spaces, a space has segments, a segment has entries 1, 2, 3 ... Errors are application/problem+json with a stable \`code\`. \`x-request-id\` is in every answer. HEAD is answered wherever GET is; another method than those of a path is 405, with \`Allow\`. ${accessTexts[options.access]}`,
       contact: { name: "Whoever runs this service" },
       license: { name: "MIT", identifier: "MIT" },
     },

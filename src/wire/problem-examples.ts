@@ -39,6 +39,9 @@ const errors: Readonly<Partial<Record<ErrorCode, StoreError>>> = {
     'Content-Type: expected application/json in UTF-8; received "text/plain".',
     { details: { accepted: ["application/json"] } },
   ),
+  method_not_allowed: new StoreError("method_not_allowed", "This path takes GET, HEAD, OPTIONS, not PATCH.", {
+    details: { allowed: ["GET", "HEAD", "OPTIONS"] },
+  }),
   not_acceptable: new StoreError("not_acceptable", "Accept: expected one of application/json.", {
     details: { offered: ["application/json"] },
   }),

@@ -80,15 +80,24 @@ describe("an application over HTTP", () => {
     expect(conflict.status).toBe(409);
     expect(conflict.headers.get("content-type")).toBe("application/problem+json");
     expect(await conflict.json()).toMatchObject({ code: "sequence_mismatch", expected: 1, received: 5 });
-    for (const [method, path] of [
-      ["PUT", "/"],
-      ["GET", "/v1"],
-      ["POST", "/health"],
-      ["PUT", `/v1/stores/${store}/spaces`],
+    const read = "GET, HEAD, OPTIONS";
+    for (const [method, path, status, allow] of [
+      ["GET", "/v1", 404, null],
+      ["PUT", "/", 405, read],
+      ["POST", "/health", 405, read],
+      ["POST", "/docs", 405, read],
+      ["PUT", `/v1/stores/${store}/spaces`, 405, read],
+      ["GET", `/v1/stores/${store}/consume`, 405, "POST, OPTIONS"],
+      ["HEAD", `/v1/stores/${store}/consume`, 405, "POST, OPTIONS"],
+      ["PATCH", `/v1/stores/${store}/subscriptions/s`, 405, "PUT, GET, HEAD, DELETE, OPTIONS"],
     ] as const) {
       const answer = await fetch(`${app.url}${path}`, { method });
-      expect(answer.status, `${method} ${path}`).toBe(404);
-      expect(await answer.json()).toMatchObject({ code: "not_found", requestId: answer.headers.get("x-request-id") });
+      expect([answer.status, answer.headers.get("allow")], `${method} ${path}`).toEqual([status, allow]);
+      const code = status === 404 ? "not_found" : "method_not_allowed";
+      if (method === "HEAD") expect(await answer.text()).toBe("");
+      else expect(await answer.json()).toMatchObject({ code, requestId: answer.headers.get("x-request-id") });
+      const options = await fetch(`${app.url}${path}`, { method: "OPTIONS" });
+      expect([options.status, options.headers.get("allow")], path).toEqual([allow === null ? 404 : 204, allow]);
     }
   });
 

@@ -48,7 +48,7 @@ const target = fc
   .tuple(
     fc.oneof(fc.constantFrom(...operations), fc.constantFrom(produce, produceAll)),
     fc.infiniteStream(step),
-    fc.constantFrom(undefined, undefined, undefined, undefined, "PUT", "DELETE", "GET"),
+    fc.constantFrom(undefined, undefined, undefined, undefined, "PUT", "DELETE", "GET", "HEAD", "OPTIONS"),
   )
   .map(([operation, steps, otherMethod]) => ({
     method: otherMethod ?? operation.method,
@@ -59,7 +59,7 @@ const target = fc
     takes: Object.keys(operation.query.shape),
   }));
 const elsewhere = fc.record({
-  method: fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"),
+  method: fc.constantFrom("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"),
   path: fc.oneof(fc.constantFrom("/", "//", "/v1/stores", "/docs", "/health/"), fc.webPath()),
   takes: fc.constant([]),
 });
@@ -273,18 +273,22 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
       await fc.assert(
         fc.asyncProperty(request, async (given) => {
           const { method, path, takes } = given.target;
-          const init = method === "GET" ? { headers: given.headers } : { headers: given.headers, body: given.body };
+          const isRead = method === "GET" || method === "HEAD";
+          const init = isRead ? { headers: given.headers } : { headers: given.headers, body: given.body };
           const startedAt = performance.now();
           const asked = `/${path.slice(1)}?${given.query(takes)}`;
           const answer = await service.call(method, asked, init);
           expect(performance.now() - startedAt).toBeLessThan(5_000);
           answered.set(answer.status, (answered.get(answer.status) ?? 0) + 1);
-          expect([200, 201, 204, 302, 400, 404, 406, 409, 413, 415], answer.text).toContain(answer.status);
+          expect([200, 201, 204, 302, 400, 404, 405, 406, 409, 413, 415], answer.text).toContain(answer.status);
           // People who open the root, and nobody else, are led to the page.
           const { pathname } = new URL(`http://host/${path.slice(1)}`);
           if (answer.status === 302) expect([pathname, answer.headers["location"]]).toEqual(["/", "/docs"]);
+          if (method === "HEAD") expect(answer.text).toBe("");
           if (answer.status >= 400) {
             expect(answer.headers["content-type"]).toBe("application/problem+json");
+          }
+          if (answer.status >= 400 && method !== "HEAD") {
             const problem = problemSchema.parse(JSON.parse(answer.text));
             expect(problem.status).toBe(answer.status);
             expect(Buffer.byteLength(answer.text)).toBeLessThan(4_096);
@@ -295,7 +299,8 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
         { numRuns: 4_000 },
       );
       // Requests that are all refused at the door would prove nothing.
-      for (const status of [200, 400, 404, 406, 415]) expect(answered.get(status), String(status)).toBeGreaterThan(10);
+      for (const status of [200, 400, 404, 405, 406, 415])
+        expect(answered.get(status), String(status)).toBeGreaterThan(10);
       expect(unhandled).toEqual([]);
       const { bodies, streams, watches } = service.services;
       expect([bodies.used, streams.used, watches.size]).toEqual([0, 0, 0]);

@@ -26,7 +26,8 @@ import type { Caller } from "../../../src/server/overload.ts";
 import { produce, produceAll } from "../../../src/server/produce.ts";
 import { everyAnswer } from "../../../src/server/every-answer.ts";
 import type { Endpoint } from "../../../src/server/endpoint.ts";
-import { health, notFound, openapi } from "../../../src/server/system.ts";
+import { fallback } from "../../../src/server/fallback.ts";
+import { health, openapi } from "../../../src/server/system.ts";
 import type { Services } from "../../../src/server/services.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import {
@@ -220,7 +221,7 @@ function endpointFor(method: string, pathname: string): Endpoint {
     );
   };
   const operation = operations.find(fits);
-  return (operation === undefined ? undefined : endpoints[operation.id]) ?? notFound;
+  return (operation === undefined ? undefined : endpoints[operation.id]) ?? fallback;
 }
 
 /** A path with its names encoded. */

@@ -323,7 +323,8 @@ describe("every answer", () => {
     expect(path.json).toMatchObject({ status: 404, code: "not_found" });
     expect(path.headers["content-type"]).toBe("application/problem+json");
     const method = await service.call("DELETE", "/health");
-    expect(method.json).toMatchObject({ status: 404, code: "not_found", allowed: ["GET"] });
+    expect(method.json).toMatchObject({ status: 405, code: "method_not_allowed", allowed: ["GET", "HEAD", "OPTIONS"] });
+    expect(method.headers).toMatchObject({ allow: "GET, HEAD, OPTIONS", "content-type": "application/problem+json" });
   });
 
   test("of a mistake of ours tells no more than the request id, and the log has the rest", async () => {

@@ -1,0 +1,90 @@
+// What no other endpoint takes: the root, methods that a path does not take, what a path takes (OPTIONS), and paths that are none.
+
+import { StoreError } from "../core/errors.ts";
+import { withFields } from "../core/logger.ts";
+import { asKnown, errorKinds } from "../wire/errors.ts";
+import { methodsOf } from "../wire/operation.ts";
+import { operations } from "../wire/operations.ts";
+import { matchPath } from "../wire/path.ts";
+import type { PathTemplate } from "../wire/path.ts";
+import { correlate } from "./correlation.ts";
+import { docsFilePath, docsPath } from "./docs.ts";
+import { emptyAnswer, logFailure, problemAnswer } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+interface Served {
+  readonly path: PathTemplate;
+  readonly methods: readonly string[];
+}
+
+/** Names; what else is in a path is a UUID, or plain. */
+const mayHaveSlash = new Set(["{space}", "{segment}", "{key}"]);
+
+const pages: readonly PathTemplate[] = ["/", docsPath, docsFilePath];
+const served: readonly Served[] = [
+  ...operations.map((operation) => ({ path: operation.path, methods: methodsOf(operation) })),
+  ...pages.map((path) => ({ path, methods: methodsOf({ method: "GET" }) })),
+];
+
+export const fallback: Endpoint = (services, request) => {
+  const correlation = correlate(request.headers, services.random);
+  const { method } = request;
+  const { pathname } = new URL(request.url);
+  const common = { "x-request-id": correlation.requestId, "cache-control": "no-store" };
+  // People begin at the root.
+  if (pathname === "/" && (method === "GET" || method === "HEAD")) {
+    return Promise.resolve({ status: 302, headers: { ...common, location: docsPath } });
+  }
+  const allowed = methodsAt(pathname);
+  if (method === "OPTIONS" && allowed.length > 0) {
+    return Promise.resolve({ ...emptyAnswer, headers: { ...common, allow: allowed.join(", ") } });
+  }
+  const error = refusal(method, pathname, allowed);
+  const { status } = errorKinds[asKnown(error).code];
+  logFailure(withFields(services.logger, { ...correlation, status }), "request failed", error);
+  return Promise.resolve(problemAnswer(error, correlation));
+};
+
+function refusal(method: string, pathname: string, allowed: readonly string[]): StoreError {
+  // What is served and comes here all the same is a function that the operator has disabled.
+  if (allowed.length === 0 || allowed.includes(method)) return nothingAt(pathname);
+  return new StoreError("method_not_allowed", `This path takes ${allowed.join(", ")}, not ${method}.`, {
+    details: { allowed },
+  });
+}
+
+function nothingAt(pathname: string): StoreError {
+  const sentence = "There is nothing at this path; /openapi.json lists all there is.";
+  const meant = served.find(({ path }) => hasSplitName(path, pathname));
+  const hint = meant === undefined ? "" : ` It has more parts than ${meant.path}: a / in a name is sent as %2F.`;
+  return new StoreError("not_found", `${sentence}${hint}`);
+}
+
+/** None where there is nothing. */
+function methodsAt(pathname: string): readonly string[] {
+  const methods = served.filter(({ path }) => isAt(path, pathname)).flatMap((one) => one.methods);
+  return methods.length === 0 ? [] : [...new Set([...methods, "OPTIONS"])];
+}
+
+function isAt(template: PathTemplate, pathname: string): boolean {
+  try {
+    // A name is never empty: hosts match no route then.
+    const names = matchPath(template, pathname);
+    return names !== undefined && ![...names.values()].includes("");
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it would be such a path if the parts that are too many were one name's. */
+function hasSplitName(template: PathTemplate, pathname: string): boolean {
+  const wanted = template.split("/");
+  const parts = pathname.replace(/\/$/, "").split("/");
+  const extra = parts.length - wanted.length;
+  if (extra < 1) return false;
+  return wanted.some((part, at) => {
+    if (!mayHaveSlash.has(part)) return false;
+    const name = parts.slice(at, at + extra + 1).join("%2F");
+    return isAt(template, [...parts.slice(0, at), name, ...parts.slice(at + extra + 1)].join("/"));
+  });
+}
