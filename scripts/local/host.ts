@@ -10,8 +10,9 @@ import { type AuthLevel, type KeyRing, readKeyRing } from "./keys.ts";
 import { createHostLog, type HostLog } from "./log.ts";
 import { QueueListener } from "./queues.ts";
 import { parseRoute, type Route, routesConflict } from "./routes.ts";
-import { type Environment, expandSettings, type HostSettings, readHostSettings } from "./settings.ts";
+import { type Environment, expandSettings, type HostSettings, readHostSettings, UnusableHostJson } from "./settings.ts";
 import { parseSchedule, Timer } from "./timers.ts";
+import { startUnavailable } from "./unavailable.ts";
 import { within } from "./within.ts";
 
 export interface HostOptions {
@@ -35,12 +36,25 @@ interface Triggers {
   readonly queues: QueueListener[];
 }
 
-/** Resolves when the app is loaded and requests are taken. Once in a process: the app's modules cannot be loaded twice. */
+/**
+ * Resolves when the app is loaded and requests are taken, or when they are refused since host.json cannot be used. Once in a process:
+ * the app's modules cannot be loaded twice.
+ */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
+  const logTo = (levels: HostSettings["logLevel"]): HostLog =>
+    createHostLog({ levels, print: options.print, now: () => new Date() });
+  try {
+    const settings = readHostSettings(options.root, options.env);
+    return await startApp(options, settings, logTo(settings.logLevel));
+  } catch (error) {
+    if (!(error instanceof UnusableHostJson)) throw error;
+    return startUnavailable(error, options.port, logTo(new Map()));
+  }
+}
+
+async function startApp(options: HostOptions, settings: HostSettings, log: HostLog): Promise<RunningHost> {
   const { root, env } = options;
-  const settings = readHostSettings(root, env);
   const keys = readKeyRing(env["STREAMKIT_LOCAL_KEYS"]);
-  const log = createHostLog({ levels: settings.logLevel, print: options.print, now: () => new Date() });
   const app = await FunctionApp.load({ root, log, functionTimeoutMs: settings.functionTimeoutMs });
 
   const triggers: Triggers = { routes: [], timers: new Map(), queues: [] };

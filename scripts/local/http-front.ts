@@ -3,15 +3,14 @@
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { answerAdmin, type AdminOptions } from "./admin.ts";
 import type { Door } from "./door.ts";
 import type { AppFunction } from "./function-app.ts";
 import { type HttpCall, invokeBuffered, invokeStreamed, reply } from "./http-invocation.ts";
 import { headerBytesMax, lineBytesMax, readTarget } from "./http-target.ts";
 import { type AuthLevel, type KeyRing, presentedKey } from "./keys.ts";
+import { listenHere } from "./listen.ts";
 import { describeError, type HostLog } from "./log.ts";
-import { portRefusal } from "./refusal.ts";
 import { readRequestBody, readWhole } from "./request-body.ts";
 import { matchRoute, type Route } from "./routes.ts";
 import { closeUnlessUploaded } from "./upload-end.ts";
@@ -61,14 +60,8 @@ export class HttpFront {
   }
 
   /** `port` 0: any free one. Gives the base URL; rejects with a `Refusal` when the port cannot be had. */
-  async listen(port: number): Promise<string> {
-    this.#server.listen(port, "127.0.0.1");
-    try {
-      await once(this.#server, "listening");
-    } catch (error) {
-      throw portRefusal(error as Error, port);
-    }
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  listen(port: number): Promise<string> {
+    return listenHere(this.#server, port);
   }
 
   /** Takes no more connections. */

@@ -2,7 +2,7 @@
 
 /** An end that is explained by its message alone: no stack is shown. */
 export class Refusal extends Error {
-  override readonly name = "Refusal";
+  override readonly name: string = "Refusal";
 }
 
 /** What could not be had of a port, as a sentence that says what to do; any other error as it is. */

@@ -1,12 +1,18 @@
 // host.json and local.settings.json as the Functions host reads them.
 // Promise: what is returned was checked; a file that cannot be used is one sentence that names it.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { readJsonFile } from "./json-file.ts";
 import { Refusal } from "./refusal.ts";
+import { parseTimeSpan } from "./time-span.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The host would stop at it. */
+export class UnusableHostJson extends Refusal {
+  override readonly name = "UnusableHostJson";
+}
 
 /** In the order of weight; host.json says from which on a category is shown. */
 export const logLevels = ["trace", "debug", "information", "warning", "error", "critical", "none"] as const;
@@ -40,41 +46,44 @@ export interface LocalSettings {
   readonly port: number | undefined;
 }
 
-const timeSpanPattern = /^(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?$/;
+/** In host.json text and number are one: what the host is given is text, whatever it was in the file. */
+const written = z.union([z.string(), z.number()]).transform(String);
 
-/** A .NET TimeSpan, `[d.]hh:mm:ss[.fffffff]`, in milliseconds; undefined when it is none. */
-export function parseTimeSpan(text: string): number | undefined {
-  const parts = timeSpanPattern.exec(text);
-  if (parts === null) return undefined;
-  const [, days = "0", hours = "0", minutes = "0", seconds = "0", fraction = "0"] = parts;
-  if (Number(hours) > 23 || Number(minutes) > 59 || Number(seconds) > 59) return undefined;
-  const wholeSeconds = ((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds);
-  return wholeSeconds * 1000 + Math.floor(Number(`0.${fraction}`) * 1000);
-}
-
-const timeSpan = z.string().transform((text, context) => {
+const timeSpan = written.transform((text, context) => {
   const ms = parseTimeSpan(text);
   if (ms !== undefined) return ms;
   context.addIssue({ code: "custom", message: `expected hh:mm:ss, received ${JSON.stringify(text)}` });
   return z.NEVER;
 });
 
+const timeSpanFrom = (leastMs: number) =>
+  timeSpan.refine((ms) => ms >= leastMs, `expected at least ${leastMs} ms, which the host asks for`);
+
+const integer = (least: number, most = 2 ** 31 - 1) =>
+  written
+    .pipe(z.string().regex(/^\s*\+?\d{1,10}\s*$/, "expected an integer"))
+    .transform(Number)
+    .pipe(z.int().min(least).max(most));
+
 const logLevel = z.string().toLowerCase().pipe(z.enum(logLevels));
 
-// The defaults are the host's own. Numbers are coerced: an override from the environment is text.
+/** Where the host has a route begin, it puts the prefix and a slash: one of its own makes every route one that cannot be. */
+const routePrefix = z.string().regex(/^$|^[^/~]([^/]|\/(?=[^/]))*$/, "expected no slash at its ends, and none twice");
+
+// The defaults are the host's own. What is null is as good as absent.
 const hostJson = z.object({
-  version: z.literal("2.0"),
-  functionTimeout: z.union([z.literal("-1").transform(() => null), timeSpan]).default(30 * 60_000),
+  version: written.pipe(z.string().regex(/^2(\.0)?$/, 'expected "2.0"')),
+  functionTimeout: z.union([z.literal(["-1", -1]).transform(() => null), timeSpanFrom(1_000)]).default(30 * 60_000),
   logging: z.object({ logLevel: z.record(z.string(), logLevel).default({}) }).prefault({}),
   extensions: z
     .object({
-      http: z.object({ routePrefix: z.string().default("api") }).prefault({}),
+      http: z.object({ routePrefix: routePrefix.default("api") }).prefault({}),
       queues: z
         .object({
-          batchSize: z.coerce.number().int().min(1).max(32).default(16),
-          newBatchThreshold: z.coerce.number().int().min(0).optional(),
-          maxDequeueCount: z.coerce.number().int().min(1).default(5),
-          maxPollingInterval: timeSpan.default(60_000),
+          batchSize: integer(1, 32).default(16),
+          newBatchThreshold: integer(0).optional(),
+          maxDequeueCount: integer(1).default(5),
+          maxPollingInterval: timeSpanFrom(100).default(60_000),
           visibilityTimeout: timeSpan.default(0),
           messageEncoding: z
             .string()
@@ -93,13 +102,14 @@ const localSettingsJson = z.object({
   Host: z.object({ LocalHttpPort: z.int().min(0).max(65_535).optional() }).prefault({}),
 });
 
-/** host.json of the app at `root`, with the overrides that the host takes from the environment. */
+/** host.json of the app at `root`, with the overrides that the host takes from the environment. Throws where the host would stop. */
 export function readHostSettings(root: string, env: Environment): HostSettings {
-  const json = readJson(join(root, "host.json")) ?? fail("host.json", `there is none in ${root}`);
-  const host = parse("host.json", hostJson, inCaseOf(hostJson, withOverrides(json, env)));
+  const file = "host.json";
+  const json = readJson(file, root, UnusableHostJson) ?? fail(file, `there is none in ${root}`, UnusableHostJson);
+  const host = parse(file, hostJson, inCaseOf(hostJson, withoutNulls(withOverrides(json, env))), UnusableHostJson);
   const { http, queues } = host.extensions;
   return {
-    routePrefix: http.routePrefix.replace(/^\/+|\/+$/g, ""),
+    routePrefix: http.routePrefix,
     queues: {
       batchSize: queues.batchSize,
       newBatchThreshold: queues.newBatchThreshold ?? Math.floor(queues.batchSize / 2),
@@ -115,8 +125,8 @@ export function readHostSettings(root: string, env: Environment): HostSettings {
 
 /** local.settings.json of the app at `root`; empty when there is none. */
 export function readLocalSettings(root: string): LocalSettings {
-  const json = readJson(join(root, "local.settings.json")) ?? {};
-  const local = parse("local.settings.json", localSettingsJson, json);
+  const file = "local.settings.json";
+  const local = parse(file, localSettingsJson, readJson(file, root, Refusal) ?? {}, Refusal);
   return { values: local.Values, port: local.Host.LocalHttpPort };
 }
 
@@ -133,6 +143,7 @@ const overridePrefix = "azurefunctionsjobhost__";
 
 /** As everywhere in the host's configuration, upper and lower case are the same. */
 function withOverrides(json: unknown, env: Environment): unknown {
+  if (typeof json !== "object" || json === null) return json;
   const result = structuredClone(json);
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || !name.toLowerCase().startsWith(overridePrefix)) continue;
@@ -163,26 +174,25 @@ function inCaseOf(schema: unknown, json: unknown): unknown {
   return Object.fromEntries(named.map(([name, value]) => [name, inCaseOf(shape[name], value)]));
 }
 
-function parse<T>(file: string, schema: z.ZodType<T>, json: unknown): T {
+function withoutNulls(json: unknown): unknown {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
+  const given = Object.entries(json).filter(([, value]) => value !== null);
+  return Object.fromEntries(given.map(([name, value]) => [name, withoutNulls(value)]));
+}
+
+function parse<T>(file: string, schema: z.ZodType<T>, json: unknown, As: typeof Refusal): T {
   const result = schema.safeParse(json);
-  return result.success ? result.data : fail(file, z.prettifyError(result.error).replaceAll("\n", " "));
+  return result.success ? result.data : fail(file, z.prettifyError(result.error).replaceAll("\n", " "), As);
 }
 
-function readJson(path: string): unknown {
-  let text: string;
+function readJson(file: string, root: string, As: typeof Refusal): unknown {
   try {
-    text = readFileSync(path, "utf8");
+    return readJsonFile(join(root, file));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (error) {
-    return fail(path, error instanceof Error ? error.message : String(error));
+    return fail(file, error instanceof Error ? error.message : String(error), As);
   }
 }
 
-function fail(file: string, reason: string): never {
-  throw new Refusal(`${file} cannot be used: ${reason}.`);
+function fail(file: string, reason: string, As: typeof Refusal): never {
+  throw new As(`${file} cannot be used: ${reason}.`);
 }

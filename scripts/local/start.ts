@@ -44,7 +44,7 @@ setInterval(() => {
   if (process.ppid !== parent) void stopAll(0);
 }, 500).unref();
 
-/** In place of what is wrong with the storage: the app itself is not set up right. */
+/** In place of what is wrong with the storage: the app, or its host, is not set up right. */
 const misconfigured = Symbol("misconfigured");
 
 /** The own host prints why it does not start. */
@@ -170,6 +170,8 @@ async function storageProblem(baseUrl: string): Promise<string | typeof misconfi
     const answer = await fetch(`${baseUrl}/health?deep=true`, { signal: AbortSignal.timeout(storageWithinMs) });
     const text = await answer.text();
     if (answer.status < 500) return undefined;
+    // The host itself, which does not run.
+    if (answer.status === 503 && text === "") return misconfigured;
     const { code, detail } = JSON.parse(text) as { readonly code?: string; readonly detail?: string };
     if (code === "misconfigured") return misconfigured;
     return detail ?? `/health?deep=true answers ${answer.status}.`;

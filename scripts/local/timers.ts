@@ -5,7 +5,8 @@
 
 import { Cron } from "croner";
 import type { RpcTypedData } from "./functions-core.ts";
-import { type Environment, expandSettings, parseTimeSpan } from "./settings.ts";
+import { type Environment, expandSettings } from "./settings.ts";
+import { parseTimeSpan } from "./time-span.ts";
 
 export interface Schedule {
   /** The first time after `ms`, in ms since 1970; undefined when there is none any more. */

@@ -84,3 +84,20 @@ describe("an upload that stalls", () => {
     }
   });
 });
+
+test("a host.json that stops the host on Azure is 503 for everything, and the log says why", async () => {
+  const env = { ...noTriggers, AzureFunctionsJobHost__functionTimeout: "00:00:00" };
+  const stopped = await startApp({ appRoot: await installFixture("streaming", "stopped"), env });
+  try {
+    for (const path of ["/state", "/nowhere", "/admin/host/status", "//x"]) {
+      const answer = await send(stopped.url, path, {});
+      expect([answer.statusCode, await text(answer)]).toEqual([503, ""]);
+    }
+    expect(stopped.logs().match(/Host\.Startup: .*/g)).toEqual([
+      expect.stringMatching(/^Host\.Startup: host\.json cannot be used: .*at least 1000 ms.*functionTimeout/),
+    ]);
+  } finally {
+    await stopped.stop();
+  }
+  expect(await stopped.exited).toBe(0);
+});

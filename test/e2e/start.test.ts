@@ -188,9 +188,17 @@ test("interrupted while what was built takes over, it ends with 0", { timeout: 6
 });
 
 test("an app that cannot start ends it with 1", async () => {
+  const child = start({ PORT: String(await freePort()), STREAMKIT_LOCAL_KEYS: "{" });
+  expect(await child.exited).toBe(1);
+  expect(child.output).toMatch(/^The app does not start\. SyntaxError/);
+});
+
+test("a host.json that stops the host ends it with 1, and it says what is wrong", async () => {
   const child = start({ PORT: String(await freePort()), AzureFunctionsJobHost__version: "1.0" });
   expect(await child.exited).toBe(1);
-  expect(child.output).toMatch(/^host\.json cannot be used: .*\n$/);
+  expect(child.output).not.toContain("Ready");
+  expect(child.output).toMatch(/FATAL Host\.Startup: host\.json cannot be used: .*"2\.0".* version/);
+  expect(child.output).toMatch(/^The app runs, but answers every call 503: see its log above\.$/m);
 });
 
 test("when it is killed, the app ends by itself", async () => {

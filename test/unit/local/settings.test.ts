@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { expandSettings, parseTimeSpan, readHostSettings, readLocalSettings } from "../../../scripts/local/settings.ts";
+import {
+  expandSettings,
+  readHostSettings,
+  readLocalSettings,
+  UnusableHostJson,
+} from "../../../scripts/local/settings.ts";
+import { parseTimeSpan } from "../../../scripts/local/time-span.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -36,12 +42,12 @@ describe("host.json", () => {
     await write("host.json", { version: "2.0", extensions: { queues: { batchSize: 4, maxDequeueCount: 2 } } });
     const env = {
       AzureFunctionsJobHost__extensions__queues__batchSize: "8",
-      AzureFunctionsJobHost__extensions__http__routePrefix: "/v1/",
+      AzureFunctionsJobHost__extensions__http__routePrefix: "api/v1",
       AzureFunctionsJobHost__logging__logLevel__default: "Warning",
     };
     const settings = readHostSettings(root, env);
     expect(settings.queues).toMatchObject({ batchSize: 8, newBatchThreshold: 4, maxDequeueCount: 2 });
-    expect(settings.routePrefix).toBe("v1");
+    expect(settings.routePrefix).toBe("api/v1");
     expect(settings.logLevel.get("default")).toBe("warning");
   });
 
@@ -56,14 +62,55 @@ describe("host.json", () => {
     expect(settings.routePrefix).toBe("v1");
   });
 
+  test("may have comments, and commas before a closing bracket, but not inside of texts", async () => {
+    const text = `// of the app
+      { "version": "2.0", /* all
+      of it */ "extensions": { "http": { "routePrefix": "a", }, },
+      "logging": { "logLevel": { "default": "Warning", "a//b,}": "Error", } } // the end
+      , }`;
+    await write("host.json", text);
+    const settings = readHostSettings(root, {});
+    expect(settings.routePrefix).toBe("a");
+    expect([...settings.logLevel]).toEqual([
+      ["default", "warning"],
+      ["a//b,}", "error"],
+    ]);
+  });
+
+  test("has text and numbers for one, and what is null for absent", async () => {
+    const queues = { batchSize: "5", maxDequeueCount: 2, newBatchThreshold: null, visibilityTimeout: "5" };
+    await write("host.json", { version: "2", functionTimeout: "5", extensions: { queues, http: null } });
+    const settings = readHostSettings(root, {});
+    expect(settings.functionTimeoutMs).toBe(5 * 86_400_000);
+    expect(settings.queues).toMatchObject({ batchSize: 5, newBatchThreshold: 2, maxDequeueCount: 2 });
+    expect(settings.queues.retryVisibilityMs).toBe(5 * 86_400_000);
+    expect(settings.routePrefix).toBe("api");
+  });
+
+  const queues = (values: object): object => ({ version: "2.0", extensions: { queues: values } });
+  const prefixed = (routePrefix: string): object => ({ version: "2.0", extensions: { http: { routePrefix } } });
   test.for([
     ["{", "host.json cannot be used"],
+    ["[]", "host.json cannot be used"],
+    [{}, "version"],
     [{ version: "1.0" }, "version"],
-    [{ version: "2.0", extensions: { queues: { batchSize: 33 } } }, "extensions.queues.batchSize"],
     [{ version: "2.0", functionTimeout: "soon" }, "functionTimeout"],
+    [{ version: "2.0", functionTimeout: "00:00:00" }, "functionTimeout"],
+    [{ version: "2.0", functionTimeout: 0 }, "functionTimeout"],
+    [queues({ batchSize: 33 }), "extensions.queues.batchSize"],
+    [queues({ batchSize: "many" }), "extensions.queues.batchSize"],
+    [queues({ batchSize: true }), "extensions.queues.batchSize"],
+    [queues({ maxPollingInterval: "00:00:00.099" }), "extensions.queues.maxPollingInterval"],
+    [queues({ messageEncoding: "utf8" }), "extensions.queues.messageEncoding"],
+    [prefixed("/a/"), "extensions.http.routePrefix"],
+    [prefixed("/a"), "extensions.http.routePrefix"],
+    [prefixed("a/"), "extensions.http.routePrefix"],
+    [prefixed("a//b"), "extensions.http.routePrefix"],
   ] as const)("%o is refused by a sentence that says why", async ([json, said]) => {
     await write("host.json", json);
-    expect(() => readHostSettings(root, {})).toThrow(said);
+    const env = { AzureFunctionsJobHost__other: "x" };
+    expect(() => readHostSettings(root, env)).toThrow(UnusableHostJson);
+    expect(() => readHostSettings(root, env)).toThrow(said);
   });
 
   test("must be there", () => {
@@ -81,6 +128,11 @@ describe("local.settings.json", () => {
     expect(readLocalSettings(root)).toEqual({ values: { A: "1" }, port: 7072 });
   });
 
+  test("may have comments as well", async () => {
+    await write("local.settings.json", '{ "Values": { "A": "http://a" /* b */, } }');
+    expect(readLocalSettings(root).values).toEqual({ A: "http://a" });
+  });
+
   test("cannot be encrypted", async () => {
     await write("local.settings.json", { IsEncrypted: true, Values: {} });
     expect(() => readLocalSettings(root)).toThrow("encrypted");
@@ -92,9 +144,17 @@ test.for([
   ["1:02:03", 3_723_000],
   ["2.00:00:00", 172_800_000],
   ["00:00:00.5000000", 500],
-  ["24:00:00", undefined],
+  [" 00:05 ", 300_000],
+  ["1:02:03:04", 93_784_000],
+  // As the host's own documentation has it.
+  ["24:00:00", 24 * 86_400_000],
+  ["25:12:30", (25 * 24 + 12) * 3_600_000 + 30 * 60_000],
+  ["10", 864_000_000],
+  ["24:00", undefined],
   ["00:60:00", undefined],
-  ["10", undefined],
+  ["1.24:00:00", undefined],
+  ["-1", undefined],
+  ["soon", undefined],
 ] as const)("the time span %s is %o ms", ([text, ms]) => {
   expect(parseTimeSpan(text)).toBe(ms);
 });
