@@ -57,6 +57,10 @@ export const settingsSchema = z.object({
     description:
       "Leads the names of all tables, and of the notifications' queue. Two deployments in one account need two.",
   }),
+  STREAMKIT_FORMAT: z.enum(["1", "2"], { error: "1 or 2" }).default("2").meta({
+    description:
+      "The format of what is stored. Trims, and counts, need 2. Set it to 1 before a deployment of a version that knew only 1 is upgraded, and to 2 when all its instances are new.",
+  }),
   STREAMKIT_AUTH: z.enum(["key", "jwt", "none"], { error: "key, jwt or none" }).default("key").meta({
     description:
       "Who may call: with a key of the function app, with a bearer token, or everyone (only with storage on this machine, or the storage emulator by its endpoint and key).",
@@ -231,6 +235,7 @@ export function parseSettings(env: Environment): Settings {
   checkNetworks(webhookNetworks);
   const store: AzureStoreSettings = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
+    formatVersion: values.STREAMKIT_FORMAT === "1" ? 1 : 2,
     walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
     produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,
     applyWorkers: values.STREAMKIT_APPLY_WORKERS,

@@ -1,6 +1,6 @@
 // The errors of the store: a stable code for programs, a sentence for people, and whether the effect may have happened.
 
-import type { SegmentName, SpaceName, TransactionId } from "./ids.ts";
+import type { Cursor, SegmentName, SpaceName, TransactionId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 /** Stable: clients match on these. The HTTP status of each is in `wire/`. */
@@ -13,6 +13,8 @@ export type ErrorCode =
   | "sequence_mismatch"
   | "transaction_id_mismatch"
   | "lease_held"
+  | "trimmed"
+  | "format_not_enabled"
   | "record_too_large"
   | "request_timeout"
   | "request_too_large"
@@ -129,6 +131,23 @@ export function sequenceMismatch(mismatch: SequenceMismatch): StoreError {
     "sequence_mismatch",
     `Segment ${shorten(segment)} ends at sequence ${lastSequence}: expected the next record to have sequence ${expected}, received ${received}.${taken}`,
     { details: { segment, expected, received, lastSequence, ...(winner === undefined ? {} : { winner }) } },
+  );
+}
+
+/** What a reader would go on with was trimmed: `earliest` is what there is, a sequence, or in a space the offset that it follows. */
+export function trimmed(what: string, earliest: number | Cursor): StoreError {
+  return new StoreError(
+    "trimmed",
+    `What comes next in ${what} was trimmed. Go on from the earliest that there is, or read with clamp=true to do so without being told.`,
+    { details: { earliest } },
+  );
+}
+
+/** What was asked for needs a format that the deployment does not write yet. */
+export function formatNotEnabled(what: string): StoreError {
+  return new StoreError(
+    "format_not_enabled",
+    `${what} needs format 2 of what is stored. Set STREAMKIT_FORMAT to 2 when all instances run this version.`,
   );
 }
 

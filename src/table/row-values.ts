@@ -33,6 +33,15 @@ export function bytesIn(row: Row, name: string): Uint8Array {
   throw damaged(row, name);
 }
 
+/** A UUID, stored as the 16 bytes that it is: text would take four times as many. */
+export function uuidIn(row: Row, name: string): string {
+  const value = bytesIn(row, name);
+  if (value.byteLength !== 16) throw damaged(row, name);
+  return Buffer.from(value)
+    .toString("hex")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 /** The same decoder, or one that answers later: damage that it meets is told with the row where it is. */
 export function decoder<Rest extends unknown[], Result>(
   decode: (row: Row, ...rest: Rest) => Result,

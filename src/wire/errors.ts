@@ -24,6 +24,8 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
   lease_held: { status: 409, title: "Lease held", retryable: "with_retry_after" },
+  format_not_enabled: { status: 409, title: "Format not enabled", retryable: false },
+  trimmed: { status: 410, title: "Trimmed", retryable: false },
   record_too_large: { status: 413, title: "Record too large", retryable: false },
   request_too_large: { status: 413, title: "Request too large", retryable: false },
   unsupported_media_type: { status: 415, title: "Unsupported media type", retryable: false },
@@ -68,6 +70,10 @@ export const problemSchema = z
     received: z.int().optional().meta({ description: "The sequence, or the lease's token, that was sent." }),
     lastSequence: z.int().optional().meta({ description: "Where the segment ends." }),
     winner: z.string().optional().meta({ description: "The transaction that holds the sequence that was sent." }),
+    // Of no type, for the same reason.
+    earliest: z.unknown().optional().meta({
+      description: "What to go on from: of a segment the sequence, an integer; of a space the offset.",
+    }),
     segment: z.string().optional().meta({ description: "The one of several that did not fit." }),
     space: z.string().optional().meta({ description: "The one of several that failed." }),
     transactionId: z.string().optional().meta({ description: "The key that was used with other records." }),

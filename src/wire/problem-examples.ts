@@ -1,6 +1,7 @@
 // A problem of each kind, for the description: made as the real ones are made.
 
 import {
+  formatNotEnabled,
   invalidArgument,
   leaseHeld,
   notConfirmed,
@@ -8,6 +9,7 @@ import {
   sequenceMismatch,
   StoreError,
   transactionIdMismatch,
+  trimmed,
 } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { SegmentName, TransactionId } from "../core/ids.ts";
@@ -26,6 +28,8 @@ const errors: Readonly<Partial<Record<ErrorCode, StoreError>>> = {
   }),
   transaction_id_mismatch: transactionIdMismatch(id),
   lease_held: leaseHeld("worker-7", 12_000),
+  trimmed: trimmed('segment "order-1"', 4),
+  format_not_enabled: formatNotEnabled("A trim"),
   record_too_large: recordTooLarge("records[0]", limits.recordBytesMax + 1),
   request_too_large: new StoreError("request_too_large", "The body has more bytes than the limit.", {
     details: { size: limits.requestBytesMax + 1, limit: limits.requestBytesMax },

@@ -23,9 +23,10 @@ export const optionsSchema = z.strictObject({
     .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
     .default("streamkit"),
   /**
-   * The format of what is written. 2 counts what a space has had, and is not final: no deployment writes it. What is 2 stays 2.
+   * The format of what is written. 2 counts what a space has had and lets data end: trims need it. What is 2 stays 2. 1 is for a deployment
+   * that is being upgraded, as long as instances run that know only 1.
    */
-  formatVersion: z.literal([1, 2], { error: "1 or 2" }).default(1),
+  formatVersion: z.literal([1, 2], { error: "1 or 2" }).default(2),
   /** Segments that one instance applies at the same time, over all its spaces. */
   applyWorkers: count(32, 256),
   /** Operations and bytes of request body in one entity-group transaction; the service allows 100 and 4 MiB. */

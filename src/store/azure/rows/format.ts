@@ -1,14 +1,17 @@
 // The formats of stored rows: what this version reads, and what it writes.
 //
-// All rows are of format 1, but for the heads of logs that count: those are of format 2. A head says which it is and never goes back: an
-// instance that knows only 1 refuses it, and drops nothing.
+// Format 2 is what data needs to end: first sequences, counts, markers. A row is written as 2 only where it needs it. A head says which it
+// is and never goes back: an instance that knows only 1 refuses it, and drops nothing.
 
 import type { Row } from "../../../table/port.ts";
 import { checkRowFormat } from "../../../table/row-values.ts";
 
 export type Format = 1 | 2;
 
+/** Of rows that every version can read. */
 export const formatFirst = 1n;
+/** Of rows that only this version and later ones can read. */
+export const formatLatest = 2n;
 
 /** A row of a later format is not ours to read or rewrite: a writer would drop what it does not know. */
 export function checkFormat(row: Row, what: string, known: Format = 1): void {

@@ -12,7 +12,7 @@ import { limits } from "../../../core/limits.ts";
 import { cutData } from "../../../codec/block.ts";
 import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
-import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
+import { bytesIn, decoder, numberIn, textIn, uuidIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import { checkFormat, formatFirst, formatOf } from "./format.ts";
 import type { Counts } from "./counts.ts";
@@ -140,8 +140,8 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
   checkFormat(row, "a log record");
   return {
     timestamp: timestampOfRow(row.row),
-    recordId: uuidText(row, "id"),
-    node: uuidText(row, "node") as NodeId,
+    recordId: uuidIn(row, "id"),
+    node: uuidIn(row, "node") as NodeId,
     position: numberIn(row, "n", 1),
     transactions: decodeTransactions(bytesIn(row, "s")),
     counts: decodeCounts(row),
@@ -151,12 +151,6 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
 /** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
 function uuidBytes(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");
-}
-
-function uuidText(row: Row, name: string): string {
-  const value = bytesIn(row, name);
-  if (value.byteLength !== 16) throw corruptData(`property ${name} of row ${row.row}`);
-  return dashed(Buffer.from(value).toString("hex"));
 }
 
 function dashed(digits: string): string {

@@ -8,28 +8,41 @@ import { cutData, dataPropertyNames } from "../../../codec/block.ts";
 import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
-import { checkFormat, formatFirst } from "./format.ts";
+import type { Format } from "./format.ts";
+import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
+import { segmentRowOf } from "./keys.ts";
+import { isMarker, kindProperty } from "./markers.ts";
 
 /** What a segment's head row says: the status, and the transaction that made it so. */
 export interface SegmentHead {
+  /** Of the first entry that is there, or will be: one after the last where all were trimmed. */
+  readonly firstSequence: number;
+  /** How far trims of the segment itself went, as a first sequence: a trim of its space moves the first sequence alone. */
+  readonly ownFirst: number;
+  /** Of the first entry that is there; where all were trimmed, of the last that was. */
   readonly firstTimestamp: number;
   readonly lastSequence: number;
   readonly lastTimestamp: number;
   /** Number and id of the last transaction; 0 and empty before the first. */
   readonly transactionNumber: number;
   readonly transactionId: string;
+  /** What the row was written as, at least; it never goes back. */
+  readonly format: Format;
 }
 
 export const emptySegment: SegmentHead = {
+  firstSequence: 1,
+  ownFirst: 1,
   firstTimestamp: 0,
   lastSequence: 0,
   lastTimestamp: 0,
   transactionNumber: 0,
   transactionId: "",
+  format: 1,
 };
 
-export const headProperties: readonly string[] = ["v", "ft", "l", "lt", "tn", "ti"];
-export const blockProperties: readonly string[] = ["v", "f", "lost", ...dataPropertyNames];
+export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti"];
+export const blockProperties: readonly string[] = ["v", kindProperty, "g", "f", "lost", ...dataPropertyNames];
 
 /** A last entry up to this size, bytes, rides in the head, so that peek is one point read. */
 const lastEntryBytesMax = 32 * 1024;
@@ -37,7 +50,9 @@ const lastEntryBytesMax = 32 * 1024;
 export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefined): Properties {
   const entry = lastEntry === undefined ? undefined : encodeEntry(lastEntry);
   return {
-    v: formatFirst,
+    v: head.format === 2 ? formatLatest : formatFirst,
+    ...(head.firstSequence === 1 ? {} : { fs: BigInt(head.firstSequence) }),
+    ...(head.ownFirst === 1 ? {} : { ow: BigInt(head.ownFirst) }),
     ft: BigInt(head.firstTimestamp),
     l: BigInt(head.lastSequence),
     lt: BigInt(head.lastTimestamp),
@@ -48,10 +63,14 @@ export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefine
 }
 
 export const decodeSegmentHead = decoder((row): SegmentHead => {
-  checkFormat(row, "the head of a segment");
+  checkFormat(row, "the head of a segment", 2);
   const lastSequence = numberIn(row, "l", 1, limits.headNumberMax);
   const lastTimestamp = numberIn(row, "lt", 1, limits.headNumberMax);
+  const firstSequence = row.properties["fs"] === undefined ? 1 : numberIn(row, "fs", 1, lastSequence + 1);
   return {
+    firstSequence,
+    ownFirst: row.properties["ow"] === undefined ? 1 : numberIn(row, "ow", 1, firstSequence),
+    format: formatOf(row),
     firstTimestamp: numberIn(row, "ft", 1, lastTimestamp),
     lastSequence,
     lastTimestamp,
@@ -71,7 +90,7 @@ export function statusOf(space: SpaceName, segment: SegmentName, head: SegmentHe
   return {
     space,
     segment,
-    firstSequence: head.lastSequence === 0 ? 0 : 1,
+    firstSequence: head.lastSequence === 0 ? 0 : head.firstSequence,
     firstTimestamp: head.firstTimestamp,
     lastSequence: head.lastSequence,
     lastTimestamp: head.lastTimestamp,
@@ -86,6 +105,28 @@ export function encodeBlockRow(firstSequence: number, data: Uint8Array): Propert
 export function encodeTombstone(firstSequence: number, recordTimestamp: number): Properties {
   return { v: formatFirst, f: BigInt(firstSequence), lost: BigInt(recordTimestamp) };
 }
+
+/** A block without the entries before its first, which were trimmed: a reader that comes from before them is told. */
+export function encodeCutBlock(firstSequence: number, data: Uint8Array): Properties {
+  return { ...encodeBlockRow(firstSequence, data), ...cutAt(firstSequence) };
+}
+
+export function encodeCutTombstone(firstSequence: number, recordTimestamp: number): Properties {
+  return { ...encodeTombstone(firstSequence, recordTimestamp), ...cutAt(firstSequence) };
+}
+
+function cutAt(firstSequence: number): Properties {
+  return { v: formatLatest, g: BigInt(firstSequence - 1) };
+}
+
+/** The last sequence that a row among the blocks says is gone: a marker's, or that of a block that lost its beginning; 0: none. */
+export const goneThrough = decoder((row): number => {
+  checkFormat(row, "a block", 2);
+  if (!isMarker(row)) return row.properties["g"] === undefined ? 0 : numberIn(row, "g", 1);
+  const place = segmentRowOf(row.row);
+  if (place?.kind !== "block") throw corruptData(`the key of marker ${row.row}`);
+  return place.lastSequence;
+});
 
 /** The timestamp of the log record whose entries a tombstone stands for; undefined for an ordinary block. */
 export function tombstoneOf(row: Row): number | undefined {

@@ -31,7 +31,8 @@ export function advance(state: SegmentHead, place: TransactionPlace): SegmentHea
     );
   }
   return {
-    firstTimestamp: state.lastSequence === 0 ? place.timestamp : state.firstTimestamp,
+    ...state,
+    firstTimestamp: state.firstSequence > state.lastSequence ? place.timestamp : state.firstTimestamp,
     lastSequence: place.lastSequence,
     lastTimestamp: place.timestamp,
     transactionNumber: place.number,
