@@ -13,7 +13,7 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
   "http.server.request.duration": {
     by: "`http.request.method`, `http.route`, `http.response.status_code`, `error.type` (the code of a failure that is ours or the storage's)",
     moves:
-      "Slower: see the commit's and the storage's times below. More 503: `error.type` says whether the storage fails, throttles, or we are overloaded. 499: the caller left before its answer. A live stream counts for as long as it lasts.",
+      "Slower: see the commit's and the storage's times below. More 503: `error.type` says whether the storage fails, throttles, or we are overloaded. 499: the caller left before its answer, or in the middle of its body. A live stream counts for as long as it lasts.",
   },
   "streamkit.produce.records": {
     by: "",

@@ -10,6 +10,7 @@ import { bodyType } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
 import type { Contents } from "../wire/operation.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
+import { gunzipped } from "./gzip.ts";
 import { BodyPace } from "./body-pace.ts";
 import type { BodyTimes } from "./body-pace.ts";
 import type { BodyReader, HttpRequest } from "./http.ts";
@@ -31,26 +32,34 @@ export class RequestBody {
   #reading: ReturnType<BodyReader["read"]> | undefined;
   #read = 0;
   #done = false;
+  #brokeOff = false;
 
   constructor(request: HttpRequest, clock: Clock, times: BodyTimes, bytesMax: number = limits.requestBytesMax) {
     this.#clock = clock;
     this.#times = times;
     this.#pace = new BodyPace(clock, times);
     this.#bytesMax = bytesMax;
-    this.#encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+    this.#encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
     this.#announced = Number(request.headers.get("content-length") ?? 0);
     this.#reader = request.body?.getReader();
   }
 
+  /** The caller went away in the middle of it. */
+  get brokeOff(): boolean {
+    return this.#brokeOff;
+  }
+
   /** The pieces as they arrive; what is kept of them the reader holds. Leaving the loop leaves the rest to `drop`. */
   async *pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#encoding !== "identity") {
-      throw new StoreError("unsupported_media_type", "Content-Encoding: expected none.");
-    }
     if (this.#announced > this.#bytesMax) throw tooLarge(this.#announced, this.#bytesMax);
-    for (;;) {
-      const piece = await this.#next();
-      if (piece === undefined) return;
+    if (!isGzip(this.#encoding)) {
+      yield* this.#sent();
+      return;
+    }
+    let bytes = 0;
+    for await (const piece of gunzipped(this.#sent())) {
+      bytes += piece.byteLength;
+      if (bytes > this.#bytesMax) throw tooLarge(bytes, this.#bytesMax);
       yield piece;
     }
   }
@@ -93,10 +102,16 @@ export class RequestBody {
     }
   }
 
+  /** As it was sent. */
+  async *#sent(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let piece = await this.#next(); piece !== undefined; piece = await this.#next()) yield piece;
+  }
+
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#done || this.#reader === undefined) return undefined;
     this.#reading ??= this.#reader.read().catch(() => {
       this.#done = true;
+      this.#brokeOff = true;
       throw invalidArgument("body", "all of the body: it broke off");
     });
     const { done, value } = await this.#pace.wait(this.#reading);
@@ -148,6 +163,17 @@ export async function bodyText(
 ): Promise<string> {
   bodyType(call.contentType, mediaTypesOf(operation.body));
   return call.body.text(call.memory, bytesMax);
+}
+
+/** Whether the body is to be unpacked; `unsupported_media_type` for a coding that is not taken. */
+function isGzip(encoding: string): boolean {
+  if (encoding === "identity" || encoding === "") return false;
+  if (encoding === "gzip" || encoding === "x-gzip") return true;
+  throw new StoreError(
+    "unsupported_media_type",
+    `Content-Encoding: expected gzip, or none; received ${JSON.stringify(encoding.slice(0, 100))}.`,
+    { details: { acceptedEncodings: ["gzip"] } },
+  );
 }
 
 function tooLarge(size: number, limit: number): StoreError {

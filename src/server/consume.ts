@@ -2,6 +2,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import { emptyEntryText, entryText, statusText } from "../wire/entries.ts";
+import type { EntryForm } from "../wire/entry-form.ts";
 import { mediaTypes } from "../wire/media.ts";
 import {
   consume as consumeOperation,
@@ -13,7 +14,6 @@ import {
 import { parseConsumeBody } from "../wire/consume-body.ts";
 import { parseEventId } from "../wire/event-ids.ts";
 import type { ResumedAt } from "../wire/event-ids.ts";
-import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import { bodyText } from "./body.ts";
@@ -56,7 +56,7 @@ export const peek = endpoint(peekOperation, async (services, call) => {
   const { store, space, segment } = call.params;
   const entry = await services.stores.open(store).peek(space, segment, { signal: call.connection.signal });
   return jsonAnswer(
-    entry === undefined ? emptyEntryText(space, segment) : entryText(entry, call.query.encoding, false),
+    entry === undefined ? emptyEntryText(space, segment, call.query) : entryText(entry, call.query, false),
   );
 });
 
@@ -66,9 +66,8 @@ export const segmentStatus = endpoint(segmentStatusOperation, async (services, c
   return jsonAnswer(statusText(await readStatus(store, space, segment, call.connection.signal)));
 });
 
-interface Wanted {
+interface Wanted extends EntryForm {
   readonly accept: "application/json" | "application/x-ndjson" | "text/event-stream";
-  readonly encoding: Encoding;
   readonly limit?: number | undefined;
   readonly last?: number | undefined;
   readonly wait?: number | undefined;
@@ -89,29 +88,30 @@ async function answerReading(
   wanted: Wanted,
 ): Promise<HttpResponse> {
   const reading = measuredReading(unmeasured, context.services.telemetry);
-  const { accept, encoding, wait = 0, resumed } = wanted;
+  const { accept, encoding, fields, wait = 0, resumed } = wanted;
+  const form = { encoding, fields };
   const limit = wanted.limit ?? 0;
   if (wait > 0 && accept !== mediaTypes.json) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
-  if (accept === mediaTypes.events) return liveEntries(context, store, reading, { encoding, limit, resumed });
+  if (accept === mediaTypes.events) return liveEntries(context, store, reading, { form, limit, resumed });
   // Of the newest no more than were asked for, also when others come while they are read.
   const most = limit === 0 ? (wanted.last ?? 0) : limit;
-  if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, most, encoding));
-  const entries = await readPage(context, reading, most, encoding);
+  if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, most, form));
+  const entries = await readPage(context, reading, most, form);
   if (entries.length > 0 || wait === 0 || reading.finished()) return pageAnswer(entries, reading);
-  return pageAnswer(await awaitPage(context, store, reading, { ...wanted, limit: most, wait }), reading);
+  return pageAnswer(await awaitPage(context, store, reading, { form, limit: most, wait }), reading);
 }
 
 async function readPage(
   context: StreamContext,
   reading: Reading,
   limit: number,
-  encoding: Encoding,
+  form: EntryForm,
 ): Promise<readonly string[]> {
   const most = limit === 0 ? wireLimits.pageEntriesDefault : Math.min(limit, wireLimits.pageEntriesMax);
   const entries: string[] = [];
   let characters = 0;
   for await (const entry of reading.read(most, context.connection.signal)) {
-    const text = entryText(entry, encoding, false);
+    const text = entryText(entry, form, false);
     entries.push(text);
     reading.advance(entry);
     characters += text.length;
@@ -125,7 +125,7 @@ async function awaitPage(
   context: StreamContext,
   store: Store,
   reading: Reading,
-  wanted: { readonly encoding: Encoding; readonly limit: number; readonly wait: number },
+  wanted: { readonly form: EntryForm; readonly limit: number; readonly wait: number },
 ): Promise<readonly string[]> {
   const { services, connection } = context;
   const endsAt = services.clock.elapsed() + wanted.wait * 1_000;
@@ -134,7 +134,7 @@ async function awaitPage(
   try {
     waiting = await Waiting.open(services, store, reading);
     for (;;) {
-      const entries = await readPage(context, reading, wanted.limit, wanted.encoding);
+      const entries = await readPage(context, reading, wanted.limit, wanted.form);
       const left = endsAt - services.clock.elapsed();
       if (entries.length > 0 || left <= 0 || reading.finished()) return entries;
       await waiting.changed(left, connection.signal);

@@ -22,12 +22,13 @@ import { RequestBody } from "./body.ts";
 import type { Caller, Holding } from "./overload.ts";
 import { correlate, traceParentOf } from "./correlation.ts";
 import type { Correlation } from "./correlation.ts";
-import type { Connection, HttpResponse, HttpRequest } from "./http.ts";
+import { gzipped, isPacked, packing } from "./gzip.ts";
+import type { Connection, HttpResponse, SentResponse, HttpRequest } from "./http.ts";
 import { inPieces } from "./pieces.ts";
 import { measureRequest } from "./request-metrics.ts";
 import type { Services } from "./services.ts";
 
-/** In the log and the metrics, of a caller that left before its answer began: what proxies write for it. */
+/** In the log and the metrics, of a caller that left before its answer began, or in the middle of its body: what proxies write for it. */
 const goneStatus = 499;
 
 /** One request, parsed. */
@@ -49,7 +50,7 @@ export interface Call<Op extends Operation> {
 }
 
 export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpResponse>;
-export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<HttpResponse>;
+export type Endpoint = (services: Services, request: HttpRequest, connection: Connection) => Promise<SentResponse>;
 
 /** An endpoint that carries its operation: whoever registers it cannot pair it with another. */
 export type OperationEndpoint = Endpoint & { readonly operation: Operation };
@@ -82,7 +83,7 @@ export function endpoint<Op extends Operation>(operation: Op, handler: Handler<O
       const call = parseCall(operation, services, asked, body);
       memory = call.memory;
       const answered = await handler(services, { ...call, connection, requestId: correlation.requestId, logger });
-      const answer = inPieces(answered, call.memory);
+      const answer = packing(inPieces(answered, call.memory), request.headers.get("accept-encoding"));
       const headers = { ...commonHeaders(correlation), ...answer.headers };
       if (answer.body === undefined || typeof answer.body === "string") {
         finish();
@@ -91,12 +92,14 @@ export function endpoint<Op extends Operation>(operation: Op, handler: Handler<O
       }
       const ended = (characters: number, error?: unknown): void => {
         finish();
-        done(answer.status, characters, error);
+        if (body.brokeOff) done(goneStatus, characters);
+        else done(answer.status, characters, error);
       };
-      return { ...answer, headers, body: untilDone(answer.body, ended) };
+      const pieces = untilDone(answer.body, ended);
+      return { ...answer, headers, body: isPacked(answer) ? gzipped(pieces) : pieces };
     } catch (error) {
       finish();
-      if (connection.signal.aborted && error === connection.signal.reason) {
+      if (body.brokeOff || (connection.signal.aborted && error === connection.signal.reason)) {
         // Nobody hears the answer, and nothing is wrong: no error of the log, no 5xx of the metrics.
         done(goneStatus, 0);
         return { status: goneStatus, headers: commonHeaders(correlation) };
@@ -119,6 +122,7 @@ export const emptyAnswer: HttpResponse = { status: 204, headers: { "cache-contro
 export function problemAnswer(error: unknown, correlation: Correlation): HttpResponse {
   const problem = problemOf(error, correlation.requestId);
   const retryAfter = retryAfterSeconds(error);
+  const { acceptedEncodings } = asKnown(error).details;
   return {
     status: problem.status,
     headers: {
@@ -126,6 +130,7 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpRes
       "content-type": mediaTypes.problem,
       "cache-control": "no-store",
       ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+      ...(Array.isArray(acceptedEncodings) ? { "accept-encoding": acceptedEncodings.join(", ") } : {}),
       ...(problem.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
       ...(problem.code === "method_not_allowed" ? { allow: (problem.allowed ?? []).join(", ") } : {}),
     },

@@ -3,7 +3,7 @@
 // Promise: HEAD is answered as GET, without a body, and nothing that the body would have needed stays behind.
 
 import type { Endpoint } from "./endpoint.ts";
-import type { Connection, HttpRequest, HttpResponse } from "./http.ts";
+import type { Connection, HttpRequest, SentResponse } from "./http.ts";
 import type { Services } from "./services.ts";
 
 export async function everyAnswer(
@@ -11,7 +11,7 @@ export async function everyAnswer(
   services: Services,
   request: HttpRequest,
   connection: Connection,
-): Promise<HttpResponse> {
+): Promise<SentResponse> {
   const answer = await endpoint(services, request, connection);
   if (request.method !== "HEAD") return answer;
   const { body, ...rest } = answer;
@@ -20,6 +20,6 @@ export async function everyAnswer(
 }
 
 /** A body gives back what it holds when it ends; one that was never begun has no end. */
-async function leave(body: AsyncIterable<string> | Iterable<string>): Promise<void> {
+async function leave(body: AsyncIterable<string | Uint8Array> | Iterable<string>): Promise<void> {
   for await (const _ of body) return;
 }

@@ -52,14 +52,14 @@ export function misconfiguredHandler(reason: StoreError): HttpHandler {
 }
 
 async function* guardedBytes(
-  pieces: AsyncIterable<string> | Iterable<string>,
+  pieces: AsyncIterable<string | Uint8Array> | Iterable<string>,
   connection: Connection,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const encoder = new TextEncoder();
   try {
     for await (const piece of pieces) {
       if (connection.signal.aborted) return;
-      yield encoder.encode(piece);
+      yield typeof piece === "string" ? encoder.encode(piece) : piece;
       // Asked for the next piece, the library has written this one.
       await connection.writable();
     }

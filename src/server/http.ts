@@ -34,6 +34,11 @@ export interface HttpResponse {
   readonly body?: string | AsyncIterable<string> | Iterable<string>;
 }
 
+/** An answer as it leaves: its body may have been packed. */
+export interface SentResponse extends Omit<HttpResponse, "body"> {
+  readonly body?: string | AsyncIterable<string | Uint8Array> | Iterable<string>;
+}
+
 /** For requests whose connection cannot be seen. */
 export function unseenConnection(): Connection {
   return { signal: new AbortController().signal, writable: () => Promise.resolve(), destroy: () => false };

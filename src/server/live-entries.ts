@@ -4,10 +4,10 @@
 // its limit, and is told when there is nothing to come back for.
 
 import { entryText } from "../wire/entries.ts";
+import type { EntryForm } from "../wire/entry-form.ts";
 import { eventIdOf } from "../wire/event-ids.ts";
 import type { ResumedAt } from "../wire/event-ids.ts";
 import { asOneLine } from "../wire/lines.ts";
-import type { Encoding } from "../wire/payload.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";
@@ -17,7 +17,7 @@ import { awaitNews, isTimeUp, liveAnswer, placeEvent, Waiting } from "./streams.
 import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
 
 export interface LiveWanted {
-  readonly encoding: Encoding;
+  readonly form: EntryForm;
   /** Over all connections of the reader; 0: no limit. */
   readonly limit: number;
   readonly resumed: ResumedAt | undefined;
@@ -28,11 +28,11 @@ export async function liveEntries(
   context: StreamContext,
   store: Store,
   reading: Reading,
-  { encoding, limit, resumed }: LiveWanted,
+  { form, limit, resumed }: LiveWanted,
 ): Promise<HttpResponse> {
   const left = limit === 0 ? Infinity : (resumed?.left ?? limit);
   if (resumed !== undefined && (left === 0 || (await isOver(reading, context)))) return emptyAnswer;
-  return liveAnswer(context, store, reading.spaces, (own) => events(own, store, reading, left, encoding));
+  return liveAnswer(context, store, reading.spaces, (own) => events(own, store, reading, left, form));
 }
 
 /** Whether nothing is left to be read, nor ever will be. */
@@ -47,7 +47,7 @@ async function* events(
   store: Store,
   reading: Reading,
   limit: number,
-  encoding: Encoding,
+  form: EntryForm,
 ): AsyncGenerator<LivePiece, void, undefined> {
   const { services } = context;
   const { clock, options } = services;
@@ -68,7 +68,7 @@ async function* events(
       for await (const entry of reading.read(left === Infinity ? 0 : left, signal)) {
         reading.advance(entry);
         left -= 1;
-        piece += `id: ${place().id}\ndata: ${asOneLine(entryText(entry, encoding, true))}\n\n`;
+        piece += `id: ${place().id}\ndata: ${asOneLine(entryText(entry, form, true))}\n\n`;
         if (piece.length < wireLimits.pieceCharacters) continue;
         yield { text: piece, place: place() };
         piece = "";

@@ -6,7 +6,7 @@
 import { inSpace } from "../core/errors.ts";
 import { problemOf } from "../wire/errors.ts";
 import { entryText } from "../wire/entries.ts";
-import type { Encoding } from "../wire/payload.ts";
+import type { EntryForm } from "../wire/entry-form.ts";
 import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
@@ -52,11 +52,11 @@ export async function* entryLines(
   context: StreamContext,
   reading: Reading,
   limit: number,
-  encoding: Encoding,
+  form: EntryForm,
 ): AsyncGenerator<Line, void, undefined> {
   for await (const entry of reading.read(limit, context.connection.signal)) {
     reading.advance(entry);
-    yield { text: entryText(entry, encoding, true) };
+    yield { text: entryText(entry, form, true) };
   }
   yield { text: `{${nextMembers(reading)}}` };
 }

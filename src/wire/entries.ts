@@ -7,6 +7,8 @@ import type { Entry, SegmentStatus } from "../core/entry.ts";
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { metadataSchema } from "./records.ts";
 import { payloadMembers } from "./payload.ts";
+import { entryFields } from "./entry-form.ts";
+import type { EntryField, EntryForm } from "./entry-form.ts";
 import type { Encoding } from "./payload.ts";
 
 export const transactionSchema = z
@@ -63,7 +65,8 @@ export const committedTransactionSchema = z
   .meta({ id: "CommittedTransaction" });
 
 /** An entry as JSON. `oneLine` where a line is the frame: NDJSON and server-sent events. */
-export function entryText(entry: Entry, encoding: Encoding, oneLine: boolean): string {
+export function entryText(entry: Entry, { encoding, fields }: EntryForm, oneLine: boolean): string {
+  if (fields !== undefined) return `{${membersOf(entry, encoding, fields, oneLine).join(",")}}`;
   const { trx } = entry;
   return (
     `{"sequence":${entry.sequence},"timestamp":${entry.timestamp},` +
@@ -73,8 +76,30 @@ export function entryText(entry: Entry, encoding: Encoding, oneLine: boolean): s
   );
 }
 
-export function emptyEntryText(space: SpaceName, segment: SegmentName): string {
-  return JSON.stringify({ space, segment, sequence: 0 });
+/** In the order of the whole entry, whatever the order that they were asked for in. */
+function membersOf(
+  entry: Entry,
+  encoding: Encoding,
+  fields: ReadonlySet<EntryField>,
+  oneLine: boolean,
+): readonly string[] {
+  const { id, node, number } = entry.trx;
+  const texts: Readonly<Record<EntryField, () => string>> = {
+    sequence: () => `"sequence":${entry.sequence}`,
+    timestamp: () => `"timestamp":${entry.timestamp}`,
+    trx: () => `"trx":{"id":"${id}","node":"${node}","number":${number}}`,
+    payload: () => payloadMembers(entry.payload, encoding, oneLine),
+    metadata: () => metadataMember(entry).slice(1),
+    space: () => `"space":${JSON.stringify(entry.space)}`,
+    segment: () => `"segment":${JSON.stringify(entry.segment)}`,
+    offset: () => `"offset":"${encodeCursor(entry)}"`,
+  };
+  return entryFields.flatMap((field) => (fields.has(field) ? texts[field]() || [] : []));
+}
+
+export function emptyEntryText(space: SpaceName, segment: SegmentName, { fields }: EntryForm): string {
+  const members = Object.entries({ space, segment, sequence: 0 });
+  return JSON.stringify(Object.fromEntries(members.filter(([name]) => fields?.has(name as EntryField) ?? true)));
 }
 
 export function statusText(status: SegmentStatus): string {

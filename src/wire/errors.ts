@@ -94,6 +94,7 @@ export const problemSchema = z
     allowed: z.array(z.string()).optional().meta({ description: "The methods that the path takes." }),
     offered: z.array(z.string()).optional().meta({ description: "The forms of an answer that there are." }),
     accepted: z.array(z.string()).optional().meta({ description: "The forms of a body that are taken." }),
+    acceptedEncodings: z.array(z.string()).optional().meta({ description: "The codings of a body that are taken." }),
   })
   .meta({
     id: "Problem",

@@ -10,6 +10,8 @@ import type { Cursor } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { anyName } from "../core/segments-wanted.ts";
 import { textFor } from "./parse.ts";
+import { entryFields } from "./entry-form.ts";
+import type { EntryField } from "./entry-form.ts";
 import { encodings } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -111,6 +113,22 @@ export const encodingSchema = z
     title: "PayloadEncoding",
     description: "How payload bytes look in JSON. json: any JSON value, kept as it was written.",
     examples: ["json"],
+  });
+
+const fieldsExpected = `a list of ${entryFields.join(", ")}`;
+export const fieldsSchema = z
+  .string()
+  .transform((text, context): ReadonlySet<EntryField> => {
+    const names = text.split(",").map((name) => name.trim());
+    const fields = entryFields.filter((field) => names.includes(field));
+    if (new Set(names).size === fields.length) return new Set(fields);
+    context.addIssue({ code: "custom", message: fieldsExpected, input: text });
+    return z.NEVER;
+  })
+  .meta({
+    type: "string",
+    description: `Only these members of each entry, with commas between: ${entryFields.join(", ")}. The others are absent, also those that the schema requires. Absent: all.`,
+    examples: ["sequence,payload"],
   });
 
 export const ackSchema = z.enum(["applied", "committed"], { error: "applied or committed" }).default("applied").meta({

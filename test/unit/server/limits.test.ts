@@ -267,7 +267,7 @@ test("a body that breaks off writes no half of a chunk", async () => {
     body: broken,
     headers: { "content-type": "application/x-ndjson" },
   });
-  expect(answer.json).toMatchObject({ status: 400, code: "invalid_argument", field: "body" });
+  expect(answer).toMatchObject({ status: 499, text: "" });
   expect((await service.call("GET", segmentPath(store, "s", "g"))).json).toMatchObject({ lastSequence: 0 });
 });
 

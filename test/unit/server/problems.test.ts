@@ -38,7 +38,7 @@ describe("the answer", () => {
       [
         "POST",
         records,
-        { body: "{}", headers: { "content-type": "application/json", "content-encoding": "gzip" } },
+        { body: "{}", headers: { "content-type": "application/json", "content-encoding": "br" } },
         { status: 415 },
       ],
       ["POST", records, json({}), { status: 400, field: "records" }],

@@ -92,6 +92,26 @@ test("a caller that left before its read began is none either", async () => {
   expect(service.logged.join("")).not.toContain('"level":"error"');
 });
 
+test.each([
+  ["JSON", "application/json", '{"records":['],
+  ["lines that were not committed", "application/x-ndjson", '{"payload":"YQ=="}\n'],
+])(
+  "a caller that leaves in the middle of its body has left: it made no mistake, and nothing failed: %s",
+  async (_, type, text) => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(Buffer.from(text)),
+      pull: (controller) => controller.error(new Error("ECONNRESET")),
+    });
+    const init = { body, headers: { "content-type": type } };
+    const answer = await service.call("POST", segmentPath(randomUUID(), "s", "g", "/records"), init);
+    expect(answer).toMatchObject({ status: 499, text: "" });
+    const [measured] = telemetry.attributes("http.server.request.duration");
+    expect(measured).toMatchObject({ "http.response.status_code": 499 });
+    expect(measured).not.toHaveProperty("error.type");
+    expect(service.logged.join("")).not.toMatch(/"level":"(info|warn|error)"/);
+  },
+);
+
 test("a mistake of ours is one also when the caller is gone by then", async () => {
   const signal = AbortSignal.abort(new Error("The caller is gone."));
   const broken = await openService({ telemetry, probe: () => Promise.reject(new Error("a mistake")) });
