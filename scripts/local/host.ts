@@ -1,6 +1,7 @@
 // The local host: one process that does for the app what the Functions host and its worker do.
 // Promise: a function that cannot run as it is registered is named in the log with the reason, and the others run.
 
+import type { TriggerMetadata } from "./binding-data.ts";
 import { openQueueService } from "./connections.ts";
 import { Door } from "./door.ts";
 import { type AppFunction, FunctionApp } from "./function-app.ts";
@@ -117,7 +118,7 @@ async function addTrigger(triggers: Triggers, target: AppFunction, dependencies:
   if (target.registered.metadata.retryOptions !== undefined) {
     log.write("warning", "Host.Startup", `The local host does not retry ${target.name}; Azure would.`);
   }
-  const run = async (data: RpcTypedData, metadata: Readonly<Record<string, RpcTypedData>>): Promise<boolean> => {
+  const run = async (data: RpcTypedData, metadata: TriggerMetadata): Promise<boolean> => {
     const outcome = await app.invoke(target, { invocationId: crypto.randomUUID(), data, metadata });
     return outcome.kind === "completed";
   };

@@ -5,8 +5,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request as openRequest, type ServerResponse } from "node:http";
 import { PassThrough, pipeline } from "node:stream";
+import { membersOf, merged, type TriggerMetadata } from "./binding-data.ts";
 import { type AppFunction, type FunctionApp, type InvocationOutcome, NoArguments } from "./function-app.ts";
-import type { RpcTypedData } from "./functions-core.ts";
 import type { HostLog } from "./log.ts";
 import { BodyTooLarge, type RequestBody } from "./request-body.ts";
 import { leftoverPace, uploadEnd } from "./upload-end.ts";
@@ -232,31 +232,26 @@ function passedOn(rawHeaders: readonly string[], without: ReadonlySet<string> = 
 }
 
 /**
- * Beside headers and query it holds, each by its name, the top-level strings of a JSON body, the query and the route's parameters,
- * the later winning. So does the host, and so `request.params` of a streaming app holds them all: an app must not trust it.
+ * Beside headers and query it holds, each by its name, the members of a JSON body, the query and the route's parameters, the later
+ * winning. So does the host, and so `request.params` of a streaming app holds what of it is text: an app must not trust it.
  */
-function triggerMetadata(call: HttpCall, body: ReadableBody): Record<string, RpcTypedData> {
-  const strings = { ...topLevelStrings(call.request, body), ...Object.fromEntries(call.query), ...call.params };
-  return {
-    ...Object.fromEntries(Object.entries(strings).map(([key, string]) => [key, { string }])),
-    Headers: { json: JSON.stringify(joinedHeaders(call.request)) },
-    Query: { json: JSON.stringify(Object.fromEntries(call.query)) },
-  };
+function triggerMetadata(call: HttpCall, body: ReadableBody): TriggerMetadata {
+  const strings = Object.entries({ ...Object.fromEntries(call.query), ...call.params });
+  return merged(
+    bodyMembers(call.request, body),
+    Object.fromEntries(strings.map(([key, string]) => [key, { string }])),
+    {
+      Headers: { json: JSON.stringify(joinedHeaders(call.request)) },
+      Query: { json: JSON.stringify(Object.fromEntries(call.query)) },
+    },
+  );
 }
 
-function topLevelStrings(request: IncomingMessage, body: ReadableBody): Record<string, string> {
+function bodyMembers(request: IncomingMessage, body: ReadableBody): TriggerMetadata {
   // Parsed only while it costs nothing to speak of; the host parses larger ones too.
   if (body.kind !== "whole" || body.bytes.byteLength === 0 || body.bytes.byteLength > 65_536) return {};
   if (!/^application\/json\b/i.test(request.headers["content-type"] ?? "")) return {};
-  try {
-    const json: unknown = JSON.parse(body.bytes.toString());
-    if (typeof json !== "object" || json === null || Array.isArray(json)) return {};
-    return Object.fromEntries(
-      Object.entries(json).filter((pair): pair is [string, string] => typeof pair[1] === "string"),
-    );
-  } catch {
-    return {};
-  }
+  return membersOf(body.bytes.toString());
 }
 
 function joinedHeaders(request: IncomingMessage): Record<string, string> {

@@ -3,6 +3,7 @@
 // after the last of its tries.
 
 import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from "@azure/storage-queue";
+import { membersOf, merged, type TriggerMetadata } from "./binding-data.ts";
 import type { RpcTypedData } from "./functions-core.ts";
 import type { HostLog } from "./log.ts";
 import type { QueueSettings } from "./settings.ts";
@@ -14,7 +15,7 @@ export interface QueueListenerOptions {
   readonly settings: QueueSettings;
   readonly log: HostLog;
   /** One try; true when it succeeded. Must not reject. */
-  readonly run: (data: RpcTypedData, metadata: Readonly<Record<string, RpcTypedData>>) => Promise<boolean>;
+  readonly run: (data: RpcTypedData, metadata: TriggerMetadata) => Promise<boolean>;
 }
 
 // A message that is being worked on stays invisible for this long and is renewed at half of it. On Azure it is ten minutes: here a
@@ -22,12 +23,18 @@ export interface QueueListenerOptions {
 const leaseMs = 30_000;
 const shortestPollMs = 100;
 
-/** The text of a message as its function is handed it; undefined when it is not encoded as host.json says. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of a message as its function is handed it; undefined when it is not encoded as host.json says, or is no UTF-8. */
 export function decodeMessage(text: string, encoding: QueueSettings["messageEncoding"]): string | undefined {
   if (encoding === "none") return text;
   const compact = text.trim();
   if (compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact)) return undefined;
-  return Buffer.from(compact, "base64").toString("utf8");
+  try {
+    return utf8.decode(Buffer.from(compact, "base64"));
+  } catch {
+    return undefined;
+  }
 }
 
 export class QueueListener {
@@ -117,7 +124,7 @@ export class QueueListener {
     const { settings, run } = this.#options;
     const text = decodeMessage(message.messageText, settings.messageEncoding);
     if (text === undefined) {
-      await this.#moveToPoison(message, "its text is not base64 (see messageEncoding in host.json)");
+      await this.#moveToPoison(message, "its text is not base64 of UTF-8 (see messageEncoding in host.json)");
       return;
     }
     // When a process died with it in its hands the count goes beyond the last try.
@@ -178,9 +185,10 @@ export class QueueListener {
   }
 }
 
-function messageMetadata(message: DequeuedMessageItem, text: string): Record<string, RpcTypedData> {
+/** The members of a message that is a JSON object are in it as well, also where it has one of the queue's own: `id` may be either. */
+export function messageMetadata(message: DequeuedMessageItem, text: string): TriggerMetadata {
   const json = (value: unknown): RpcTypedData => ({ json: JSON.stringify(value) });
-  return {
+  const own = {
     QueueTrigger: { string: text },
     Id: json(message.messageId),
     PopReceipt: json(message.popReceipt),
@@ -189,6 +197,7 @@ function messageMetadata(message: DequeuedMessageItem, text: string): Record<str
     ExpirationTime: json(message.expiresOn),
     NextVisibleTime: json(message.nextVisibleOn),
   };
+  return merged(own, membersOf(text));
 }
 
 /** Storage errors of some versions say the most in their code. */

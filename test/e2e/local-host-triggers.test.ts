@@ -92,11 +92,22 @@ describe("queues", () => {
     await until("it is removed", isEmpty);
   });
 
-  test("a message that is not base64 goes to the poison queue without a try", async () => {
+  test.for([
+    ["base64", "not base64!"],
+    ["UTF-8 in base64", Buffer.from([0xff, 0xfe]).toString("base64")],
+  ])("a message that is not %s goes to the poison queue without a try", async ([, text]) => {
     const before = (await state()).messages.length;
-    await queue.sendMessage("not base64!");
-    await until("it is in the poison queue", async () => (await poisoned()).includes("not base64!"));
+    await queue.sendMessage(text!);
+    await until("it is in the poison queue", async () => (await poisoned()).includes(text!));
     expect((await state()).messages).toHaveLength(before);
+  });
+
+  test("what a function finds in its metadata may be the message's own", async () => {
+    const id = randomUUID();
+    await queue.sendMessage(base64(JSON.stringify({ id, inner: { Part: 1 }, count: 3, dequeueCount: "many" })));
+    const own = async () => (await state()).messages.find(({ metadata }) => metadata?.["id"] === id);
+    await until("it is handed over", async () => (await own()) !== undefined);
+    expect((await own())?.metadata).toMatchObject({ inner: { part: 1 }, count: 3, dequeueCount: "many" });
   });
 
   test("a message can be made up by hand", async () => {

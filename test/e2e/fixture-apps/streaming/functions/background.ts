@@ -30,7 +30,8 @@ app.storageQueue("on-message", {
   queueName: "%TEST_QUEUE%",
   connection: "Messages",
   handler: (message, context) => {
-    seen.messages.push({ text: message, tries: Number(context.triggerMetadata?.["dequeueCount"]) });
+    const { triggerMetadata: metadata } = context;
+    seen.messages.push({ text: message, tries: Number(metadata?.["dequeueCount"]), metadata });
     if (typeof message === "object" && message !== null && "fail" in message) throw new Error("refused by the fixture");
   },
 });

@@ -9,7 +9,7 @@ export const seen = {
   byHand: 0,
   atStart: [] as unknown[],
   slow: { running: 0, atOnce: 0, runs: [] as { isPastDue: boolean }[] },
-  messages: [] as { text: unknown; tries: number }[],
+  messages: [] as { text: unknown; tries: number; metadata: Record<string, unknown> | undefined }[],
 };
 
 export type Seen = typeof seen;
