@@ -133,7 +133,7 @@ export const settingsSchema = z.object({
     1_000,
     1,
     100_000,
-    "Spaces that live readers wait for, per instance, those of each caller counted for itself: each costs a request a second.",
+    "Spaces that live readers wait for, per instance, those of each caller counted for itself: each that is written to costs a request a second, those that rest about one together.",
   ),
   STREAMKIT_READ_BYTES_MAX: integer(
     256 * MiB,

@@ -14,6 +14,7 @@ import type {
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
+  RecentSpaces,
   SegmentRecords,
   Store,
 } from "./store.ts";
@@ -43,12 +44,14 @@ export interface Backend {
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
   spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor>;
+  readonly recent?: RecentSpaces;
   /** Called once, when nothing of it runs any more. */
   closed(): void;
 }
 
 export function createStore(id: StoreId, backend: Backend, random: Random): Store {
   const work = new RunningWork();
+  const { recent } = backend;
 
   async function* produce(
     space: SpaceName,
@@ -109,6 +112,9 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     onCommit: (space, listener) => backend.onCommit(space, listener),
     appliedThrough: (space, options) => work.run(() => backend.appliedThrough(space, options?.signal)),
     spaceTail: (space, count, options) => work.run(() => backend.spaceTail(space, count, options?.signal)),
+    ...(recent === undefined
+      ? {}
+      : { recent: { ms: recent.ms, list: (max, options) => work.run(() => recent.list(max, options)) } }),
     close: async () => {
       await work.close();
       backend.closed();

@@ -92,6 +92,17 @@ export interface SegmentRecords {
   readonly records: readonly AppendRecord[];
 }
 
+/** One look at many spaces: those with news. */
+export interface RecentSpaces {
+  /** How long a space is among them after each of its commits, at least, milliseconds; by any machine's clock. */
+  readonly ms: number;
+  /**
+   * All spaces with a commit within `ms` before this was called, if it is answered within `ms`; others may be among them. Undefined: they
+   * are more than `max`.
+   */
+  list(max: number, options?: StreamOptions): Promise<ReadonlySet<SpaceName> | undefined>;
+}
+
 /**
  * One store.
  *
@@ -151,6 +162,9 @@ export interface Store {
    * fewer. With a count of 0 it is one point read, and equal places mean that nothing was committed between.
    */
   spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor>;
+
+  /** Absent where a backend has to look at each space. */
+  readonly recent?: RecentSpaces;
 
   /** Refuses new work, lets running work end. */
   close(): Promise<void>;

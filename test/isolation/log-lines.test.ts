@@ -207,17 +207,17 @@ describe("a line names the store and the space", () => {
     expectLines(lines, [["a status notification was not sent; the monitor will", { ...there, segment: stuck }]]);
   });
 
-  test("that live readers wait for, when it cannot be looked at", async () => {
+  test("that live readers wait for, when it cannot be looked at, alone or with others", async () => {
     const lab = new Lab("line: watch");
     const { lines, logger } = recording();
     const { store } = lab.instance();
-    const watch = await lab.finish(
-      new SpaceWatches(lab.clock, { uuid: () => "", fraction: () => 0 }, logger).open(store, space),
-    );
+    const watches = new SpaceWatches(lab.clock, { uuid: () => "", fraction: () => 0 }, logger, { togetherMin: 1 });
+    const watch = await lab.finish(watches.open(store, space));
     lab.fault = () => faults.failed({ kind: "unavailable" }, 4);
     await lab.pass(3_000);
     watch.close();
     expectLines(lines, [["a live space cannot be looked at", there]]);
+    expectLines(lines, [["the spaces with news cannot be listed", { store: there.store }]]);
   });
 });
 

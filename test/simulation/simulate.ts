@@ -1,6 +1,7 @@
 // One seed, from its first request to the last look: trouble, calm, and what only the monitor is left to finish.
 
 import { Chance } from "./chance.ts";
+import { LiveReaders } from "./live.ts";
 import { Producers } from "./producers.ts";
 import { Readers, SpaceReader } from "./readers.ts";
 import { chooseScenario } from "./scenario.ts";
@@ -8,7 +9,9 @@ import type { FaultKind } from "./weather.ts";
 import { logPartition, segmentPartition, segmentsPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Instance } from "./world.ts";
 import { World } from "./world.ts";
+import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
 import { parseTransactionId } from "../../src/core/ids.ts";
+import { resolveOptions } from "../../src/store/azure/instance/options.ts";
 
 export interface SeedResult {
   readonly seed: number;
@@ -30,6 +33,8 @@ const probesMaxMs = 60_000;
 /** As long as requests may still land. */
 const lateMaxMs = 31_000;
 const quietMaxMs = 400_000;
+/** Single commits to logs that rest. */
+const nowAndThenRounds = 2;
 
 export async function simulate(seed: number, options: { readonly keepsHistory: boolean }): Promise<SeedResult> {
   const chance = new Chance(`seed ${seed}`);
@@ -67,6 +72,7 @@ class Run {
   readonly #chance: Chance;
   readonly #producers: Producers;
   readonly #readers: Readers;
+  readonly #live: LiveReaders;
   #isCalm = false;
   #restore: (() => void) | undefined;
 
@@ -75,6 +81,7 @@ class Run {
     this.#chance = chance;
     this.#producers = new Producers(world);
     this.#readers = new Readers(world);
+    this.#live = new LiveReaders(world, chance.fork("live readers"));
   }
 
   async all(): Promise<void> {
@@ -82,6 +89,7 @@ class Run {
     await this.#calm();
     await this.#probe();
     await this.#goBack();
+    await this.#nowAndThen();
     await this.#onlyMonitors();
     await this.#lastLook();
   }
@@ -121,6 +129,7 @@ class Run {
         if (!this.#hasCalmed()) this.#restore = this.#world.backup();
       });
     }
+    this.#live.start();
     void this.#disturb(this.#chance.fork("disturb"));
     for (let index = 0; index < scenario.spaceReaders; index += 1)
       void this.#readers.tail(this.#chance.fork(`reader ${index}`));
@@ -137,6 +146,7 @@ class Run {
     const { history, timeline, weather } = this.#world;
     history.note("", () => "CALM: nothing fails any more");
     weather.calm();
+    this.#live.calm();
     this.#isCalm = true;
     this.#readers.isOver = true;
     await timeline.run(() => this.#isWrong() || this.#producers.open.size === 0, answersMaxMs);
@@ -149,30 +159,11 @@ class Run {
 
   /** Whatever they went through, living instances write again. */
   async #probe(): Promise<void> {
-    const { live, register, scenario } = this.#world;
+    const { live, scenario } = this.#world;
     const probes = live.map(async (instance) => {
       for (const { name, segments } of scenario.spaces) {
-        const segment = this.#chance.pick(segments);
-        const part = { segment, count: 1, firstSequence: undefined, gapAt: undefined, fillBytes: 0, chunkStarts: [0] };
-        const id = parseTransactionId(this.#chance.uuid());
-        const operation = {
-          number: register.operations.length + 1,
-          space: name,
-          id,
-          lease: undefined,
-          parts: [part],
-          together: false,
-          calls: [],
-        };
-        register.operations.push(operation);
-        for (let tries = 0; ; tries += 1) {
-          const answer = await this.#producers.ask(operation, instance, { ack: "applied" });
-          if (answer.kind === "committed") break;
-          if (tries === 5)
-            this.#world.verdict.report("I7", `${instance.name} cannot write to ${name} though nothing fails`);
-          if (this.#isWrong()) return;
-          await this.#world.timeline.sleep(1_000);
-        }
+        await this.#write(instance, name, this.#chance.pick(segments), this.#chance);
+        if (this.#isWrong()) return;
       }
     });
     await this.#until(
@@ -180,6 +171,52 @@ class Run {
       probesMaxMs,
       () => `calls were never answered though nothing fails: ${this.#openCalls()}`,
     );
+  }
+
+  /** One entry, while nothing fails. */
+  async #write(instance: Instance, space: SpaceName, segment: SegmentName, chance: Chance): Promise<void> {
+    const { register, timeline, verdict } = this.#world;
+    const part = { segment, count: 1, firstSequence: undefined, gapAt: undefined, fillBytes: 0, chunkStarts: [0] };
+    const operation = {
+      number: register.operations.length + 1,
+      space,
+      id: parseTransactionId(chance.uuid()),
+      lease: undefined,
+      parts: [part],
+      together: false,
+      calls: [],
+    };
+    register.operations.push(operation);
+    for (let tries = 0; !this.#isWrong(); tries += 1) {
+      const answer = await this.#producers.ask(operation, instance, { ack: "applied" });
+      if (answer.kind === "committed") return;
+      if (tries === 5) verdict.report("I7", `${instance.name} cannot write to ${space} though nothing fails`);
+      await timeline.sleep(1_000);
+    }
+  }
+
+  /** Logs rest and are closed, and single commits open them again, also while live readers stand still. */
+  async #nowAndThen(): Promise<void> {
+    const { history, live, scenario, timeline } = this.#world;
+    const { logIdleMs } = resolveOptions(scenario.settings);
+    if (this.#isWrong() || logIdleMs === 0 || live.length === 0) return;
+    history.note("", () => "NOW AND THEN: single commits to logs that rest");
+    const chance = this.#chance.fork("now and then");
+    const rounds = async (): Promise<void> => {
+      for (let round = 0; round < nowAndThenRounds; round += 1) {
+        const isAwake = this.#live.freeze(chance.between(1, 4) * logIdleMs);
+        await timeline.sleep(chance.fraction() * logIdleMs);
+        const { name, segments } = chance.pick(scenario.spaces);
+        await this.#write(chance.pick(live), name, chance.pick(segments), chance);
+        for (let turn = 0; turn < 8; turn += 1) {
+          await timeline.sleep(logIdleMs / 4);
+          await chance.pick(live).factory.recover({ deadlineMs: 5_000 });
+        }
+        await isAwake;
+        await timeline.sleep(chance.between(1, 4) * logIdleMs);
+      }
+    };
+    await this.#until(rounds(), quietMaxMs, () => "single commits to logs that rest never ended");
   }
 
   /** When nothing is on its way any more the storage goes back, and instances that remember more write again. */
@@ -199,6 +236,7 @@ class Run {
     if (this.#chance.happens(0.5)) for (const instance of live) instance.crash();
     history.note("", () => "ONLY MONITORS: what is left is theirs");
     await timeline.run(() => this.#isWrong(), lateMaxMs);
+    this.#live.stop();
     const monitor = this.#world.start({ isMonitor: false });
     const recovering = (async () => {
       while (this.#world.unfinished() !== undefined && !this.#isWrong()) {

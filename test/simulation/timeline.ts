@@ -91,6 +91,8 @@ export class MachineClock implements Clock {
   readonly #drift: number;
   #offsetMs: number;
   #stopped = false;
+  /** What is due when the machine goes on; undefined: it does not stand still. */
+  #held: (() => void)[] | undefined;
 
   constructor(timeline: Timeline, offsetMs = 0, drift = 0) {
     this.#timeline = timeline;
@@ -107,9 +109,28 @@ export class MachineClock implements Clock {
   }
 
   after(ms: number, callback: () => void): () => void {
-    return this.#timeline.after(ms, () => {
-      if (!this.#stopped) callback();
-    });
+    let isCancelled = false;
+    const due = (): void => {
+      if (this.#stopped || isCancelled) return;
+      if (this.#held === undefined) callback();
+      else this.#held.push(due);
+    };
+    const cancel = this.#timeline.after(ms, due);
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
+  }
+
+  /** The machine stands still: its timers fire when it goes on. */
+  freeze(): void {
+    this.#held ??= [];
+  }
+
+  thaw(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const due of held) due();
   }
 
   /** Somebody sets the clock. */

@@ -41,6 +41,7 @@ import { Weather } from "./weather.ts";
 export const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 const prefix = "sim";
 const queueName = "status";
+const witnessName = "witness";
 
 export interface Instance {
   readonly name: string;
@@ -54,6 +55,13 @@ export interface Instance {
   alive: boolean;
 }
 
+/** An instance that writes nothing, in a weather of its own. */
+export type Witness = Pick<Instance, "name" | "clock" | "store" | "crash"> & {
+  readonly weather: Weather;
+  readonly random: Random;
+  readonly logger: Logger;
+};
+
 export class World {
   readonly timeline = new Timeline();
   readonly verdict = new Verdict();
@@ -66,6 +74,7 @@ export class World {
   readonly scenario: Scenario;
   readonly account: SimulatedAccount;
   readonly #chance: Chance;
+  readonly #witnessWeather: Weather;
   readonly #queues: SimulatedQueues;
   readonly #logs: LogWatch[] = [];
   readonly #watchers = new Map<string, (write: EffectiveWrite) => string>();
@@ -78,20 +87,23 @@ export class World {
     this.serviceClock = new MachineClock(this.timeline);
     const logs = new Set(scenario.spaces.map(({ name }) => logPartition(name)));
     const inventories = new Set([spacesPartition, ...scenario.spaces.map(({ name }) => segmentsPartition(name))]);
-    this.weather = new Weather({
-      chance: chance.fork("weather"),
-      isLog: (partition) => logs.has(partition),
-      isInventory: (partition) => inventories.has(partition),
-      crash: (client) => this.#crashByFault(client),
-      note: (who, what) => this.history.note(who, what),
-    });
+    const weather = (name: string): Weather =>
+      new Weather({
+        chance: chance.fork(name),
+        isLog: (partition) => logs.has(partition),
+        isInventory: (partition) => inventories.has(partition),
+        crash: (client) => this.#crashByFault(client),
+        note: (who, what) => this.history.note(who, what),
+      });
+    this.weather = weather("weather");
+    this.#witnessWeather = weather("weather of the witness");
     this.account = new SimulatedAccount({
       clock: this.serviceClock,
       plan: (request) => {
         // Grants are made by hand: how they are raced for is not judged here.
         if (request.client === "") return undefined;
         this.#noteRecord(request);
-        return this.weather.faultOf(request);
+        return (request.client === witnessName ? this.#witnessWeather : this.weather).faultOf(request);
       },
     });
     this.#queues = new SimulatedQueues({
@@ -152,6 +164,30 @@ export class World {
       () => `starts, its clock off by ${Math.round(off)} ms${options.isMonitor ? ", with a monitor" : ""}`,
     );
     return instance;
+  }
+
+  witness(chance: Chance): Witness {
+    const clock = new MachineClock(this.timeline);
+    const client = this.account.connect(witnessName);
+    const random: Random = { fraction: () => chance.fraction(), uuid: () => chance.uuid() };
+    const logger = this.#logger(witnessName);
+    const factory = createAzureStoreFactory({
+      ...{ account: client, notifier: undefined, compressor: plainCompressor, clock, random, logger },
+      options: this.scenario.settings,
+    });
+    const crash = (): void => {
+      client.crash();
+      clock.stop();
+    };
+    return {
+      name: witnessName,
+      clock,
+      store: factory.open(storeId),
+      crash,
+      weather: this.#witnessWeather,
+      random,
+      logger,
+    };
   }
 
   /** A lease passes on to a new holder; answers its token. */

@@ -14,6 +14,7 @@ import type {
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
+  RecentSpaces,
   SegmentRecords,
 } from "../store.ts";
 import { asStoreError } from "./instance/failure.ts";
@@ -21,6 +22,7 @@ import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts"
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
+import { listOpenSpaces } from "./read/open-spaces.ts";
 import { firstTimestamp, readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
 import type { Instance } from "./space/instance.ts";
@@ -32,6 +34,7 @@ import { readTail } from "./read/tail.ts";
 const entryFixedBytes = 88;
 
 export class AzureBackend implements Backend {
+  readonly recent: RecentSpaces;
   readonly #id: StoreId;
   readonly #instance: Instance;
   readonly #table: Table;
@@ -56,6 +59,11 @@ export class AzureBackend implements Backend {
     this.#lists = { table, logger: withFields(logger, { store: id }) };
     this.#writers = writers;
     this.#onClosed = onClosed;
+    this.recent = {
+      // Half of it, as machines' clocks are not the service's.
+      ms: instance.options.logIdleMs / 2,
+      list: (max, options) => listOpenSpaces(instance.registry, id, max, options?.signal),
+    };
   }
 
   readSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {

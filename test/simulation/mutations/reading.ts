@@ -46,4 +46,20 @@ export const reading: readonly Mutation[] = [
       "const order = entry.segment < place.segment ? -1 : Number(entry.segment > place.segment);",
     ),
   ),
+  mutation("quiet-for-ever", 50, "a list trusted that may have forgotten the commits since the last look", {
+    file: "src/server/recent-look.ts",
+    find: "return isFresh && endedAt - lookedAt < ms && !spaces.has(space);",
+    replace: "return !spaces.has(space);",
+  }),
+  mutation("quiet-before-the-list", 50, "a space that has come into the list waits for its next look all the same", {
+    file: "src/server/recent-look.ts",
+    find: "return isFresh && endedAt - lookedAt < ms && !spaces.has(space);",
+    replace: "return isFresh && endedAt - lookedAt < ms;",
+  }),
+  mutation(
+    "committed-before-listed",
+    50,
+    "a commit that does not wait until its log is registered",
+    azure("append/appender", "    await registration.registered(version);\n    // Who", "    // Who"),
+  ),
 ];
