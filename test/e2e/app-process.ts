@@ -12,6 +12,8 @@ export interface AppProcessOptions {
   readonly appRoot: string;
   /** The folder whose dist/local holds the local host. */
   readonly hostRoot: string;
+  /** The Node.js that runs it; default: that of this process. */
+  readonly node?: string;
   /** Settings of the app; they win over local.settings.json and over those that are set here. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -32,7 +34,7 @@ const readyWithinMs = 30_000;
 /** Rejects, with the logs, when the app does not start. */
 export async function startAppProcess(options: AppProcessOptions): Promise<RunningApp> {
   const child = new Child({
-    command: process.execPath,
+    command: options.node ?? process.execPath,
     args: [
       "--enable-source-maps",
       ...[join(options.hostRoot, "dist/local/main.js"), "--root", options.appRoot, "--port", "0"],

@@ -12,6 +12,8 @@ export interface AppOptions {
   readonly azurite?: string;
   /** Settings of the app; they win over local.settings.json and over the harness's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The Node.js that runs it; default: that of the tests. */
+  readonly node?: string;
   /** The app's folder; default: the project's own app as it was built for this run. */
   readonly appRoot?: string;
 }

@@ -1,36 +1,22 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { unzipSync } from "fflate";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import own from "../../package.json" with { type: "json" };
 import { installedTargets, nativeLock, type Lock } from "../../scripts/native.ts";
-import { makePackage, packageBytesMax, type PackageReport } from "../../scripts/package.ts";
+import { makePackage, packageBytesMax } from "../../scripts/package.ts";
 import { startApp } from "./harness.ts";
+import { projectRoot, type Unpacked, unpackedApp } from "./unpacked.ts";
 
-const root = join(import.meta.dirname, "../..");
-
-let folder: string;
-let zip: Buffer;
-let report: PackageReport;
-
+let unpacked: Unpacked;
 beforeAll(async () => {
-  // Outside of the project, so that no library of it can be found.
-  folder = await mkdtemp(join(tmpdir(), "streamkit-unpacked-"));
-  const out = join(folder, "package.zip");
-  report = await makePackage({ root, out, targets: await installedTargets(root) });
-  zip = await readFile(out);
+  unpacked = await unpackedApp();
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => unpacked.remove());
 
 test("the package alone starts, takes records and gives them back, and says everywhere which version it is", async () => {
-  const appRoot = join(folder, "app");
-  for (const [path, content] of Object.entries(unzipSync(zip))) {
-    await mkdir(dirname(join(appRoot, path)), { recursive: true });
-    await writeFile(join(appRoot, path), content);
-  }
-  const app = await startApp({ appRoot });
+  const app = await startApp({ appRoot: unpacked.appRoot });
   try {
     const segment = `${app.url}/v1/stores/${randomUUID()}/spaces/orders/segments/order-1`;
     const produced = await fetch(`${segment}/records?encoding=json`, {
@@ -55,6 +41,7 @@ test("the package alone starts, takes records and gives them back, and says ever
 });
 
 test("it holds what runs and nothing else, within the size that is promised", () => {
+  const { report, zip } = unpacked;
   const places = new Set(report.files.map((path) => path.split("/").slice(0, 2).join("/")));
   expect([...places].filter((place) => !place.startsWith("dist/")).sort()).toEqual([
     "LICENSE",
@@ -69,29 +56,32 @@ test("it holds what runs and nothing else, within the size that is promised", ()
 });
 
 test("what it says of itself names the version and the functions, and asks for nothing to be installed", () => {
-  const manifest = JSON.parse(Buffer.from(unzipSync(zip)["package.json"]!).toString()) as Record<string, unknown>;
+  const manifest = JSON.parse(Buffer.from(unzipSync(unpacked.zip)["package.json"]!).toString()) as Record<
+    string,
+    unknown
+  >;
   const { version } = own;
   expect(manifest).toMatchObject({ type: "module", main: "dist/functions/*.js", version });
   expect(Object.keys(manifest).filter((field) => /dependencies|scripts/i.test(field))).toEqual([]);
 });
 
 test("the same sources make the same bytes", async () => {
-  const out = join(folder, "again.zip");
-  await makePackage({ root, out, targets: await installedTargets(root) });
-  expect((await readFile(out)).equals(zip)).toBe(true);
+  const out = join(unpacked.folder, "again.zip");
+  await makePackage({ root: projectRoot, out, targets: await installedTargets(projectRoot) });
+  expect((await readFile(out)).equals(unpacked.zip)).toBe(true);
 });
 
 test("a processor that must be in it and cannot be had stops the packaging; one that may be missing is named", async () => {
-  const out = join(folder, "none.zip");
+  const out = join(unpacked.folder, "none.zip");
   const targets = ["solaris-sparc-gnu"];
-  await expect(makePackage({ root, out, targets })).rejects.toThrow();
-  const without = await makePackage({ root, out, targets: [], optionalTargets: targets });
+  await expect(makePackage({ root: projectRoot, out, targets })).rejects.toThrow();
+  const without = await makePackage({ root: projectRoot, out, targets: [], optionalTargets: targets });
   expect([...without.missing.keys()]).toEqual(targets);
   expect(without.targets).toEqual([]);
 });
 
 test("binaries for other processors are installed from the very entries of the lock", async () => {
-  const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8")) as Lock;
+  const lock = JSON.parse(await readFile(join(projectRoot, "package-lock.json"), "utf8")) as Lock;
   const { packages } = nativeLock(lock).lock;
   for (const target of ["linux-x64-gnu", "linux-arm64-gnu"]) {
     const path = `node_modules/@mongodb-js/zstd-${target}`;
