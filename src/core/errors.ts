@@ -32,7 +32,7 @@ export type ErrorCode =
  * What became of a write that was answered with an error.
  * `none`: it did not happen and never will. `unknown`: it may have happened or may still happen.
  * `committed`: it is durable, but not yet visible everywhere; a repeat with the same transaction id completes it.
- * `partial`: some of its chunks are committed; nothing else of it is, or will be.
+ * `partial`: its first records are committed; nothing else of it is, or will be.
  */
 export type Effect = "none" | "unknown" | "committed" | "partial";
 

@@ -90,12 +90,15 @@ async function* recordLines(
   uncommitted: Uncommitted,
   repeats: Repeats,
 ): AsyncGenerator<AppendRecord, void, undefined> {
+  let total = 0;
   for await (const line of readLines(body.pieces(), (bytes) => uncommitted.begin(bytes))) {
     const record = parseRecord(line.text, encoding, `line ${line.number}`);
     uncommitted.add(contentBytes(record));
     repeats.see(record);
+    total += 1;
     yield record;
   }
+  repeats.ended(total);
 }
 
 /**
@@ -108,11 +111,14 @@ async function checkedRecords(
   repeats: Repeats,
 ): Promise<Iterable<AppendRecord> | AsyncIterable<AppendRecord>> {
   let chunks = 0;
+  let total = 0;
   let last: readonly AppendRecord[] = [];
   for await (const chunk of chunkRecords(inTurns(parseProduceBody(blocks, encoding)))) {
     chunks += 1;
+    total += chunk.length;
     last = chunk;
   }
+  repeats.ended(total);
   if (last[0] !== undefined) repeats.see(last[0]);
   return chunks <= 1 ? last : inTurns(parseProduceBody(blocks, encoding));
 }

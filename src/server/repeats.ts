@@ -6,10 +6,13 @@
 import type { AppendRecord } from "../core/entry.ts";
 import { notConfirmed, StoreError } from "../core/errors.ts";
 import type { Effect } from "../core/errors.ts";
+import type { ProducedChunk } from "../store/store.ts";
 import { asKnown, errorKinds } from "../wire/errors.ts";
 
 export class Repeats {
   #safe: boolean;
+  /** Records of the whole request, once they have all been seen. */
+  #total = Infinity;
 
   /** `key`: the request's own, if it has one. */
   constructor(key: string | undefined) {
@@ -21,23 +24,30 @@ export class Repeats {
     if (record.sequence !== undefined) this.#safe = true;
   }
 
-  /** The error to tell. `before`: of the same request something was committed before what failed. */
-  explained(error: unknown, before = false): StoreError {
-    const known = asKnown(error);
-    const effect = before && known.effect === "none" ? "partial" : known.effect;
-    const whole = effect === known.effect ? known : withEffect(known, effect);
-    const { status } = errorKinds[known.code];
-    const comesAgain = status === 408 || status === 429 || status >= 500;
-    return this.#safe || effect === "none" || !comesAgain ? whole : notConfirmed(whole);
+  /** The request has so many records and no more. */
+  ended(total: number): void {
+    this.#total = total;
   }
 
-  /** The same items; what fails is told. */
-  async *tell<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
-    let before = false;
+  /** The error to tell. `before`: so many records of the same request were committed before what failed. */
+  explained(error: unknown, before = 0): StoreError {
+    const known = asKnown(error);
+    const committed = before + committedIn(known);
+    const whole = known.effect === "unknown" ? known : withEffect(known, effectOf(known, committed, this.#total));
+    const { status } = errorKinds[known.code];
+    const comesAgain = status === 408 || status === 429 || status >= 500;
+    const told = this.#safe || whole.effect === "none" || !comesAgain ? whole : notConfirmed(whole);
+    return committed === 0 ? told : withCount(told, committed, this.#safe);
+  }
+
+  /** The same chunks; what fails is told. */
+  async *tell(chunks: AsyncIterable<ProducedChunk>): AsyncGenerator<ProducedChunk, void, undefined> {
+    let before = 0;
     try {
-      for await (const item of items) {
-        before = true;
-        yield item;
+      for await (const chunk of chunks) {
+        const { firstSequence = 1, lastSequence = 0 } = chunk.transaction ?? {};
+        before += lastSequence - firstSequence + 1;
+        yield chunk;
       }
     } catch (error) {
       throw this.explained(error, before);
@@ -45,12 +55,44 @@ export class Repeats {
   }
 }
 
-function withEffect(error: StoreError, effect: Effect): StoreError {
-  const { code, message, details, retryAfterMs } = error;
+/** Of the chunk that failed: what is committed of it, although the answer could not wait until it is visible. */
+function committedIn({ effect, details }: StoreError): number {
+  const { committedRecords } = details;
+  return effect === "committed" && typeof committedRecords === "number" ? committedRecords : 0;
+}
+
+/** The effect of the request as a whole. */
+function effectOf({ effect }: StoreError, committed: number, total: number): Effect {
+  if (committed === 0) return effect;
+  return effect === "committed" && committed === total ? "committed" : "partial";
+}
+
+/** Says how much is there, and how to go on. */
+function withCount(error: StoreError, committed: number, safe: boolean): StoreError {
+  const { code, effect, retryAfterMs } = error;
+  const rest = { unknown: "the next ones may be", partial: "no others are or will be", committed: "", none: "" }[
+    effect
+  ];
+  const next = safe
+    ? "The same request may be sent again: what is there is not written twice."
+    : effect === "unknown"
+      ? "Look where the segment ends before you send those after them."
+      : "Send only those after them, if there are any.";
+  const records = committed === 1 ? "The first record" : `The first ${committed} records`;
+  const are = committed === 1 ? "is" : "are";
+  const sentence = `${records} of this request ${are} committed${rest === "" ? "" : `, ${rest}`}.`;
+  // The other says itself what to do.
+  const message = code === "not_confirmed" ? `${error.message} ${sentence}` : `${error.message} ${sentence} ${next}`;
   return new StoreError(code, message, {
     effect,
     cause: error,
-    details,
+    details: { ...error.details, committedRecords: committed },
     retryAfterMs,
   });
+}
+
+function withEffect(error: StoreError, effect: Effect): StoreError {
+  if (effect === error.effect) return error;
+  const { code, message, details, retryAfterMs } = error;
+  return new StoreError(code, message, { effect, cause: error, details, retryAfterMs });
 }

@@ -4,6 +4,7 @@
 import type { Random } from "../core/clock.ts";
 import { newTransactionId } from "../core/clock.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
+import { StoreError } from "../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
 import { derivedTransactionId } from "../codec/digest.ts";
 import { chunkRecords } from "./chunks.ts";
@@ -64,7 +65,10 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     let position = 0;
     for await (const chunk of chunkRecords(records)) {
       options.signal?.throwIfAborted();
-      yield* await backend.commit(space, [{ segment, records: chunk }], derivedTransactionId(first, position), options);
+      const id = derivedTransactionId(first, position);
+      yield* await backend.commit(space, [{ segment, records: chunk }], id, options).catch((error: unknown) => {
+        throw counted(error, chunk.length);
+      });
       position += 1;
     }
     if (position === 0) yield { status: await backend.readStatus(space, segment, options.signal) };
@@ -120,4 +124,16 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
       backend.closed();
     },
   };
+}
+
+/** The error of a chunk that is committed all the same says how many records that are. */
+function counted(error: unknown, committedRecords: number): unknown {
+  if (!(error instanceof StoreError) || error.effect !== "committed") return error;
+  const { code, message, effect, details, retryAfterMs } = error;
+  return new StoreError(code, message, {
+    effect,
+    cause: error,
+    details: { ...details, committedRecords },
+    retryAfterMs,
+  });
 }

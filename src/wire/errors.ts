@@ -59,7 +59,7 @@ export const problemSchema = z
     // Clients that were made by a generator read one that is absent as the first.
     effect: z.enum(["unknown", "none", "committed", "partial"]).optional().meta({
       description:
-        "What became of a write. unknown: it may have happened or may still happen, repeat it with the same Idempotency-Key. none: it did not happen and never will. committed: it is durable and will be visible; repeat it with the same key to wait for that. partial: the chunks in `transactions` are committed, nothing else of it is or will be.",
+        "What became of a write. unknown: it may have happened or may still happen, repeat it with the same Idempotency-Key. none: it did not happen and never will. committed: it is durable and will be visible; repeat it with the same key to wait for that. partial: the first `committedRecords` records are committed, nothing else of it is or will be.",
     }),
     requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
     field: z.string().optional().meta({ description: "What of the request is wrong." }),
@@ -79,6 +79,9 @@ export const problemSchema = z
     transactionId: z.string().optional().meta({ description: "The key that was used with other records." }),
     transactions: z.array(committedTransactionSchema).optional().meta({
       description: "What was committed before that which failed.",
+    }),
+    committedRecords: z.int().optional().meta({
+      description: "So many records, from the first of the request on, are committed.",
     }),
     segmentStatus: statusSchema.optional(),
     reason: z.string().optional().meta({ description: "The code of what was behind it." }),

@@ -5,10 +5,13 @@ import { randomUUID } from "node:crypto";
 import { createEmptyPipeline, createHttpHeaders, createPipelineRequest, defaultRetryPolicy } from "@azure/core-rest-pipeline"; // prettier-ignore
 import { afterEach, describe, expect, test } from "vitest";
 
+import { emptyStatus } from "../../../src/core/entry.ts";
 import { StoreError } from "../../../src/core/errors.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
-import type { ProducedChunk, Store } from "../../../src/store/store.ts";
-import { json, ndjson, openService, segmentPath } from "./in-process.ts";
+import type { Backend } from "../../../src/store/create-store.ts";
+import { createStore } from "../../../src/store/create-store.ts";
+import type { ProducedChunk, Store, StoreFactory } from "../../../src/store/store.ts";
+import { json, ndjson, openService, random, segmentPath } from "./in-process.ts";
 import type { Reply, Service } from "./in-process.ts";
 
 const open: Service[] = [];
@@ -197,6 +200,47 @@ describe.each(Object.entries(clients))("%s", (_, client) => {
   });
 });
 
+describe("a request that failed on its way says how much of it is there, and how to go on", () => {
+  const refused = new StoreError("overloaded", "Too much waits.", { retryAfterMs: 1_000 });
+  const unseen = new StoreError("overloaded", "Not applied in time.", { effect: "committed", retryAfterMs: 1_000 });
+  const lost = unavailable("unknown");
+  const again = "The same request may be sent again: what is there is not written twice.";
+  const cases: readonly (readonly [string, StoreError, number, number, object])[] = [
+    ["refused in its second chunk", refused, 1_001, 1, { effect: "partial", committedRecords: 1_000, detail: `Too much waits. The first 1000 records of this request are committed, no others are or will be. ${again}` }],
+    ["not waited for in its first chunk of two", unseen, 1_001, 0, { effect: "partial", committedRecords: 1_000, detail: `Not applied in time. The first 1000 records of this request are committed, no others are or will be. ${again}` }],
+    ["not waited for in its last chunk", unseen, 1_001, 1, { effect: "committed", committedRecords: 1_001, detail: `Not applied in time. The first 1001 records of this request are committed. ${again}` }],
+    ["not waited for in its only chunk", unseen, 1, 0, { effect: "committed", committedRecords: 1, detail: `Not applied in time. The first record of this request is committed. ${again}` }],
+    ["unknown in its second chunk", lost, 1_001, 1, { effect: "unknown", committedRecords: 1_000, detail: `The storage account did not answer. The first 1000 records of this request are committed, the next ones may be. ${again}` }],
+    ["refused in its first chunk", refused, 1_001, 0, { effect: "none", detail: "Too much waits." }],
+  ]; // prettier-ignore
+
+  test.each(cases)("%s", async (_, failure, count, chunks, expected) => {
+    for (const form of ["json", "lines"]) {
+      const service = await openService({ stores: committing(chunks, failure) });
+      open.push(service);
+      const records = Array.from({ length: count }, (_, index) => ({ payload: String(index) }));
+      const key = { "idempotency-key": randomUUID() };
+      const lines = records.map((record) => `${JSON.stringify(record)}\n`).join("");
+      const init = form === "json" ? json({ records }, key) : ndjson(lines, key);
+      const answer = await service.call("POST", segmentPath(randomUUID(), "s", "g", "/records?encoding=text"), init);
+      expect(answer.json, form).toMatchObject(expected);
+      if (!("committedRecords" in expected)) expect(answer.json).not.toHaveProperty("committedRecords");
+    }
+  });
+
+  test("without a key the rest alone is to be sent", async () => {
+    const service = await failingAfterwards(refused, { chunks: 2 });
+    const records = Array.from({ length: 1_500 }, (_, index) => ({ payload: String(index) }));
+    const path = segmentPath(randomUUID(), "s", "g", "/records?encoding=text");
+    const { json: problem } = await service.call("POST", path, json({ records }));
+    expect(problem).toMatchObject({ code: "not_confirmed", effect: "partial", committedRecords: 1_000 });
+    expect(JSON.stringify(problem)).toContain("Send only the rest again.");
+    expect(JSON.stringify(problem)).toContain(
+      "The first 1000 records of this request are committed, no others are or will be.",
+    );
+  });
+});
+
 test("what certainly did not happen keeps its status, and is asked for again", async () => {
   const refusal = new StoreError("overloaded", "Too much waits.", { retryAfterMs: 3_000 });
   const stores = {
@@ -233,6 +277,20 @@ test("an outcome that is left open is an error of the log, with its cause", asyn
   expect(lines).toContainEqual(expect.objectContaining({ level: "error", code: "not_confirmed", status: 424 }));
   expect(JSON.stringify(lines)).toContain("The storage account did not answer.");
 });
+
+/** Stores whose backend commits so many chunks, and fails from then on. */
+function committing(chunks: number, failure: StoreError): StoreFactory {
+  const backend: Pick<Backend, "commit"> = {
+    commit: (space, [given], id) => {
+      if (chunks === 0 || given === undefined) return Promise.reject(failure);
+      chunks -= 1;
+      const { segment, records } = given;
+      const transaction = { id, number: 1, firstSequence: 1, lastSequence: records.length, duplicate: false };
+      return Promise.resolve([{ status: emptyStatus(space, segment), transaction }]);
+    },
+  };
+  return { open: (id) => createStore(id, backend as Backend, random), close: () => Promise.resolve() };
+}
 
 async function* rejecting(error: Error): AsyncGenerator<ProducedChunk> {
   await Promise.reject(error);
