@@ -76,6 +76,7 @@ export const nameClaims: readonly Claim[] = [
         asked(() => produce(store, names.segment(name), records(1))),
         "invalid_argument",
         "not_found",
+        "method_not_allowed",
       );
     }
     const spaces = [
@@ -88,6 +89,7 @@ export const nameClaims: readonly Claim[] = [
         asked(() => produce(store, segment("s"), records(1), { space: names.space(name) })),
         "invalid_argument",
         "not_found",
+        "method_not_allowed",
       );
     }
     expect(await all(other.getSpaces())).toEqual([]);
