@@ -60,7 +60,7 @@ static async Task<JsonObject> WithNSwag(string url, Guid store)
 {
     var client = new NSwagClient.StreamkitClient(new HttpClient()) { BaseUrl = url };
     var json = NSwagClient.PayloadEncoding.Json;
-    var produced = await client.ProduceAsync(store, "orders", "order-1", json, null, null, null, Guid.NewGuid().ToString(), new()
+    var produced = await client.ProduceAsync(store, "orders", "order-1", encoding: json, idempotency_Key: Guid.NewGuid().ToString(), body: new()
     {
         Records =
         [
@@ -68,12 +68,12 @@ static async Task<JsonObject> WithNSwag(string url, Guid store)
             new() { Payload = new { @event = "paid" }, Metadata = new Dictionary<string, string> { ["by"] = "card" } },
         ],
     });
-    var read = await client.ConsumeSegmentAsync(store: store, space: "orders", segment: "order-1", from: null, to: null, after: null, until: null, last: null, limit: null, encoding: json, wait: null, last_Event_ID: null);
-    var page = await client.ConsumeSpaceAsync(store: store, space: "orders", offset: null, after: null, until: null, last: null, limit: 1, encoding: json, wait: null, last_Event_ID: null);
+    var read = await client.ConsumeSegmentAsync(store, "orders", "order-1", encoding: json);
+    var page = await client.ConsumeSpaceAsync(store, "orders", limit: 1, encoding: json);
     NSwagClient.Problem? problem = null;
     try
     {
-        await client.ProduceAsync(store, "orders", "order-1", NSwagClient.PayloadEncoding.Text, null, null, null, null, new()
+        await client.ProduceAsync(store, "orders", "order-1", encoding: NSwagClient.PayloadEncoding.Text, body: new()
         {
             Records = [new() { Sequence = 2, Payload = "too late" }],
         });
