@@ -73,12 +73,14 @@ const stopping = new AbortController();
 // Subscribed now: a request is announced before its function is called.
 const guard = guardStreams(clock, settings.stallMs);
 
-const account = once(() =>
-  createTableAccount(settings.connection, { clock, random, telemetry, requestTimeoutMs: settings.requestTimeoutMs }),
-);
-
-/** The storage's time, where it is not a space's log that tells it. */
+/** The storage's time, where it is not a space's log that tells it: what other machines are to agree on goes by it. */
 const serviceClock = new ServiceClock(clock);
+
+const account = once(() =>
+  createTableAccount(settings.connection, {
+    ...{ clock, serviceClock, random, telemetry, requestTimeoutMs: settings.requestTimeoutMs },
+  }),
+);
 
 const queues = once(() =>
   createQueueAccount(settings.connection, { clock, requestTimeoutMs: settings.requestTimeoutMs }),
@@ -171,6 +173,7 @@ export const httpParts = once((): HttpParts => ({
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", settings.watchedSpacesMax, shares)),
     clock,
+    serviceClock,
     random,
     logger,
     telemetry,
@@ -249,7 +252,7 @@ function lateTelemetry(): LateTelemetry | undefined {
 
 function accessOf(): Access {
   const { authentication } = settings;
-  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, logger }) : openAccess;
+  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, serviceClock, logger }) : openAccess;
 }
 
 const probe = once(() => {

@@ -75,10 +75,10 @@ interface Wanted extends EntryForm {
 }
 
 function contextOf(
-  { clock }: Services,
+  { serviceClock }: Services,
   { accept, connection }: { readonly accept: string; readonly connection: Connection },
 ): ReadingContext {
-  return { clock, signal: connection.signal, isLive: accept === mediaTypes.events };
+  return { serviceClock, signal: connection.signal, isLive: accept === mediaTypes.events };
 }
 
 async function answerReading(

@@ -36,7 +36,7 @@ export interface Reading {
 
 /** Who asks, and how: live readers go on where others have their answer. */
 export interface ReadingContext {
-  readonly clock: Clock;
+  readonly serviceClock: Pick<Clock, "now">;
   readonly signal: AbortSignal;
   readonly isLive: boolean;
 }
@@ -99,7 +99,7 @@ export async function segmentReading(
     next: () => String(from),
     place: () => String(from - 1),
     isAtEnd: () => reads.isAtEnd || isPastTo(),
-    finished: () => isPastTo() || isOver(bounds, context.clock),
+    finished: () => isPastTo() || isOver(bounds, context.serviceClock),
   };
 }
 
@@ -132,7 +132,7 @@ export async function spaceReading(
     next: () => JSON.stringify(offset),
     place: () => offset,
     isAtEnd: () => reads.isAtEnd,
-    finished: () => isOver(bounds, context.clock),
+    finished: () => isOver(bounds, context.serviceClock),
   };
 }
 
@@ -140,7 +140,7 @@ export async function spacesReading(
   store: Store,
   bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor | typeof theEnd> },
   resumed: ResumedAt | undefined,
-  { clock, signal }: ReadingContext,
+  { serviceClock, signal }: ReadingContext,
 ): Promise<Reading> {
   // Whatever order the caller named them in: it may be another one when it comes back.
   const spaces = [...bounds.offsets.keys()].sort(compareUtf8);
@@ -185,7 +185,7 @@ export async function spacesReading(
     next: () => offsetsText(offsets),
     place: () => placesId(spaces.map(partOf)),
     isAtEnd: () => reads.isAtEnd,
-    finished: () => isOver(bounds, clock),
+    finished: () => isOver(bounds, serviceClock),
   };
 }
 
@@ -284,8 +284,8 @@ function timesOf(bounds: Bounds): { readonly after: number; readonly until: numb
 }
 
 /** Whether `until` is so long past that what has a timestamp up to it is there, and readable. */
-function isOver({ until = 0 }: Bounds, clock: Clock): boolean {
-  return until > 0 && until < clock.now() - lateMsMax;
+function isOver({ until = 0 }: Bounds, serviceClock: Pick<Clock, "now">): boolean {
+  return until > 0 && until < serviceClock.now() - lateMsMax;
 }
 
 function placeOf(offset: Cursor): { readonly offset?: Cursor } {

@@ -38,6 +38,8 @@ export interface Services {
   /** Of those that wait for news. */
   readonly livePlaces: LivePlaces;
   readonly clock: Clock;
+  /** The storage's time: what a caller or another machine has a time for is judged by it. */
+  readonly serviceClock: Pick<Clock, "now">;
   readonly random: Random;
   readonly logger: Logger;
   readonly telemetry: Telemetry;

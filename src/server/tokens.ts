@@ -19,6 +19,8 @@ export interface TokenOptions {
   /** How far the issuer's clock and this one may be apart. */
   readonly clockSkewSeconds: number;
   readonly clock: Clock;
+  /** By which a token has expired: all instances then agree, also one whose own clock is wrong. */
+  readonly serviceClock: Pick<Clock, "now">;
   readonly logger: Logger;
 }
 
@@ -71,7 +73,7 @@ async function loadVerifier(options: TokenOptions): Promise<Verifier> {
         audience: options.audience,
         algorithms,
         clockTolerance: options.clockSkewSeconds,
-        currentDate: new Date(options.clock.now()),
+        currentDate: new Date(options.serviceClock.now()),
         requiredClaims: ["exp"],
       });
       return payload;

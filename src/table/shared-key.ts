@@ -9,7 +9,7 @@ import { createHmac, createSecretKey } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 
 /** For requests without `comp`, which none of ours has. `key`: base64. */
-export function sharedKeyPolicy(account: string, key: string, clock: Clock): PipelinePolicy {
+export function sharedKeyPolicy(account: string, key: string, clock: Pick<Clock, "now">): PipelinePolicy {
   const secret = createSecretKey(Buffer.from(key, "base64"));
   let last = { text: "", signature: "" };
   return {

@@ -7,6 +7,7 @@
 import { AzureSASCredential, TableServiceClient } from "@azure/data-tables";
 import { createHttpHeaders, createPipelineRequest, type Pipeline } from "@azure/core-rest-pipeline";
 import { sleep, type Clock, type Random } from "../core/clock.ts";
+import { ServiceClock } from "./service-clock.ts";
 import { silentTelemetry } from "../core/telemetry.ts";
 import type { Attributes, Telemetry } from "../core/telemetry.ts";
 import type { WireRequest } from "./batch.ts";
@@ -29,6 +30,8 @@ export interface TableAccountOptions {
   readonly readRetryMs?: number;
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
+  /** Learns the service's time of each answer. Absent: one of its own. */
+  readonly serviceClock?: ServiceClock;
 }
 
 /** What the service answered, whatever its status. */
@@ -52,10 +55,13 @@ export class Transport {
   readonly #readAttemptsMax: number;
   readonly #readRetryMs: number;
   readonly #telemetry: Telemetry;
+  readonly #serviceClock: ServiceClock;
 
   constructor(connection: StorageConnection, options: TableAccountOptions) {
     this.endpoint = connection.tableEndpoint;
-    this.#pipeline = pipelineOf(connection, options.clock);
+    this.#serviceClock = options.serviceClock ?? new ServiceClock(options.clock);
+    // What is signed by a clock that is wrong is refused: by the service's, it is refused once.
+    this.#pipeline = pipelineOf(connection, this.#serviceClock);
     this.#clock = options.clock;
     this.#random = options.random;
     this.#timeoutMs = options.requestTimeoutMs ?? 10_000;
@@ -99,6 +105,7 @@ export class Transport {
         const { status, headers, bodyAsText } = outcome.value;
         const serviceTime = Date.parse(headers.get("date") ?? "");
         if (Number.isNaN(serviceTime)) throw classify.unreadableAnswer("no Date", operation);
+        this.#serviceClock.learn(serviceTime);
         return { status, body: bodyAsText ?? "", header: (name) => headers.get(name), serviceTime };
       }
     }
@@ -180,7 +187,7 @@ const unusedPolicies = [
   ...["decompressResponsePolicy", "formDataPolicy", "multipartPolicy", "wrapAbortSignalLikePolicy", "redirectPolicy"],
 ];
 
-function pipelineOf(connection: StorageConnection, clock: Clock): Pipeline {
+function pipelineOf(connection: StorageConnection, clock: Pick<Clock, "now">): Pipeline {
   const { accountName, tableEndpoint, credential } = connection;
   const options = {
     retryOptions: { maxRetries: 0 },

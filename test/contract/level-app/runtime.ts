@@ -66,6 +66,7 @@ const parts: HttpParts = {
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
+    serviceClock: clock,
     random,
     logger,
     telemetry: silentTelemetry,

@@ -380,3 +380,13 @@ describe("every stream", () => {
     expect(service.services.streams.used).toBe(0);
   });
 });
+
+test("a long poll judges what is past by the storage's time, whatever this machine's clock says", async () => {
+  const service = await start({ serviceClock: { now: () => clock.now() + 3_600_000 } });
+  const soon = Date.now() + 1_800_000;
+  const path = `/v1/stores/${randomUUID()}/spaces/s/entries?wait=20&until=${soon}`;
+  const startedAt = performance.now();
+  expect((await service.call("GET", path)).json).toMatchObject({ entries: [] });
+  // Without a wait: the test ends long before the twenty seconds do.
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
+});

@@ -155,6 +155,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
+    serviceClock: changes.clock ?? clock,
     random,
     logger,
     telemetry: silentTelemetry,
@@ -175,7 +176,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
       const { status, headers, body = "" } = await open(method, path, init, connection);
       let text = "";
       if (typeof body === "string") text = body;
-      else for await (const piece of body) text += piece;
+      else for await (const piece of body) text += typeof piece === "string" ? piece : Buffer.from(piece).toString();
       return {
         status,
         headers,

@@ -54,8 +54,19 @@ const jwksUrl = () => new URL(`http://127.0.0.1:${(server.address() as AddressIn
 /** What a test adds to the time that has passed. */
 let laterMs = 0;
 const laterClock: Clock = { ...clock, elapsed: () => clock.elapsed() + laterMs };
+/** How far the storage's time is from this machine's. */
+let serviceAheadMs = 0;
+const serviceClock = { now: () => clock.now() + serviceAheadMs };
 const access = (url: URL) =>
-  tokenAccess({ issuer, audience, jwksUrl: url, clockSkewSeconds: 60, clock: laterClock, logger: silentLogger });
+  tokenAccess({
+    issuer,
+    audience,
+    jwksUrl: url,
+    clockSkewSeconds: 60,
+    clock: laterClock,
+    serviceClock,
+    logger: silentLogger,
+  });
 
 interface TokenChanges {
   readonly payload?: JWTPayload;
@@ -108,6 +119,23 @@ const calls = (
 function withToken(init: RequestInit, text: string): RequestInit {
   return { ...init, headers: { ...(init.headers as Record<string, string>), ...bearer(text) } };
 }
+
+test("a token is judged by the storage's time, whatever this machine's clock says", async () => {
+  const text = await token(`streamkit::${store}`);
+  const early = await token(`streamkit::${store}`, { notBefore: 1_800, expires: 5_400 });
+  try {
+    for (const [aheadMs, good, bad] of [
+      [0, text, early],
+      [3_600_000, early, text],
+    ] as const) {
+      serviceAheadMs = aheadMs;
+      expect((await status(good)).status).toBe(200);
+      expect((await status(bad)).status).toBe(401);
+    }
+  } finally {
+    serviceAheadMs = 0;
+  }
+});
 
 describe("call by call", () => {
   test("there are calls to read and calls to write, and none is left out", () => {

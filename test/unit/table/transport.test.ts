@@ -44,6 +44,28 @@ const of = (operation: string, rest: object): object => ({
   ...rest,
 });
 
+test("a machine whose clock is a day off signs by the service's, once it has been told", async () => {
+  const dates: number[] = [];
+  server = createServer((request, response) => {
+    dates.push(Date.parse(String(request.headers["x-ms-date"])));
+    const isRight = Math.abs(dates.at(-1)! - Date.now()) < 900_000;
+    const error = { code: "AuthenticationFailed", message: { value: "words" } };
+    response.writeHead(isRight ? 200 : 403, { etag: 'W/"1"' });
+    response.end(JSON.stringify(isRight ? { value: [] } : { "odata.error": error }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/acct`;
+  const text = `AccountName=acct;AccountKey=MDEy;TableEndpoint=${endpoint}`;
+  const clock = { ...systemClock, now: () => systemClock.now() - 86_400_000 };
+  const table = createTableAccount(parseConnectionString(text, "test", { allowInsecureHttp: false }), {
+    ...{ clock, random: systemRandom },
+  }).table("ttt");
+  const read = () => table.query({ partition: "p", from: "0", to: "g" });
+  await expect(read()).rejects.toMatchObject({ kind: "denied" });
+  for (let times = 0; times < 3; times += 1) await expect(read()).resolves.toMatchObject({ rows: [] });
+  expect(dates.map((date) => Math.abs(date - Date.now()) < 60_000)).toEqual([false, true, true, true]);
+});
+
 test("each request is told with its kind and its status; that there is no row is no failure", async () => {
   const { table, telemetry } = await world([404, 200, 204, 204]);
   await table.get("p", "r");
