@@ -40,4 +40,6 @@ param operatorPrincipalType = readEnvironmentVariable(
 param furtherSettings = {
   // Two lines for each call of a function, which nobody reads, would cost more than all else. Errors and the app's own lines stay.
   AzureFunctionsJobHost__logging__logLevel__Function: 'Warning'
+  // The origins whose pages may call from a browser, with commas between them.
+  STREAMKIT_CORS_ORIGINS: readEnvironmentVariable('STREAMKIT_CORS_ORIGINS', '')
 }

@@ -25,4 +25,7 @@ param operatorPrincipalType = readEnvironmentVariable(
   empty(readEnvironmentVariable('STREAMKIT_OPERATOR_ID', '')) ? 'User' : 'Group'
 )
 // Further settings of the app: a line each, empty for the app's own default.
-param furtherSettings = {}
+param furtherSettings = {
+  // The origins whose pages may call from a browser, with commas between them.
+  STREAMKIT_CORS_ORIGINS: readEnvironmentVariable('STREAMKIT_CORS_ORIGINS', '')
+}

@@ -82,7 +82,9 @@ export function registerBackground(register: (runtime: Runtime) => void): void {
 }
 
 function handlerOf(endpoint: Endpoint): HttpHandler {
-  return loaded instanceof StoreError ? misconfiguredHandler(loaded) : functionsHandler(endpoint, loaded.httpParts);
+  return loaded instanceof StoreError
+    ? misconfiguredHandler(loaded)
+    : functionsHandler(endpoint, loaded.httpParts, loaded.settings.origins);
 }
 
 /** What is built from the settings; else what is wrong with them. */

@@ -167,6 +167,7 @@ export const httpParts = once((): HttpParts => ({
     subscriptions: subscriptions(),
     access: accessOf(),
     accessKind: settings.authentication.kind,
+    origins: settings.origins,
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
     bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },

@@ -5,6 +5,8 @@ import * as z from "zod";
 import { StoreError } from "./core/errors.ts";
 import { checkNetwork } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
+import { parseOrigins } from "./server/cors.ts";
+import type { Origins } from "./server/cors.ts";
 import { logLevels } from "./server/log-lines.ts";
 import { optionsSchema } from "./store/azure/instance/options.ts";
 import type { AzureStoreOptions, AzureStoreSettings } from "./store/azure/instance/options.ts";
@@ -69,6 +71,16 @@ export const settingsSchema = z.object({
   STREAMKIT_JWT_AUDIENCE: z.string().min(1).optional().meta({ description: "With jwt: the `aud` of tokens." }),
   STREAMKIT_JWT_JWKS_URL: url("With jwt: where the issuer publishes its keys (HTTPS)."),
   STREAMKIT_JWT_CLOCK_SKEW_SECONDS: integer(60, 0, 600, "With jwt: how far the issuer's clock may be off, seconds."),
+  STREAMKIT_CORS_ORIGINS: z
+    .string()
+    .refine((text) => parseOrigins(text) !== undefined, {
+      error: "* or origins such as https://app.example.com,http://localhost:5173",
+    })
+    .default("")
+    .meta({
+      description:
+        "The origins whose pages may call from a browser (CORS), with commas between them; *: all; empty: none.",
+    }),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
     .regex(/^(-?|(?=.{3,50}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
@@ -190,6 +202,8 @@ export interface TelemetrySettings {
 export interface Settings {
   readonly connection: StorageConnection;
   readonly authentication: Authentication;
+  /** Whose pages may call from a browser. */
+  readonly origins: Origins;
   /** Undefined: nobody is told. */
   readonly notificationsQueue: string | undefined;
   /** Where deliveries wait that are tried again; beside the one above. */
@@ -249,6 +263,7 @@ export function parseSettings(env: Environment): Settings {
   return {
     connection,
     authentication: authenticationOf(values, connection),
+    origins: parseOrigins(values.STREAMKIT_CORS_ORIGINS) ?? new Set(),
     notificationsQueue,
     retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,
     subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,

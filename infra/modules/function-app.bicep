@@ -115,6 +115,11 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'
+      // Origins that are set here would be answered for by the service, in place of the app, and it lets pages see no header of an
+      // answer. The app's own setting is STREAMKIT_CORS_ORIGINS.
+      cors: {
+        allowedOrigins: []
+      }
     }
     functionAppConfig: {
       deployment: {

@@ -1,7 +1,9 @@
 // What holds of every answer, whichever endpoint it comes from.
 //
-// Promise: HEAD is answered as GET, without a body, and nothing that the body would have needed stays behind.
+// Promise: HEAD is answered as GET, without a body, and nothing that the body would have needed stays behind. Pages of the origins that
+// are set may read it, whether it is a success or an error.
 
+import { withCors } from "./cors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Connection, HttpRequest, SentResponse } from "./http.ts";
 import type { Services } from "./services.ts";
@@ -12,7 +14,8 @@ export async function everyAnswer(
   request: HttpRequest,
   connection: Connection,
 ): Promise<SentResponse> {
-  const answer = await endpoint(services, request, connection);
+  const answered = await endpoint(services, request, connection);
+  const answer = { ...answered, headers: withCors(services.origins, request, answered.headers) };
   if (request.method !== "HEAD") return answer;
   const { body, ...rest } = answer;
   if (body !== undefined && typeof body !== "string") await leave(body);

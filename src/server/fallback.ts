@@ -7,6 +7,7 @@ import { methodsOf } from "../wire/operation.ts";
 import { operations } from "../wire/operations.ts";
 import { matchPath } from "../wire/path.ts";
 import type { PathTemplate } from "../wire/path.ts";
+import { isPreflight, preflightHeaders } from "./cors.ts";
 import { correlate } from "./correlation.ts";
 import { docsFilePath, docsPath } from "./docs.ts";
 import { emptyAnswer, logFailure, problemAnswer } from "./endpoint.ts";
@@ -26,6 +27,8 @@ const served: readonly Served[] = [
   ...pages.map((path) => ({ path, methods: methodsOf({ method: "GET" }) })),
 ];
 
+const everyMethod: readonly string[] = [...new Set([...served.flatMap(({ methods }) => methods), "OPTIONS"])];
+
 export const fallback: Endpoint = (services, request) => {
   const correlation = correlate(request.headers, services.random);
   const { method } = request;
@@ -36,8 +39,13 @@ export const fallback: Endpoint = (services, request) => {
     return Promise.resolve({ status: 302, headers: { ...common, location: docsPath } });
   }
   const allowed = methodsAt(pathname);
-  if (method === "OPTIONS" && allowed.length > 0) {
-    return Promise.resolve({ ...emptyAnswer, headers: { ...common, allow: allowed.join(", ") } });
+  const isAsked = isPreflight(services.origins, request);
+  if (method === "OPTIONS" && (isAsked || allowed.length > 0)) {
+    // A preflight of a path that is none passes, so that the page reads the 404.
+    const isNone = allowed.length === 0;
+    const cors = isAsked ? preflightHeaders(request, isNone ? everyMethod : allowed) : {};
+    const allow = isNone ? {} : { allow: allowed.join(", ") };
+    return Promise.resolve({ ...emptyAnswer, headers: { ...common, ...allow, ...cors } });
   }
   const error = refusal(method, pathname, allowed);
   const { status } = errorKinds[asKnown(error).code];

@@ -5,6 +5,8 @@
 import type { HttpHandler, HttpResponseInit } from "@azure/functions";
 
 import { StoreError } from "../core/errors.ts";
+import { withCors } from "./cors.ts";
+import type { Origins } from "./cors.ts";
 import type { Connection } from "./http.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemAnswer } from "./endpoint.ts";
@@ -21,7 +23,7 @@ export interface HttpParts {
 }
 
 /** `parts` are asked for with the first request, so that loading a function costs nothing. */
-export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): HttpHandler {
+export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts, origins: Origins): HttpHandler {
   return async (request, context): Promise<HttpResponseInit> => {
     try {
       const { services, guard } = parts();
@@ -34,7 +36,7 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts): Ht
       // Endpoints never reject: the app's parts could not be made, and so it has no logger of its own.
       context.error("A request could not be answered.", error instanceof StoreError ? error.code : error);
       const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });
-      return { status, headers, body: body as string };
+      return { status, headers: withCors(origins, request, headers), body: body as string };
     }
   };
 }

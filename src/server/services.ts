@@ -8,6 +8,7 @@ import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
+import type { Origins } from "./cors.ts";
 import type { SpaceWatches } from "./space-watch.ts";
 import type { BodyTimes } from "./body-pace.ts";
 import type { LivePlaces } from "./live-place.ts";
@@ -28,6 +29,8 @@ export interface Services {
   readonly access: Access;
   /** How callers are known, for the description. */
   readonly accessKind: "key" | "jwt" | "none";
+  /** Whose pages may call from a browser. */
+  readonly origins: Origins;
   readonly watches: SpaceWatches;
   /** Bytes that requests hold in memory: of their bodies, and of large answers until they have left. */
   readonly bodies: Budget;

@@ -34,6 +34,23 @@ test.each(["a--b-", "-ab", "ab", "Sub-", "s".repeat(32)])("no queue can begin wi
   expect(() => parse({ STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX: prefix })).toThrow(/single dashes/);
 });
 
+describe("the origins of pages", () => {
+  test("are none, all, or those that are named", () => {
+    expect(parse({}).origins).toEqual(new Set());
+    expect(parse({ STREAMKIT_CORS_ORIGINS: "" }).origins).toEqual(new Set());
+    expect(parse({ STREAMKIT_CORS_ORIGINS: "*" }).origins).toBe("*");
+    expect(parse({ STREAMKIT_CORS_ORIGINS: "https://a.example, http://localhost:5173/" }).origins).toEqual(
+      new Set(["https://a.example", "http://localhost:5173"]),
+    );
+  });
+
+  test("that are none stop the start with what is right", () => {
+    expect(() => parse({ STREAMKIT_CORS_ORIGINS: "a.example" })).toThrow(
+      "STREAMKIT_CORS_ORIGINS: expected * or origins such as https://app.example.com,http://localhost:5173.",
+    );
+  });
+});
+
 test("a schedule that the host would not take stops the start", () => {
   expect(parse({ STREAMKIT_MONITOR_SCHEDULE: "*/5 * * * * *" }).monitorSchedule).toBe("*/5 * * * * *");
   expect(() => parse({ STREAMKIT_MONITOR_SCHEDULE: "a b c d e f" })).toThrow(/NCRONTAB/);

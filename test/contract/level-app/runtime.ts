@@ -60,6 +60,7 @@ const parts: HttpParts = {
     }),
     access: openAccess,
     accessKind: "none",
+    origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },
@@ -79,7 +80,12 @@ const parts: HttpParts = {
 export const httpParts = (): HttpParts => parts;
 export const authLevel = "anonymous";
 /** No notifications, so no queue to listen to. */
-export const settings = { monitorSchedule: "0 0 0 1 1 *", notificationsQueue: undefined, retriesQueue: undefined };
+export const settings = {
+  monitorSchedule: "0 0 0 1 1 *",
+  notificationsQueue: undefined,
+  retriesQueue: undefined,
+  origins: new Set<string>(),
+};
 
 /** There is never anything left behind. */
 export function monitor(): Promise<void> {

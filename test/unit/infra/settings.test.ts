@@ -3,7 +3,16 @@
 import { globSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseSettings, settingsSchema } from "../../../src/settings.ts";
-import { appSettings, deployed, everyDeployment, ofType, production, projectFile, projectRoot } from "./deployed.ts";
+import {
+  appSettings,
+  deployed,
+  everyDeployment,
+  ofType,
+  only,
+  production,
+  projectFile,
+  projectRoot,
+} from "./deployed.ts";
 import type { Deployed } from "./deployed.ts";
 
 /** Stand-ins for what only Azure knows, by how the expression ends that asks it. */
@@ -101,6 +110,18 @@ test("the monitor's schedule is the setting that its function registers", () => 
 
 test("the app's own server takes headers as long as the host lets through", () => {
   expect(given(production)).toMatchObject({ languageWorkers__node__arguments: "--max-http-header-size=49152" });
+});
+
+test.each(everyDeployment)("$name: the service answers for no origin, so that the app does", (deployment) => {
+  const { siteConfig } = only(deployment, "Microsoft.Web/sites").properties as { siteConfig: { cors: unknown } };
+  expect(siteConfig.cors).toEqual({ allowedOrigins: [] });
+  expect(parseSettings(given(deployment)).origins).toEqual(new Set());
+});
+
+test.each(["main", "main.dev"])("origins of pages are taken from the environment that deploys: %s", (name) => {
+  expect(projectFile(`infra/${name}.bicepparam`)).toContain(
+    "STREAMKIT_CORS_ORIGINS: readEnvironmentVariable('STREAMKIT_CORS_ORIGINS', '')",
+  );
 });
 
 test("the allowed ways of access are those that the app takes outside of the emulator", () => {

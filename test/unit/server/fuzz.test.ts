@@ -11,6 +11,7 @@ import { operations, produce, produceAll } from "../../../src/wire/operations.ts
 import { problemSchema } from "../../../src/wire/errors.ts";
 import { clock, openService, random } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
+import { hiddenFromPages } from "./pages.ts";
 
 const store = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
 
@@ -250,6 +251,7 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
     process.on("unhandledRejection", onUnhandled);
     service = await openService({
       options: { streamMs: 20, heartbeatMs: 1_000 },
+      origins: "*",
       ...(backend === "LevelDB" ? {} : { stores: azure }),
     });
   });
@@ -285,6 +287,8 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
           const { pathname } = new URL(`http://host/${path.slice(1)}`);
           if (answer.status === 302) expect([pathname, answer.headers["location"]]).toEqual(["/", "/docs"]);
           if (method === "HEAD") expect(answer.text).toBe("");
+          expect(answer.headers["access-control-allow-origin"]).toBe("*");
+          expect(hiddenFromPages(answer.headers)).toEqual([]);
           if (answer.status >= 400) {
             expect(answer.headers["content-type"]).toBe("application/problem+json");
           }

@@ -149,6 +149,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     }),
     access: openAccess,
     accessKind: "none",
+    origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
     bodyTimes: { stallMs: 10_000, wholeMs: 120_000 },

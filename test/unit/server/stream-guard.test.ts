@@ -29,6 +29,7 @@ beforeEach(async () => {
   const handler = functionsHandler(
     (...args) => endpoint(...args),
     () => ({ services: service.services, guard }),
+    new Set(),
   );
   server = createServer((request, response) => {
     const context = { invocationId: request.headers["x-ms-invocation-id"], error: () => undefined };
