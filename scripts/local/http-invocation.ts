@@ -83,6 +83,8 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
     request.on("close", () => {
       if (!request.complete) upstream.destroy();
     });
+    // As the host's forwarder does: the app learns of the call now, however long its caller takes to send the first of the body.
+    upstream.flushHeaders();
     body.stream.pipe(upstream);
   }
 

@@ -13,6 +13,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import type { Clock } from "../core/clock.ts";
+import { Backlog } from "./backlog.ts";
 
 /** What is used of the library's programming model, which the host calls. */
 export interface ProgrammingModel {
@@ -55,13 +56,17 @@ export function guardInvocations(model: ProgrammingModel, options: InvocationGua
   /** Requests that wait for their invocation: what forgets, and what answers them. */
   const waiting = new Map<string, { keep(): void; dismiss(): void }>();
   let server: URL | undefined;
+  let backlog: Backlog | undefined;
 
   const getInvocationModel = model.getInvocationModel.bind(model);
   const getCapabilities = model.getCapabilities.bind(model);
   model.getCapabilities = async (capabilities) => {
     const answered = await getCapabilities(capabilities);
     const { HttpUri: uri } = answered;
-    if (uri !== undefined) server = new URL(uri);
+    if (uri !== undefined) {
+      server = new URL(uri);
+      backlog = new Backlog(server, clock);
+    }
     return answered;
   };
   model.getInvocationModel = (context) => {
@@ -74,7 +79,7 @@ export function guardInvocations(model: ProgrammingModel, options: InvocationGua
       if (arrived === undefined) invoked.add(id);
       const given = getArguments();
       const late = Promise.withResolvers<never>();
-      const cancel = afterSteps(clock, requestWithinMs, () => {
+      const giveUp = (): void => {
         const seconds = requestWithinMs / 1_000;
         const why = `its caller sent an ${invocationHeader} of its own, or more headers than Node.js takes`;
         late.reject(new Error(`The request of this invocation did not come within ${seconds} s: ${why}.`));
@@ -82,6 +87,12 @@ export function guardInvocations(model: ProgrammingModel, options: InvocationGua
         // One of our own in its place: the library would wait for ever, and listen.
         sendInPlace(server, id);
         answerByLibrary(invocation, given);
+      };
+      const cancel = afterSteps(clock, requestWithinMs, () => {
+        void Promise.resolve(backlog?.caughtUp()).then(() => {
+          // Otherwise it has come meanwhile.
+          if (invoked.delete(id)) giveUp();
+        });
       });
       try {
         const found = await Promise.race([given, late.promise]);

@@ -1,7 +1,11 @@
 // Calls whose invocation and request do not meet: on Azure, without a cure, one of them ends the whole process after functionTimeout.
 
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { request as openRequest } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -44,4 +48,15 @@ test("of calls with one id each is answered, and a later one with an id of the h
   const answers = await Promise.all([1, 2, 3].map(() => send(app.url, "/health", { headers })));
   expect(answers.map(({ statusCode }) => statusCode)).toEqual([500, 500, 500]);
   expect((await fetch(`${app.url}/health`)).status).toBe(200);
+});
+
+test("a call whose body begins later than a request is waited for is answered as any", async () => {
+  const path = `/v1/stores/${randomUUID()}/spaces/s/segments/g/records?encoding=json`;
+  const headers = { "content-type": "application/json" };
+  const request = openRequest(app.url + path, { method: "POST", headers });
+  request.flushHeaders();
+  await sleep(6_500);
+  request.end('{"records":[{"payload":1}]}');
+  const [answer] = (await once(request, "response")) as [IncomingMessage];
+  expect([answer.statusCode, await text(answer)]).toEqual([200, expect.stringContaining("lastSequence")]);
 });
