@@ -27,7 +27,8 @@ export class Door {
 
   /** The status that refuses the request; undefined: it is let in, and its body counted until its answer has ended. */
   refusal(request: IncomingMessage, response: ServerResponse): number | undefined {
-    const { host } = request.headers;
+    const [host, ...others] = request.headersDistinct.host ?? [];
+    if (others.length > 0) return 400;
     // Of a request without one, HTTP/1.0, no browser is the sender.
     if (host !== undefined) {
       const name = nameOf(host);
@@ -46,8 +47,9 @@ export class Door {
   }
 }
 
-/** Without its port, in lower case; undefined of what is no Host. */
+/** Without its port, in lower case; undefined of what is no Host: `127.999.1.1` would be an address, and is none. */
 function nameOf(host: string): string | undefined {
+  if (!URL.canParse(`http://${host}`)) return undefined;
   const [, name, port = "0"] = /^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::(\d{0,5}))?$/i.exec(host) ?? [];
   return Number(port) > 65_535 ? undefined : name?.toLowerCase();
 }

@@ -215,6 +215,8 @@ function forwardedHeaders(request: IncomingMessage, invocationId: string, body: 
   const headers = passedOn(request.rawHeaders, own);
   // The host does not look whose it is.
   if (request.headers[invocationIdHeader] === undefined) headers.push(invocationIdHeader, invocationId);
+  // HTTP/1.0 need not have one; the library's server answers nothing without.
+  if (request.headers.host === undefined) headers.push("host", "localhost");
   headers.push("x-forwarded-host", request.headers.host ?? "localhost", "x-forwarded-proto", "http");
   if (body.kind === "streamed") headers.push("transfer-encoding", "chunked");
   else if (body.bytes.byteLength > 0 || request.headers["content-length"] !== undefined) {

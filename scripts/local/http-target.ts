@@ -13,19 +13,31 @@ export type Target =
   | { readonly kind: "path"; readonly path: string; readonly passedOn: string; readonly search: string }
   | { readonly kind: "refused"; readonly status: number };
 
-export function readTarget(request: Pick<IncomingMessage, "method" | "url" | "rawHeaders">): Target {
-  const { method = "GET", url = "/", rawHeaders } = request;
+export function readTarget(request: Pick<IncomingMessage, "method" | "url" | "headers" | "rawHeaders">): Target {
+  const { method = "GET", url = "/", headers, rawHeaders } = request;
   if (`${method} ${url} HTTP/1.1`.length > lineBytesMax) return refused(414);
   if (rawHeaders.length / 2 > headersMax) return refused(431);
   // With ": " and the end of each line.
   const headerBytes = rawHeaders.reduce((sum, part) => sum + part.length + 2, 0);
   if (headerBytes > headerBytesMax) return refused(431);
   if (/[^\x21-\x7e]/.test(url)) return refused(400);
-  const [, raw = "/", search = ""] = /^(?:https?:\/\/[^/?]*)?([^?]*)(\?.*)?$/i.exec(url) ?? [];
+  const [, authority, raw = "/", search = ""] = /^(?:[a-z][a-z0-9+.-]*:\/\/([^/?]*))?([^?]*)(\?.*)?$/i.exec(url) ?? [];
+  if (authority !== undefined && !isSameHost(authority, headers.host)) return refused(400);
   if (/%00/.test(raw)) return refused(400);
   if (raw.startsWith("//")) return refused(404);
   const path = withoutDots(decodePath(raw.replaceAll("\\", "/")));
   return { kind: "path", path, passedOn: encodePath(path), search };
+}
+
+/** A target with a scheme names the host, too: the same as the header, if there is one. */
+function isSameHost(authority: string, header: string | undefined): boolean {
+  const named = hostOf(authority.replace(/^.*@/, ""));
+  return named !== undefined && (header === undefined || named === hostOf(header));
+}
+
+/** In the form that browsers give it. */
+function hostOf(text: string): string | undefined {
+  return URL.canParse(`http://${text}`) ? new URL(`http://${text}`).host : undefined;
 }
 
 function refused(status: number): Target {

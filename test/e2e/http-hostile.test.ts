@@ -33,6 +33,7 @@ function exchange(bytes: string | Buffer, ms = 3_000): Promise<string> {
 
 const head = (method: string, path: string, ...headers: string[]): string =>
   [`${method} ${path} HTTP/1.1`, "host: localhost", "connection: close", ...headers, "", ""].join("\r\n");
+const from = (host: string): string => `GET ${entries} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
 const chunked = [`content-type: application/x-ndjson`, "transfer-encoding: chunked"];
 
 const requests: readonly (readonly [what: string, bytes: string | Buffer, expected: RegExp])[] = [
@@ -40,7 +41,19 @@ const requests: readonly (readonly [what: string, bytes: string | Buffer, expect
   ["a method of lower case", head("get", entries), /^(HTTP\/1.1 (200|400|404|405)|$)/],
   // It is read as the root, which leads people to the page.
   ["no path", head("GET", "*"), /^(HTTP\/1.1 (302|400|404)|$)/],
-  ["an absolute path", head("GET", `http://elsewhere.example${entries}`), /^(HTTP\/1.1 (200|400|404)|$)/],
+  ["an absolute target", head("GET", `http://localhost${entries}`), /^HTTP\/1.1 200/],
+  ["an absolute target elsewhere", head("GET", `http://elsewhere.example${entries}`), /^HTTP\/1.1 400/],
+  ["an absolute target of no host", head("GET", `http:///${entries}`), /^HTTP\/1.1 400/],
+  ["an absolute target of half an address", head("GET", `http://[::1${entries}`), /^HTTP\/1.1 400/],
+  ["an absolute target of escapes alone", head("GET", `http://%%%${entries}`), /^HTTP\/1.1 400/],
+  ["a Host that is no address", from("127.999.1.1"), /^HTTP\/1.1 400/],
+  ["a Host with a blank", from("local host"), /^HTTP\/1.1 400/],
+  ["a Host that is half an address", from("[::1"), /^HTTP\/1.1 400/],
+  ["a Host with a port that is none", from("localhost:99999"), /^HTTP\/1.1 400/],
+  ["a Host that is empty", from(""), /^HTTP\/1.1 400/],
+  ["two Hosts", from("localhost\r\nhost: localhost"), /^HTTP\/1.1 400/],
+  ["no Host", `GET ${entries} HTTP/1.1\r\nconnection: close\r\n\r\n`, /^HTTP\/1.1 400/],
+  ["no Host, as HTTP/1.0 may", `GET ${entries} HTTP/1.0\r\n\r\n`, /^HTTP\/1.1 200[^]*"entries":\[\]/],
   ["a path that climbs", head("GET", "/v1/../../../../etc/passwd"), /^(HTTP\/1.1 (400|404)|$)/],
   ["a path of half an escape", head("GET", `/v1/stores/${store}/spaces/%e2%82/entries`), /^HTTP\/1.1 400/],
   ["a path with a null", head("GET", `/v1/stores/${store}/spaces/%00/entries`), /^HTTP\/1.1 400/],

@@ -34,11 +34,22 @@ test.for([
   ["/echo/./%2e%2E/echo/a", "a"],
   ["/../../echo/a", "a"],
   ["/echo\\a", "a"],
-  ["http://elsewhere.example/echo/a", "a"],
   ["/echo/a/b/..", "a"],
 ])("%s is the function's", async ([path, rest]) => {
   const answer = JSON.parse(await text(await send(app.url, path!, {}))) as { params: unknown };
   expect(answer.params).toEqual({ rest });
+});
+
+test("a target with a scheme is the path of the host that it names, which is the one of the Host header", async () => {
+  const { host, port } = new URL(app.url);
+  for (const authority of [host, `someone@${host}`]) {
+    const answer = await send(app.url, `http://${authority}/echo/a`, {});
+    expect(JSON.parse(await text(answer)), authority).toMatchObject({ params: { rest: "a" } });
+  }
+  for (const authority of ["elsewhere.example", "127.0.0.1", `localhost:${port}`, "", "[::1", "127.0.0.1:99999"]) {
+    const answer = await send(app.url, `http://${authority}/echo/a`, {});
+    expect([answer.statusCode, await text(answer)], authority).toEqual([400, ""]);
+  }
 });
 
 test("bytes beyond ASCII in a path, and a chunk that is none, are the host's own errors", async () => {

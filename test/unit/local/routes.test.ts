@@ -8,7 +8,7 @@ function route(template: string, prefix = "", methods = ["GET"]): Route<string> 
 }
 
 function params(template: string, path: string): Readonly<Record<string, string>> | undefined {
-  const target = readTarget({ method: "GET", url: path, rawHeaders: [] });
+  const target = readTarget({ method: "GET", url: path, headers: {}, rawHeaders: [] });
   return target.kind === "path" ? matchRoute([route(template)], "GET", target.path)?.params : undefined;
 }
 
