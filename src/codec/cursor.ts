@@ -9,7 +9,7 @@ import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
 import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { asBuffer } from "./bytes.ts";
-import { fromHex, hexKey, int64, lexkey, uint64 } from "./lexkey.ts";
+import { compareUtf8, fromHex, hexKey, int64, lexkey, uint64 } from "./lexkey.ts";
 
 /** What a cursor says. */
 export interface Place {
@@ -30,7 +30,7 @@ const charactersMax =
   2 * (prefix.length + limits.spaceNameBytesMax + timestampBytes + limits.segmentNameBytesMax + sequenceBytes);
 const signBit = 1n << 63n;
 /** No name sorts before it: it is the first character that names may have. */
-const leastName = parseSegmentName(" ");
+export const leastName: SegmentName = parseSegmentName(" ");
 
 export function encodeCursor(place: Place): Cursor {
   const { space, timestamp, segment, sequence } = place;
@@ -46,6 +46,12 @@ export function cursorAfter(space: SpaceName, timestamp: number): Cursor {
     segment: leastName,
     sequence: 0,
   });
+}
+
+/** In the order of one space's entries. */
+export function comparePlaces(one: Omit<Place, "space">, other: Omit<Place, "space">): number {
+  if (one.timestamp !== other.timestamp) return one.timestamp - other.timestamp;
+  return compareUtf8(one.segment, other.segment) || one.sequence - other.sequence;
 }
 
 /** Of two places of a space, the one that is further on. */

@@ -41,7 +41,10 @@ export interface Entry {
   readonly redacted?: boolean;
 }
 
-/** Where a segment begins and ends; all numbers are 0 when it has no entries. */
+/**
+ * Where a segment begins and ends; all numbers are 0 when it never had an entry. When all were trimmed it begins after its end, at the time
+ * of its last entry.
+ */
 export interface SegmentStatus {
   readonly space: SpaceName;
   readonly segment: SegmentName;

@@ -4,8 +4,10 @@
 import type { Random } from "../core/clock.ts";
 import { newTransactionId } from "../core/clock.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
-import { StoreError } from "../core/errors.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
+import { parseInteger } from "../core/ids.ts";
+import { parseCursor } from "../codec/cursor.ts";
 import { derivedTransactionId } from "../codec/digest.ts";
 import { chunkRecords } from "./chunks.ts";
 import { mergeSpaces } from "./merge.ts";
@@ -17,7 +19,9 @@ import type {
   ProduceOptions,
   RecentSpaces,
   SegmentRecords,
+  SpaceTrim,
   Store,
+  TrimPoint,
 } from "./store.ts";
 import { checkTogether } from "./together.ts";
 import { RunningWork } from "./work.ts";
@@ -42,6 +46,10 @@ export interface Backend {
     id: TransactionId,
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]>;
+  trimSegment(space: SpaceName, segment: SegmentName, before: number, signal: Signal): Promise<SegmentStatus>;
+  trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim>;
+  /** The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty cursor. */
+  trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined>;
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
   spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor>;
@@ -107,12 +115,23 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
           entries: backend.readSpace(space, args, offsets.size),
         };
       });
-      return work.stream(mergeSpaces(streams, limit));
+      return work.stream(namingTrimmed(backend, offsets, mergeSpaces(streams, limit)));
     },
     peek: (space, segment, options) => work.run(() => backend.readLast(space, segment, options?.signal)),
     getSegmentStatus: (space, segment, options) => work.run(() => backend.readStatus(space, segment, options?.signal)),
     produce: (space, segment, records, options) => work.stream(produce(space, segment, records, options)),
     produceAll: (space, segments, options) => work.run(() => produceAll(space, segments, options)),
+    trimSegment: (space, segment, before, options) =>
+      work.run(() => {
+        const first = parseInteger("before", before, 1);
+        return backend.trimSegment(space, segment, first, options?.signal);
+      }),
+    trimSpace: (space, before, options) =>
+      work.run(() => {
+        if ("timestamp" in before) parseInteger("before", before.timestamp, 0);
+        else if (before.offset !== "") checkSpace(space, before.offset);
+        return backend.trimSpace(space, before, options?.signal);
+      }),
     onCommit: (space, listener) => backend.onCommit(space, listener),
     appliedThrough: (space, options) => work.run(() => backend.appliedThrough(space, options?.signal)),
     spaceTail: (space, count, options) => work.run(() => backend.spaceTail(space, count, options?.signal)),
@@ -136,4 +155,31 @@ function counted(error: unknown, committedRecords: number): unknown {
     details: { ...details, committedRecords },
     retryAfterMs,
   });
+}
+
+/** The error of a read that meets what was trimmed names all spaces of it, with the earliest that there is of each. */
+async function* namingTrimmed(
+  backend: Pick<Backend, "trimmedTo">,
+  offsets: ReadonlyMap<SpaceName, Cursor>,
+  entries: AsyncIterable<Entry>,
+): AsyncGenerator<Entry> {
+  try {
+    yield* entries;
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== "trimmed") throw error;
+    const { message, details } = error;
+    const known = new Map([[details["space"], details["earliest"]]]);
+    const resumed = [...offsets].filter(([space, offset]) => offset !== "" && !known.has(space));
+    const others = await Promise.all(
+      resumed.map(async ([space, offset]) => [space, await backend.trimmedTo(space, offset)] as const),
+    );
+    for (const [space, earliest] of others) if (earliest !== undefined) known.set(space, earliest);
+    const trimmed = [...known].map(([space, earliest]) => ({ space, earliest }));
+    throw new StoreError("trimmed", message, { cause: error, details: { ...details, trimmed } });
+  }
+}
+
+function checkSpace(space: SpaceName, offset: Cursor): void {
+  const place = parseCursor(offset);
+  if (place.space !== space) throw invalidArgument("offset", `a cursor of space ${JSON.stringify(space)}`, place.space);
 }

@@ -17,8 +17,17 @@ export interface NamesOptions extends StreamOptions {
   readonly limit?: number | undefined;
 }
 
+/**
+ * Of what was trimmed nothing is read. Who begins at the beginning begins at what there is; whose place is before something that was
+ * trimmed is told so (`trimmed`, with the `earliest` to go on from), once he has begun, too.
+ */
+export interface ClampOptions {
+  /** Go on from the earliest there is, instead of being told. */
+  readonly clamp?: boolean | undefined;
+}
+
 /** Bounds that are 0 or absent are open. */
-export interface ConsumeSegmentArgs extends StreamOptions {
+export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions {
   /** First and last sequence, both inclusive. `to` below `from` is empty. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
@@ -31,7 +40,7 @@ export interface ConsumeSegmentArgs extends StreamOptions {
   readonly passed?: (sequence: number) => void;
 }
 
-export interface ConsumeSpaceArgs extends StreamOptions {
+export interface ConsumeSpaceArgs extends StreamOptions, ClampOptions {
   /** Only entries after this place. A cursor of another space is `invalid_argument`. */
   readonly offset?: Cursor | undefined;
   readonly after?: number | undefined;
@@ -39,7 +48,7 @@ export interface ConsumeSpaceArgs extends StreamOptions {
   readonly limit?: number | undefined;
 }
 
-export interface ConsumeArgs extends StreamOptions {
+export interface ConsumeArgs extends StreamOptions, ClampOptions {
   /** The spaces to read, each with the place to go on from (an empty cursor: its start). */
   readonly offsets: ReadonlyMap<SpaceName, Cursor>;
   readonly after?: number | undefined;
@@ -103,11 +112,25 @@ export interface RecentSpaces {
   list(max: number, options?: StreamOptions): Promise<ReadonlySet<SpaceName> | undefined>;
 }
 
+/** Up to where a space is to be trimmed: entries with a lower timestamp, or those at or before a cursor. Whole commits go, no parts of one. */
+export type TrimPoint = { readonly timestamp: number } | { readonly offset: Cursor };
+
+/** How far a trim of a space has come. */
+export interface SpaceTrim {
+  /** The place that what is there follows: a reader who has come so far has missed nothing; the empty cursor: nothing was ever trimmed. */
+  readonly earliest: Cursor;
+  /**
+   * `done`: nothing before the point is there. `pending`: it stopped before a commit that is not in all its segments, or not notified of, or
+   * not written off yet. `more`: there was more than one call removes. The same call goes on from there.
+   */
+  readonly state: "done" | "pending" | "more";
+}
+
 /**
  * One store.
  *
- * Errors: StoreError with `invalid_argument`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`,
- * `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
+ * Errors: StoreError with `invalid_argument`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`,
+ * `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
  */
 export interface Store {
   readonly id: StoreId;
@@ -123,7 +146,7 @@ export interface Store {
   /** Several spaces, merged by (timestamp, space, segment, sequence). */
   consume(args: ConsumeArgs): AsyncIterable<Entry>;
 
-  /** The last entry, or undefined when there is none. */
+  /** The last entry, or undefined when there is none, or none any more. */
   peek(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<Entry | undefined>;
   /** Cheaper than peek where a backend can tell it without the entry; absent where it cannot. */
   getSegmentStatus?(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<SegmentStatus>;
@@ -146,6 +169,16 @@ export interface Store {
     segments: readonly SegmentRecords[],
     options?: ProduceOptions,
   ): Promise<readonly ProducedChunk[]>;
+
+  /**
+   * Removes the entries of a segment before a sequence, for good; beyond the end it means the end as of the call, entries that are committed and
+   * not applied yet included. Answers the status, whose `firstSequence` says how far it has come: less than was asked for where there was
+   * more than one call removes; the same call goes on from there. Nobody who reads the segment from then on sees them; its space shows
+   * them until its log is compacted.
+   */
+  trimSegment(space: SpaceName, segment: SegmentName, before: number, options?: StreamOptions): Promise<SegmentStatus>;
+  /** Removes the entries of a space before a point, from its segments, too. An offset of another space is `invalid_argument`. */
+  trimSpace(space: SpaceName, before: TrimPoint, options?: StreamOptions): Promise<SpaceTrim>;
 
   /**
    * Calls back soon after something was committed to the space by this process: a hint for live readers, never a

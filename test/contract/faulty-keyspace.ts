@@ -1,6 +1,6 @@
 // A keyspace that fails on demand: the double that stands for a disk that cannot be read and a process that dies.
 
-import type { KeyValue, Keyspace } from "../doubles/level/keyspace.ts";
+import type { KeyChange, Keyspace } from "../doubles/level/keyspace.ts";
 
 /** Counts pages and fails them, for everyone who reads through it. */
 export class FaultyPages {
@@ -42,7 +42,7 @@ export class MortalWay {
     const alive = (): void => {
       if (this.#dead) throw new Error("The process has died.");
     };
-    const write = async (rows: readonly KeyValue[]): Promise<void> => {
+    const write = async (rows: readonly KeyChange[]): Promise<void> => {
       alive();
       const { plan } = this;
       if (plan === undefined || plan.commits > 0) {

@@ -10,10 +10,11 @@ import { fencingLiars } from "./liars/fencing.ts";
 import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
 import { readingLiars } from "./liars/reading.ts";
+import { trimmingLiars } from "./liars/trimming.ts";
 import { writingLiars } from "./liars/writing.ts";
 import { claims } from "./store-contract.ts";
 
-const liars: readonly Liar[] = [...readingLiars, ...writingLiars, ...fencingLiars];
+const liars: readonly Liar[] = [...readingLiars, ...writingLiars, ...fencingLiars, ...trimmingLiars];
 
 describe("a lying backend", () => {
   let backend: Backend;

@@ -20,6 +20,7 @@ import { spaceClaims } from "./claims/space.ts";
 import { tailClaims } from "./claims/tail.ts";
 import { tailingClaims } from "./claims/tailing.ts";
 import { transactionClaims } from "./claims/transactions.ts";
+import { trimClaims } from "./claims/trim.ts";
 
 /** By topic, in the order they are told. */
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
@@ -38,12 +39,13 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   names: nameClaims,
   leases: leaseClaims,
   applied: appliedClaims,
+  trim: trimClaims,
   "errors on the way": errorClaims,
   "cancel and close": lifetimeClaims,
 };
 
-/** Registers every claim as a test of this configuration, which is opened once. */
-export function storeContract(name: string, open: () => Promise<Backend>): void {
+/** Registers every claim as a test of this configuration, which is opened once. `without`: topics that have no call there. */
+export function storeContract(name: string, open: () => Promise<Backend>, without: readonly string[] = []): void {
   describe(name, () => {
     let backend: Backend;
     beforeAll(async () => {
@@ -52,6 +54,7 @@ export function storeContract(name: string, open: () => Promise<Backend>): void 
     afterAll(() => backend.dispose(), claimTimeoutMs);
 
     for (const [topic, topicClaims] of Object.entries(claims)) {
+      if (without.includes(topic)) continue;
       describe(topic, () => {
         for (const claim of topicClaims) test(claim.sentence, () => runClaim(backend, claim), claimTimeoutMs);
       });

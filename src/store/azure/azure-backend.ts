@@ -2,6 +2,7 @@
 
 import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
+import { formatNotEnabled } from "../../core/errors.ts";
 import { withFields } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
@@ -16,6 +17,8 @@ import type {
   ProduceOptions,
   RecentSpaces,
   SegmentRecords,
+  SpaceTrim,
+  TrimPoint,
 } from "../store.ts";
 import { asStoreError } from "./instance/failure.ts";
 import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
@@ -23,12 +26,25 @@ import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { doneThrough } from "./rows/pending.ts";
 import { listOpenSpaces } from "./read/open-spaces.ts";
-import { firstTimestamp, readLast, readSegment, readSegments, readSpace, readSpaces, readStatus } from "./read/read.ts";
+import { emptySegment, statusOf } from "./rows/segment-rows.ts";
+import {
+  firstTimestamp,
+  readLast,
+  readSegment,
+  readSegments,
+  readSpace,
+  readSpaces,
+  readStatus,
+  trimmedTo,
+} from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
 import type { Instance } from "./space/instance.ts";
 import type { SpaceWriter } from "./space/space-writer.ts";
 import type { SpaceWriters } from "./space/space-writers.ts";
 import { readTail } from "./read/tail.ts";
+import type { TrimDeps } from "./trim/segment-trim.ts";
+import { trimSegment } from "./trim/segment-trim.ts";
+import { trimSpace } from "./trim/space-trim.ts";
 
 /** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
 const entryFixedBytes = 88;
@@ -113,6 +129,36 @@ export class AzureBackend implements Backend {
     });
   }
 
+  async trimSegment(
+    space: SpaceName,
+    segment: SegmentName,
+    before: number,
+    signal: AbortSignal | undefined,
+  ): Promise<SegmentStatus> {
+    this.#checkFormat();
+    return this.#changing(signal, async () => {
+      const writer = this.#writer(space);
+      await writer.applyPending(segment);
+      const trimmed = await trimSegment(this.#trimDeps(signal), space, segment, before, "own");
+      if (trimmed === undefined) return statusOf(space, segment, emptySegment);
+      writer.applier.observe(segment, trimmed);
+      return statusOf(space, segment, trimmed.head);
+    });
+  }
+
+  async trimSpace(space: SpaceName, before: TrimPoint, signal: AbortSignal | undefined): Promise<SpaceTrim> {
+    this.#checkFormat();
+    return this.#changing(signal, async () => {
+      const writer = this.#writer(space);
+      await writer.applyPending();
+      return trimSpace({ ...this.#trimDeps(signal), reader: writer.reader }, space, before);
+    });
+  }
+
+  trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
+    return trimmedTo(this.#source, space, offset);
+  }
+
   onCommit(space: SpaceName, listener: () => void): () => void {
     return this.#writer(space).onCommit(listener);
   }
@@ -131,6 +177,26 @@ export class AzureBackend implements Backend {
   closed(): void {
     this.#writers.close(this.#id);
     this.#onClosed();
+  }
+
+  #checkFormat(): void {
+    if (this.#instance.options.formatVersion === 1) throw formatNotEnabled("A trim");
+  }
+
+  #trimDeps(signal: AbortSignal | undefined): TrimDeps {
+    const { clock, compressor, options, random } = this.#instance;
+    return { table: this.#table, clock, compressor, options, random, signal };
+  }
+
+  /** Whatever a change has done when it fails stays so, and a repeat goes on with it. */
+  async #changing<T>(signal: AbortSignal | undefined, change: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await change();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, "unknown");
+    }
   }
 
   async #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
@@ -171,7 +237,7 @@ function chunkOf(space: SpaceName, segment: SegmentName, result: SegmentAppended
     status: {
       space,
       segment,
-      firstSequence: 1,
+      firstSequence: result.firstSequence,
       firstTimestamp: result.firstTimestamp,
       lastSequence,
       lastTimestamp: timestamp,

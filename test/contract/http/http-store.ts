@@ -16,8 +16,10 @@ import type {
   ProducedChunk,
   ProduceOptions,
   SegmentRecords,
+  SpaceTrim,
   Store,
   StreamOptions,
+  TrimPoint,
 } from "../../../src/store/store.ts";
 import { RunningWork } from "../../../src/store/work.ts";
 import { HttpClient } from "./http-client.ts";
@@ -45,8 +47,8 @@ export class HttpStore implements Store {
   }
 
   consumeSegment(space: SpaceName, segment: SegmentName, args: ConsumeSegmentArgs = {}): AsyncIterable<Entry> {
-    const { from, to, after, until, limit } = args;
-    const query = { from, to, after, until, limit };
+    const { from, to, after, until, limit, clamp } = args;
+    const query = { from, to, after, until, limit, clamp: clampOf(clamp) };
     const path = `${segmentPath(space, segment)}/entries`;
     const passes = new Passed(args);
     const ended = (next: unknown): void => passes.upTo(Number(next));
@@ -64,8 +66,8 @@ export class HttpStore implements Store {
   }
 
   consume(args: ConsumeArgs): AsyncIterable<Entry> {
-    const { offsets, after, until, limit } = args;
-    const body = JSON.stringify({ offsets: Object.fromEntries(offsets), after, until, limit });
+    const { offsets, after, until, limit, clamp } = args;
+    const body = JSON.stringify({ offsets: Object.fromEntries(offsets), after, until, limit, clamp });
     const request = { method: "POST", body, contentType: "application/json", ...signalOf(args) };
     return this.#work.stream(mapped(this.#http.lines("/consume", {}, request), entryOf));
   }
@@ -112,6 +114,26 @@ export class HttpStore implements Store {
       const path = `/spaces/${encodeURIComponent(space)}/transactions`;
       const answer = await this.#http.json(path, queryOf(options), request);
       return (answer as { readonly segments: readonly unknown[] }).segments.map(chunkOf);
+    });
+  }
+
+  trimSegment(
+    space: SpaceName,
+    segment: SegmentName,
+    before: number,
+    options: StreamOptions = {},
+  ): Promise<SegmentStatus> {
+    return this.#work.run(async () => {
+      return (await this.#post(`${segmentPath(space, segment)}/trim`, { before }, options)) as SegmentStatus;
+    });
+  }
+
+  trimSpace(space: SpaceName, before: TrimPoint, options: StreamOptions = {}): Promise<SpaceTrim> {
+    return this.#work.run(async () => {
+      const path = `/spaces/${encodeURIComponent(space)}/trim`;
+      const point = "timestamp" in before ? before.timestamp : before.offset;
+      const { earliest, state } = (await this.#post(path, { before: point }, options)) as SpaceTrim;
+      return { earliest, state };
     });
   }
 
@@ -164,13 +186,18 @@ export class HttpStore implements Store {
   }
 
   #consumeSpace(space: SpaceName, args: ConsumeSpaceArgs): AsyncIterable<Entry> {
-    const { offset, after, until, limit } = args;
+    const { offset, after, until, limit, clamp } = args;
     const path = `/spaces/${encodeURIComponent(space)}/entries`;
-    return this.#lines(path, { offset, after, until, limit }, args, entryOf);
+    return this.#lines(path, { offset, after, until, limit, clamp: clampOf(clamp) }, args, entryOf);
   }
 
   async #status(space: SpaceName, segment: SegmentName, options: StreamOptions): Promise<SegmentStatus> {
     return (await this.#http.json(segmentPath(space, segment), {}, signalOf(options))) as SegmentStatus;
+  }
+
+  #post(path: string, body: unknown, options: StreamOptions): Promise<unknown> {
+    const request = { method: "POST", contentType: "application/json", body: JSON.stringify(body) };
+    return this.#http.json(path, {}, { ...request, ...signalOf(options) });
   }
 
   #lines<T>(path: string, query: Query, options: StreamOptions, read: (line: unknown) => T): AsyncIterable<T> {
@@ -221,6 +248,11 @@ function writeOf({ transactionId, signal }: ProduceOptions) {
     headers: transactionId === undefined ? {} : { "idempotency-key": transactionId },
     ...(signal === undefined ? {} : { signal }),
   };
+}
+
+/** Left out where nobody asks for it. */
+function clampOf(clamp: boolean | undefined): string | undefined {
+  return clamp === true ? "true" : undefined;
 }
 
 function signalOf({ signal }: StreamOptions): { readonly signal?: AbortSignal } {

@@ -40,6 +40,8 @@ export function honest(store: Store): Store {
     },
     produce: (space, segment, records, options) => store.produce(space, segment, records, options),
     produceAll: (space, segments, options) => store.produceAll(space, segments, options),
+    trimSegment: (space, segment, before, options) => store.trimSegment(space, segment, before, options),
+    trimSpace: (space, before, options) => store.trimSpace(space, before, options),
     onCommit: (space, listener) => store.onCommit(space, listener),
     appliedThrough: (space, options) => store.appliedThrough(space, options),
     spaceTail: (space, count, options) => store.spaceTail(space, count, options),

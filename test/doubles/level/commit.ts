@@ -33,13 +33,14 @@ export function changesOf(commit: Commit): readonly SegmentChange[] {
   return commit.proposal.views.map((view) => {
     const batch = batchOf(commit, view);
     const { firstSequence, lastSequence, timestamp, trx } = batch;
-    const isFirst = view.head.lastSequence === 0;
+    const isNew = view.head.lastSequence === 0;
+    const isEmpty = isNew || view.head.firstSequence > view.head.lastSequence;
     return {
       view,
       batch,
       head: {
-        firstSequence: isFirst ? firstSequence : view.head.firstSequence,
-        firstTimestamp: isFirst ? timestamp : view.head.firstTimestamp,
+        firstSequence: isNew ? firstSequence : view.head.firstSequence,
+        firstTimestamp: isEmpty ? timestamp : view.head.firstTimestamp,
         lastSequence,
         lastTimestamp: timestamp,
         transactionNumber: trx.number,

@@ -22,6 +22,8 @@ export interface StoreKeys {
   transaction(space: SpaceName, segment: SegmentName, id: TransactionId): Uint8Array;
   /** The greatest token of each lease that has committed to a space. */
   fences(space: SpaceName): Uint8Array;
+  /** Up to where a space was trimmed. */
+  trim(space: SpaceName): Uint8Array;
   space(space: SpaceName): Uint8Array;
   segment(space: SpaceName, segment: SegmentName): Uint8Array;
   /** Names after one, or all. */
@@ -45,6 +47,7 @@ export function storeKeys(store: StoreId): StoreKeys {
     }),
     transaction: (space, segment, transaction) => lexkey(id, "TXN", space, segment, uuidPart(transaction)),
     fences: (space) => lexkey(id, "LSE", space),
+    trim: (space) => lexkey(id, "TRM", space),
     space: (space) => lexkey(id, "INV", "SPACES", space),
     segment: (space, segment) => lexkey(id, "INV", "SEGMENTS", space, segment),
     spaces: (after) => names(after, id, "INV", "SPACES"),

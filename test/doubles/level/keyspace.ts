@@ -10,6 +10,12 @@ export interface KeyValue {
   readonly value: Uint8Array;
 }
 
+/** A row to be there, or, without a value, to be gone. */
+export interface KeyChange {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
 /** From `from` (inclusive) to `to` (exclusive). Always both, so that no read leaks into a neighbour. */
 export interface Range {
   readonly from: Uint8Array;
@@ -23,7 +29,7 @@ export interface Keyspace {
   /** The last row of a range. */
   last(range: Range): Promise<KeyValue | undefined>;
   /** All of them or none. */
-  write(rows: readonly KeyValue[]): Promise<void>;
+  write(rows: readonly KeyChange[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,7 +62,10 @@ export async function openKeyspace(location: string): Promise<Keyspace> {
       }
       return undefined;
     },
-    write: (rows) => level.batch(rows.map(({ key, value }) => ({ type: "put", key, value }))),
+    write: (rows) =>
+      level.batch(
+        rows.map(({ key, value }) => (value === undefined ? { type: "del", key } : { type: "put", key, value })),
+      ),
     close: () => level.close(),
   };
 }

@@ -17,6 +17,7 @@ import {
 import type { Cursor, NodeId, SegmentName, SpaceName, StoreId, TransactionId } from "../../../src/core/ids.ts";
 import { limits } from "../../../src/core/limits.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
+import { cursorAfter } from "../../../src/codec/cursor.ts";
 import { contentDigest } from "../../../src/codec/digest.ts";
 import type { Backend } from "../../../src/store/create-store.ts";
 import type {
@@ -27,6 +28,8 @@ import type {
   ProducedChunk,
   ProduceOptions,
   SegmentRecords,
+  SpaceTrim,
+  TrimPoint,
 } from "../../../src/store/store.ts";
 import { changesOf, rowsOf } from "./commit.ts";
 import type { LevelDatabase } from "./database.ts";
@@ -36,10 +39,11 @@ import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { KeyValue } from "./keyspace.ts";
-import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail } from "./read.ts";
+import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail, trimmedTo } from "./read.ts";
 import type { Source } from "./read.ts";
-import { decodeFences, decodeHead, decodeTransaction, encodeFences } from "./rows.ts";
+import { decodeFences, decodeHead, decodeTransaction, decodeTrim, encodeFences } from "./rows.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
+import { recordsBefore, trimmedSegment, trimmedSpace } from "./trim.ts";
 
 export interface LevelStoreParts {
   readonly database: LevelDatabase;
@@ -92,6 +96,45 @@ export class LevelBackend implements Backend {
   async readStatus(space: SpaceName, segment: SegmentName, signal?: AbortSignal): Promise<SegmentStatus> {
     signal?.throwIfAborted();
     return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
+  }
+
+  async trimSegment(
+    space: SpaceName,
+    segment: SegmentName,
+    before: number,
+    signal: AbortSignal | undefined,
+  ): Promise<SegmentStatus> {
+    signal?.throwIfAborted();
+    const head = await this.#parts.database.holdSegments(this.#id, space, [segment], async () => {
+      const { head, changes } = await trimmedSegment(this.#source, space, segment, before);
+      await this.#source.keyspace.write(changes);
+      return head;
+    });
+    return statusOf(space, segment, head);
+  }
+
+  async trimSpace(space: SpaceName, before: TrimPoint, signal: AbortSignal | undefined): Promise<SpaceTrim> {
+    const { database } = this.#parts;
+    for (;;) {
+      signal?.throwIfAborted();
+      const seen = await recordsBefore(this.#source, space, before);
+      const done = await database.holdSegments(this.#id, space, seen.segments, () =>
+        database.holdSpace(this.#id, space, async () => {
+          const records = await recordsBefore(this.#source, space, before);
+          // A record may have come meanwhile, of a segment that is not held.
+          if (!records.segments.every((segment) => seen.segments.includes(segment))) return false;
+          await this.#source.keyspace.write(await trimmedSpace(this.#source, space, records));
+          return true;
+        }),
+      );
+      if (!done) continue;
+      const trim = decodeTrim(await this.#source.keyspace.get(this.#keys.trim(space)));
+      return { earliest: cursorAfter(space, trim?.timestamp ?? 0), state: "done" };
+    }
+  }
+
+  trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
+    return trimmedTo(this.#source, space, offset);
   }
 
   onCommit(space: SpaceName, listener: () => void): () => void {
@@ -192,10 +235,11 @@ export class LevelBackend implements Backend {
     }));
   }
 
-  /** 0 when the space has no records. */
+  /** 0 when the space never had a record. */
   async #lastTimestamp(space: SpaceName): Promise<number> {
     const row = await this.#source.keyspace.last(this.#keys.records(space, 0));
-    return row === undefined ? 0 : timestampOfKey(row.key);
+    if (row !== undefined) return timestampOfKey(row.key);
+    return decodeTrim(await this.#source.keyspace.get(this.#keys.trim(space)))?.timestamp ?? 0;
   }
 
   /** The transaction that a sequence was committed by. */

@@ -4,16 +4,16 @@
 // comes after what was read before it.
 
 import type { Entry } from "../../../src/core/entry.ts";
-import { invalidArgument } from "../../../src/core/errors.ts";
+import { invalidArgument, trimmed } from "../../../src/core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../../../src/core/ids.ts";
 import { decodeBlock } from "../../../src/codec/block.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
-import { cursorAfter, encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
-import { compareUtf8 } from "../../../src/codec/lexkey.ts";
+import { comparePlaces, cursorAfter, encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
 import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../../src/store/store.ts";
 import { segmentOfKey, spaceOfKey, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
 import type { KeyValue, Keyspace, Range } from "./keyspace.ts";
+import { decodeHead, decodeTrim } from "./rows.ts";
 
 export interface Source {
   readonly keyspace: Keyspace;
@@ -33,30 +33,39 @@ export async function* readSegments(
   yield* take(options.limit, names(source, source.keys.segments(space, options.after), segmentOfKey, options.signal));
 }
 
+/** Sequences have no gaps: what is missing before the first that is there was trimmed, whenever that was. */
 export async function* readSegment(
   source: Source,
   space: SpaceName,
   segment: SegmentName,
   args: ConsumeSegmentArgs = {},
 ): AsyncGenerator<Entry> {
-  const from = args.from ?? 0;
+  const from = Math.max(args.from ?? 0, 1);
   const to = open(args.to);
   const after = args.after ?? 0;
   const until = open(args.until);
   if (to < from) return;
-  const range = source.keys.blocks(space, segment, Math.max(from, 1));
+  const range = source.keys.blocks(space, segment, from);
+  const tell = (earliest: number): void => {
+    if (from > 1 && args.clamp !== true) throw trimmed(`segment ${JSON.stringify(segment)}`, earliest);
+  };
   yield* take(args.limit, within());
 
   async function* within(): AsyncGenerator<Entry> {
+    let some = false;
     for await (const entry of entries(source, range, args.signal)) {
+      if (entry.sequence < from) continue;
+      if (!some && entry.sequence > from) tell(entry.sequence);
+      some = true;
       if (entry.sequence > to || entry.timestamp > until) return;
-      if (entry.sequence >= from) {
-        if (entry.timestamp > after) yield entry;
-        else args.passed?.(entry.sequence);
-      }
+      if (entry.timestamp > after) yield entry;
+      else args.passed?.(entry.sequence);
       // Here rather than at the next entry, which is not asked for and may be beyond reading.
       if (entry.sequence === to) return;
     }
+    if (some) return;
+    const { firstSequence } = decodeHead(await source.keyspace.get(source.keys.head(space, segment)));
+    if (firstSequence > from) tell(firstSequence);
   }
 }
 
@@ -71,11 +80,32 @@ export async function* readSpace(source: Source, space: SpaceName, args: Consume
   yield* take(args.limit, within());
 
   async function* within(): AsyncGenerator<Entry> {
+    // Looked at once the records are: what they are a picture of was not trimmed later than that.
+    let isChecked = args.clamp === true || args.offset === undefined;
+    const check = async (): Promise<void> => {
+      if (isChecked) return;
+      isChecked = true;
+      const earliest = await trimmedTo(source, space, args.offset);
+      if (earliest !== undefined) throw trimmed(`space ${JSON.stringify(space)}`, earliest);
+    };
     for await (const entry of entries(source, range, args.signal)) {
+      await check();
       if (entry.timestamp > until) return;
-      if (place === undefined || isAfter(entry, place)) yield entry;
+      if (place === undefined || comparePlaces(entry, place) > 0) yield entry;
     }
+    await check();
   }
+}
+
+/** The earliest there is, where who goes on from the offset has missed something. */
+export async function trimmedTo(
+  { keyspace, keys }: Source,
+  space: SpaceName,
+  offset: Cursor | undefined,
+): Promise<Cursor | undefined> {
+  const trim = decodeTrim(await keyspace.get(keys.trim(space)));
+  if (trim === undefined || offset === undefined || offset === "") return undefined;
+  return comparePlaces(parseCursor(offset), trim) < 0 ? cursorAfter(space, trim.timestamp) : undefined;
 }
 
 /** The last block before or at which a range ends, decoded; undefined when the range is empty. */
@@ -97,7 +127,10 @@ export async function readTail(
   for (let { to } = range; ;) {
     signal?.throwIfAborted();
     const row = await source.keyspace.last({ from: range.from, to });
-    if (row === undefined) return "" as Cursor;
+    if (row === undefined) {
+      // What was trimmed was there, and keeps the time that it took.
+      return cursorAfter(space, decodeTrim(await source.keyspace.get(source.keys.trim(space)))?.timestamp ?? 0);
+    }
     if (left === 0) return cursorAfter(space, timestampOfKey(row.key));
     for (const { segment, timestamp, firstSequence, lastSequence } of (
       await decodeBlock(row.value, source.compressor)
@@ -154,10 +187,4 @@ async function* take<T>(limit: number | undefined, items: AsyncIterable<T>): Asy
 
 function open(bound: number | undefined): number {
   return bound === undefined || bound === 0 ? Infinity : bound;
-}
-
-function isAfter(entry: Entry, place: ReturnType<typeof parseCursor>): boolean {
-  if (entry.timestamp !== place.timestamp) return entry.timestamp > place.timestamp;
-  const order = compareUtf8(entry.segment, place.segment);
-  return order === 0 ? entry.sequence > place.sequence : order > 0;
 }

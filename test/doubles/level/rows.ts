@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { corruptData } from "../../../src/core/errors.ts";
-import { parseTransactionId } from "../../../src/core/ids.ts";
+import { parseSegmentName, parseTransactionId } from "../../../src/core/ids.ts";
 
 const count = z.int().min(0);
 const id = z.string().transform((text) => parseTransactionId(text));
@@ -32,6 +32,14 @@ const transactionRow = z.object({
 /** By the lease's key, the greatest token that has committed. */
 const fencesRow = z.array(z.tuple([z.string(), count])).transform((pairs) => new Map(pairs));
 
+/** The last entry that a trim of the space has removed. */
+const trimRow = z.object({
+  timestamp: count,
+  segment: z.string().transform((text) => parseSegmentName(text)),
+  sequence: count,
+});
+
+export type TrimRow = z.infer<typeof trimRow>;
 export type HeadRow = z.infer<typeof headRow>;
 export type TransactionRow = z.infer<typeof transactionRow>;
 export type Fences = ReadonlyMap<string, number>;
@@ -45,7 +53,7 @@ export const emptyHead: HeadRow = {
   transactionNumber: 0,
 };
 
-export function encodeRow(row: HeadRow | TransactionRow): Uint8Array {
+export function encodeRow(row: HeadRow | TransactionRow | TrimRow): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(row));
 }
 
@@ -59,6 +67,10 @@ export function decodeHead(value: Uint8Array | undefined): HeadRow {
 
 export function decodeTransaction(value: Uint8Array | undefined): TransactionRow | undefined {
   return value === undefined ? undefined : decode("a transaction's place", transactionRow, value);
+}
+
+export function decodeTrim(value: Uint8Array | undefined): TrimRow | undefined {
+  return value === undefined ? undefined : decode("the trim of a space", trimRow, value);
 }
 
 export function decodeFences(value: Uint8Array | undefined): Fences {

@@ -10,15 +10,24 @@ export const reading: readonly Mutation[] = [
     "short page taken as the end",
     azure(
       "read/pages",
-      "top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));",
-      "if (page.rows.length < top) left = 0;\n      top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));",
+      "const isEnd = left <= 0 || page.continuation === undefined;",
+      "const isEnd = left <= 0 || page.continuation === undefined || page.rows.length < asked;",
+    ),
+    azure(
+      "read/pages",
+      'const page: Awaited<ReturnType<Table["query"]>> = await next;',
+      'const page: Awaited<ReturnType<Table["query"]>> = await next;\n      const asked = top;',
     ),
   ),
   mutation(
     "after-with-too-few-rows",
     300,
-    "a segment read from a time on that asks for no more rows than entries",
-    azure("read/read", "const rowsMax = after === 0 ? wanted : Infinity;", "const rowsMax = wanted;"),
+    "a segment read from a time on that reads no more rows than it wants entries",
+    azure(
+      "read/read",
+      "const options = { signal: args.signal, select: blockProperties, likely, ...firstRows };",
+      "const options = { signal: args.signal, select: blockProperties, limit: wanted, ...firstRows };",
+    ),
   ),
   mutation("cursor-from-the-clock", 50, "cursor from the clock: a reader that goes on from now", {
     file: "test/simulation/readers.ts",
@@ -36,16 +45,11 @@ export const reading: readonly Mutation[] = [
       "(a.summary.segment < b.summary.segment ? -1 : Number(a.summary.segment > b.summary.segment))",
     ),
   ),
-  mutation(
-    "utf16-order-read",
-    50,
-    "UTF-16 order of a cursor",
-    azure(
-      "read/read",
-      "const order = compareUtf8(entry.segment, place.segment);",
-      "const order = entry.segment < place.segment ? -1 : Number(entry.segment > place.segment);",
-    ),
-  ),
+  mutation("utf16-order-read", 50, "UTF-16 order of a cursor", {
+    file: "src/codec/cursor.ts",
+    find: "compareUtf8(one.segment, other.segment)",
+    replace: "Number(one.segment > other.segment) - Number(one.segment < other.segment)",
+  }),
   mutation("quiet-for-ever", 50, "a list trusted that may have forgotten the commits since the last look", {
     file: "src/server/recent-look.ts",
     find: "return isFresh && endedAt - lookedAt < ms && !spaces.has(space);",

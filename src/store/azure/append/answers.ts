@@ -11,7 +11,7 @@
 // commit itself took is answered by `answerCommitted`, once its record is known to be in the log. Failures, whose effect may be
 // unknown, are the queue's to answer.
 
-import { corruptData, leaseNotGranted, leaseSuperseded, unreachable } from "../../../core/errors.ts";
+import { corruptData, leaseNotGranted, leaseSuperseded, StoreError, unreachable } from "../../../core/errors.ts";
 import type { AppendOutcome } from "./append-request.ts";
 import type { Attempt, LogState } from "./log-state.ts";
 import type { Requirement, Verdict } from "./plan.ts";
@@ -47,6 +47,21 @@ export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }
   for (const [request, accepted] of members) {
     const parts = request.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
     queue.resolve(request, { kind: "committed", duplicate: false, parts });
+  }
+}
+
+/**
+ * What became of the attempts cannot be told any more, because that part of the log was trimmed: nobody may commit them again. Who waits with
+ * an id of its own is looked up by it, as any repeat.
+ */
+export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: readonly Attempt[]): void {
+  for (const { members } of attempts) {
+    for (const request of members.keys()) {
+      if (request.keyed) continue;
+      const message =
+        "It is not known any more whether it was committed: that part of the space was trimmed meanwhile.";
+      queue.fail(request, new StoreError("storage_unavailable", message, { effect: "unknown" }));
+    }
   }
 }
 

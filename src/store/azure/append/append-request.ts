@@ -43,7 +43,8 @@ export interface Grant {
 
 export interface SegmentAppended {
   readonly place: TransactionPlace;
-  /** Of the segment. */
+  /** Of the segment, as far as is known. */
+  readonly firstSequence: number;
   readonly firstTimestamp: number;
 }
 

@@ -14,7 +14,7 @@ import { TableFailure } from "../../../table/port.ts";
 import type { ServiceClock } from "../../../table/service-clock.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
-import { answer, answerAhead, answerCommitted } from "./answers.ts";
+import { answer, answerAhead, answerCommitted, answerUnknown } from "./answers.ts";
 import { isTransient } from "../instance/failure.ts";
 import type { CaughtUp } from "./catch-up.ts";
 import { nextHead, measureCommit, measureCommitted, settledHead } from "./commit.ts";
@@ -349,8 +349,9 @@ export class Appender {
     const asked = this.#refreshing;
     this.#refreshing = [];
     try {
-      const { landed, records } = await this.#deps.catchUp();
+      const { landed, records, unknown } = await this.#deps.catchUp();
       this.#landed(landed, records);
+      answerUnknown(this.#deps, unknown);
       this.#stale = false;
       this.#catchUps += 1;
       for (const { resolve } of asked) resolve();

@@ -14,7 +14,7 @@ import type { Attempt, LogState } from "./log-state.ts";
 import type { WriterTurns } from "./turns.ts";
 
 export interface CatchUpDeps {
-  readonly reader: Pick<LogReader, "checkLast" | "readHead" | "readRecordsAt" | "readSince">;
+  readonly reader: Pick<LogReader, "checkLast" | "fateOf" | "readHead" | "readRecordsAt" | "readSince">;
   readonly state: Pick<LogState, "advance" | "attempts" | "restart" | "version">;
   readonly applier: Pick<Applier, "forget" | "forgetAll" | "pendingRecords">;
   readonly done: Pick<DoneList, "clear" | "keep">;
@@ -28,6 +28,8 @@ export interface CatchUpDeps {
 /** What has become known: own attempts that are in the log, and the records since the last look, as far as they were read. */
 export interface CaughtUp {
   readonly landed: readonly Attempt[];
+  /** Own attempts that are in the log, or were trimmed from it, or never were: nobody can tell any more. */
+  readonly unknown: readonly Attempt[];
   readonly records: readonly { readonly summary: RecordSummary }[];
 }
 
@@ -45,11 +47,11 @@ export async function catchUp(deps: CatchUpDeps): Promise<CaughtUp> {
   serviceClock.learn(since.kind === "unmoved" ? since.serviceTime : since.to.serviceTime);
   if (since.kind === "unmoved") {
     turns.unmoved();
-    return { landed: [], records: [] };
+    return { landed: [], unknown: [], records: [] };
   }
   const landed = state.advance(since.to, since.records);
   prune(deps, since.to.head);
-  return { landed, records: since.records };
+  return { landed, unknown: [], records: since.records };
 }
 
 /** Starts from a head alone: what it lists as pending is read, and own attempts are looked up at their places. */
@@ -62,11 +64,17 @@ async function restart(
   serviceClock.learn(to.serviceTime);
   const pending = await reader.readRecordsAt(to.head.unapplied.listed);
   // These reads begin after the head's: an attempt under another ETag that is not there now never will be.
-  const own = await reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp));
+  const fates = new Map(
+    await Promise.all(
+      state.attempts.map(async ({ record: { recordId, timestamp } }) => {
+        return [recordId, await reader.fateOf(timestamp, recordId)] as const;
+      }),
+    ),
+  );
   before();
-  const landed = state.restart(to, pending, new Set(own.map(({ summary }) => summary.recordId)));
+  const { landed, unknown } = state.restart(to, pending, fates);
   prune(deps, to.head);
-  return { landed, records: [] };
+  return { landed, unknown, records: [] };
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { SegmentName } from "../../../core/ids.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { RecordContent } from "../apply/segment-queue.ts";
-import type { LogVersion, StoredRecord } from "../log/log-reader.ts";
+import type { Fate, LogVersion, StoredRecord } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
 import type { AppendRequest } from "./append-request.ts";
@@ -108,19 +108,27 @@ export class LogState {
 
   /**
    * The log is at a version whose way there is not known: all views go. `pending`: the records it lists as unapplied;
-   * `landed`: ids of own records that are in the log.
+   * `fates`: what became of own attempts, by the ids of their records.
    */
-  restart(to: LogVersion, pending: readonly StoredRecord[], landed: ReadonlySet<string>): Attempt[] {
+  restart(
+    to: LogVersion,
+    pending: readonly StoredRecord[],
+    fates: ReadonlyMap<string, Fate>,
+  ): { readonly landed: Attempt[]; readonly unknown: Attempt[] } {
     const attempts = this.#takeAttempts();
-    const committed = attempts.filter((attempt) => landed.has(attempt.record.recordId));
+    const of = (fate: Fate): Attempt[] => attempts.filter(({ record }) => fates.get(record.recordId) === fate);
+    const landed = of("landed");
+    const unknown = of("unknown");
+    // Whoever waits with an id is looked up by it, and may be told anything but that nothing happened.
+    for (const { members } of unknown) for (const request of members.keys()) request.mayBeInLog = true;
     this.#views.clear();
     this.#restarts += 1;
     for (const { summary, writtenAt } of pending) {
-      const own = committed.find((attempt) => attempt.record.recordId === summary.recordId);
+      const own = landed.find((attempt) => attempt.record.recordId === summary.recordId);
       this.#applier.add(summary, writtenAt, own?.content);
     }
     this.#version = to;
-    return committed;
+    return { landed, unknown };
   }
 
   /** A view that a transaction does not follow is damaged: dropped, so that its segment alone is read again, and refused. */

@@ -151,7 +151,7 @@ class Group {
       const state = this.#input.view(part.segment).state;
       if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
       if (place.segments !== request.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
-      return { place, firstTimestamp: state.firstTimestamp };
+      return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp };
     });
     return asRepeat(results, "nothing");
   }
@@ -220,8 +220,8 @@ class Group {
       keyed: request.keyed,
     };
     const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
-    const firstTimestamp = state.lastSequence === 0 ? this.#input.timestamp : state.firstTimestamp;
-    return { part, summary, result: { place, firstTimestamp } };
+    const { firstSequence, firstTimestamp } = advance(state, place);
+    return { part, summary, result: { place, firstSequence, firstTimestamp } };
   }
 
   #state(segment: SegmentName): SegmentHead {

@@ -7,8 +7,7 @@ import { limits } from "../../../core/limits.ts";
 import type { Table } from "../../../table/port.ts";
 import { blockRange, segmentPartition } from "../rows/keys.ts";
 import type { PendingItem } from "../apply/segment-queue.ts";
-import { checkFormat } from "../rows/format.ts";
-import { blockProperties, tombstoneOf } from "../rows/segment-rows.ts";
+import { blockProperties, goneThrough, tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface WinnerDeps {
   readonly table: Table;
@@ -48,7 +47,7 @@ async function inBlocks(deps: WinnerDeps, segment: SegmentName, sequence: number
     });
     const [row] = page.rows;
     if (row !== undefined) {
-      checkFormat(row, "a block");
+      if (goneThrough(row) >= sequence) return undefined;
       if (tombstoneOf(row) !== undefined) return undefined;
       const batches = await decodeBlock(joinData(row.properties), deps.compressor);
       const batch = batches.find(

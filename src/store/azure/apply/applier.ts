@@ -145,12 +145,14 @@ export class Applier {
       this.#heads.set(segment, physical);
   }
 
-  /** Timestamp of the segment's first entry. */
-  async firstTimestamp(segment: SegmentName): Promise<number> {
-    const known = this.#heads.get(segment)?.head;
-    // A head seen before the first entry does not know it; any later one does, and it never changes.
-    if (known !== undefined && known.lastSequence > 0) return known.firstTimestamp;
-    return (await this.#readHead(segment)).head.firstTimestamp;
+  /** The head of a segment that has entries: one seen before the first does not know where it begins. */
+  async headOf(segment: SegmentName): Promise<SegmentHead> {
+    const known = this.knownHead(segment);
+    return known !== undefined && known.lastSequence > 0 ? known : (await this.#readHead(segment)).head;
+  }
+
+  knownHead(segment: SegmentName): SegmentHead | undefined {
+    return this.#heads.get(segment)?.head;
   }
 
   /** What follows soon will need the segment's head: it is read beside the commit in flight. */
@@ -228,7 +230,7 @@ export class Applier {
           if (step === "unheard") await this.#deps.refreshPending();
         } catch (error) {
           this.#heads.delete(queue.segment);
-          if (isCorrupt(error) && (await this.#hasGoneBack(queue))) continue;
+          if (isCorrupt(error) && (await this.#isOutdated(queue))) continue;
           if (!isTransient(error)) throw error;
           queue.isSuspect = true;
           for (const { record } of queue.items) record.dropContent();
@@ -257,11 +259,12 @@ export class Applier {
     return queue.isSuspect ? step() : this.#deps.workers.run(step);
   }
 
-  /** What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells. */
-  async #hasGoneBack(queue: SegmentQueue): Promise<boolean> {
+  /** What contradicts the segment may be a picture of the log that is past: what is pending no more may have been trimmed since. */
+  async #isOutdated(queue: SegmentQueue): Promise<boolean> {
     const { forgotten } = queue;
+    const before = [...queue.items];
     await this.#deps.refreshPending();
-    return queue.forgotten > forgotten;
+    return queue.forgotten > forgotten || before.some((item) => !queue.items.includes(item));
   }
 
   /**

@@ -58,6 +58,8 @@ export const optionsSchema = z.strictObject({
   applyAttemptsMax: count(8, 100),
   /** After the last commit, how long until what is done is written off by a request of its own. */
   settleDelayMs: milliseconds(1_000, 60_000),
+  /** Transactions of a trim, of one segment or of a log: about 87 rows each. Beyond, the next call goes on. */
+  trimTransactionsMax: count(50, 10_000),
   /** How old a pending record is before the monitor takes it for left behind. */
   walGraceMs: milliseconds(30_000, 3_600_000),
   /** How long a log rests before the monitor stops visiting it. */

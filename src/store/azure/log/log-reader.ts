@@ -6,11 +6,20 @@ import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Row, Table } from "../../../table/port.ts";
-import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, recordRow } from "../rows/keys.ts";
+import {
+  keyAfter,
+  lastRecordTimestamp,
+  logHeadRow,
+  logPartition,
+  recordRange,
+  recordRow,
+  timestampOfRow,
+} from "../rows/keys.ts";
 import { decoder } from "../../../table/row-values.ts";
 import { checkFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
+import { decodeLogMarker, isMarker } from "../rows/markers.ts";
 
 /** What the log is at one moment. A commit replaces exactly this, or nothing. */
 export interface LogVersion {
@@ -40,6 +49,12 @@ export type CatchUp =
   | { readonly kind: "far"; readonly to: HeadRead }
   /** This log does not continue that version: the storage is another one, or an earlier state of it. */
   | { readonly kind: "went_back"; readonly to: HeadRead };
+
+/**
+ * Whether a record that was sent, and that nothing sent later can bring there any more, is in the log. `unknown`: what was there was
+ * trimmed.
+ */
+export type Fate = "landed" | "never" | "unknown";
 
 /** A record that is in the log is in every later read of it: more tries than a few mean that one is gone. */
 const catchUpTriesMax = 5;
@@ -72,23 +87,26 @@ export class LogReader {
     const { count, timestamp: from, recordId } = version.head;
     const [first, early] = await Promise.all([this.readHead(), this.#firstPageFrom(from, recordsMax + 1)]);
     let to = first;
-    let records = early;
+    let rows = early;
     for (let tries = 0; tries < catchUpTriesMax; tries += 1) {
       if (to.etag === version.etag) return { kind: "unmoved", serviceTime: to.serviceTime };
       const missing = to.head.count - count;
       if (missing < 0) return wentBack(to);
       if (missing === 0) return to.head.recordId === recordId ? { kind: "moved", to, records: [] } : wentBack(to);
-      if (missing > recordsMax) return (await this.#has(version.head)) ? { kind: "far", to } : wentBack(to);
       const { timestamp: until } = to.head;
-      const known = records.filter(({ summary }) => summary.timestamp <= until);
+      // Over what was trimmed there is no way: the head alone tells what is pending.
+      if (missing > recordsMax || rows.some(isMarker)) {
+        return (await this.#has(version.head)) ? { kind: "far", to } : wentBack(to);
+      }
+      const records = rows.filter(({ row }) => timestampOfRow(row) <= until).map(storedRecord);
       // A page may be short; what it begins with is there or is not.
-      if (count > 0 && known[0] !== undefined && known[0].summary.recordId !== recordId) return wentBack(to);
-      const between = count > 0 ? known.slice(1) : known;
+      if (count > 0 && records[0] !== undefined && records[0].summary.recordId !== recordId) return wentBack(to);
+      const between = count > 0 ? records.slice(1) : records;
       if (between.length === missing) return { kind: "moved", to, records: between };
       if (between.length > missing) return wentBack(to);
       // The page was taken before the head, or was short: read again up to what this head speaks of.
-      records = await this.#allFrom(from, until, recordsMax + 1);
-      if (records.length - Math.min(count, 1) < missing) to = await this.readHead();
+      rows = await this.#allFrom(from, until, recordsMax + 1);
+      if (rows.length - Math.min(count, 1) < missing) to = await this.readHead();
     }
     return wentBack(to);
   }
@@ -99,12 +117,28 @@ export class LogReader {
       throw corruptData(`the log does not have the last of the ${head.count} records that its head counts`);
   }
 
+  /** What was trimmed was there, as far as anybody can tell. */
   async #has({ count, recordId, timestamp }: LogHead): Promise<boolean> {
-    const last = (await this.readRecordAt(timestamp))?.summary;
-    return last?.recordId === recordId && last.position === count;
+    if (count === 0) return true;
+    const row = await this.#firstFrom(timestamp);
+    if (row === undefined) return false;
+    if (isMarker(row)) return decodeLogMarker(row).position >= count;
+    const last = decodeRecordSummary(row);
+    return last.recordId === recordId && last.position === count;
   }
 
-  /** The summaries of records at these timestamps; one that is not there is left out. */
+  /**
+   * Of a record that was sent with this timestamp. The first row at or above it tells: rows are removed in front of a marker
+   * alone, so that what is behind it was never removed.
+   */
+  async fateOf(timestamp: number, recordId: string): Promise<Fate> {
+    const row = await this.#firstFrom(timestamp);
+    if (row === undefined) return "never";
+    if (isMarker(row)) return decodeLogMarker(row).recordId === recordId ? "landed" : "unknown";
+    return decodeRecordSummary(row).recordId === recordId ? "landed" : "never";
+  }
+
+  /** The summaries of records at these timestamps; one that is not there, or was trimmed, is left out. */
   async readRecordsAt(timestamps: readonly number[]): Promise<StoredRecord[]> {
     const records: StoredRecord[] = [];
     // Few at a time: this is the cold path, and others need the connections.
@@ -117,7 +151,7 @@ export class LogReader {
 
   async readRecordAt(timestamp: number): Promise<StoredRecord | undefined> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp), { select: summaryProperties });
-    return row === undefined ? undefined : storedRecord(row);
+    return row === undefined || isMarker(row) ? undefined : storedRecord(row);
   }
 
   /** One page of summaries from a timestamp on, inclusive. */
@@ -131,13 +165,13 @@ export class LogReader {
       top,
       continuation,
     });
-    return { records: page.rows.map(storedRecord), continuation: page.continuation };
+    return { records: page.rows.filter((row) => !isMarker(row)).map(storedRecord), continuation: page.continuation };
   }
 
   /** The entries of a record, one batch a transaction; `corrupt_data` when they cannot be read. */
   async readBatches(timestamp: number): Promise<EntryBatch[]> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp));
-    if (row === undefined) throw corruptData(`the log record at ${timestamp} is missing`);
+    if (row === undefined || isMarker(row)) throw corruptData(`the log record at ${timestamp} is missing`);
     return decodeRecord(row, this.#compressor);
   }
 
@@ -145,27 +179,40 @@ export class LogReader {
     return recordRange(this.partition, from, to);
   }
 
-  async #firstPageFrom(timestamp: number, recordsMax: number): Promise<StoredRecord[]> {
+  async #firstFrom(timestamp: number): Promise<Row | undefined> {
+    const range = this.#range(timestamp, lastRecordTimestamp);
+    let continuation: string | undefined;
+    do {
+      const page = await this.#table.query(range, { select: summaryProperties, top: 1, continuation });
+      if (page.rows[0] !== undefined) return page.rows[0];
+      ({ continuation } = page);
+    } while (continuation !== undefined);
+    return undefined;
+  }
+
+  async #firstPageFrom(timestamp: number, recordsMax: number): Promise<readonly Row[]> {
     const page = await this.#table.query(this.#range(timestamp, lastRecordTimestamp), {
       select: summaryProperties,
       top: Math.min(recordsMax, 1_000),
     });
-    return page.rows.map(storedRecord);
+    return page.rows;
   }
 
-  async #allFrom(timestamp: number, until: number, recordsMax: number): Promise<StoredRecord[]> {
-    const records: StoredRecord[] = [];
+  /** By the keys of the rows: a token may point past one that was rewritten meanwhile. */
+  async #allFrom(timestamp: number, until: number, recordsMax: number): Promise<readonly Row[]> {
+    const rows: Row[] = [];
+    let range = this.#range(timestamp, lastRecordTimestamp);
     let continuation: string | undefined;
     do {
-      const page = await this.#table.query(this.#range(timestamp, until), {
-        select: summaryProperties,
-        top: 1_000,
-        continuation,
-      });
-      records.push(...page.rows.map(storedRecord));
-      continuation = page.continuation;
-    } while (continuation !== undefined && records.length <= recordsMax);
-    return records;
+      const page = await this.#table.query(range, { select: summaryProperties, top: 1_000, continuation });
+      rows.push(...page.rows);
+      const last = page.rows.at(-1);
+      if (last !== undefined && timestampOfRow(last.row) >= until) break;
+      if (page.continuation === undefined) break;
+      continuation = last === undefined ? page.continuation : undefined;
+      if (last !== undefined) range = { ...range, from: keyAfter(last.row) };
+    } while (rows.length <= recordsMax);
+    return rows;
   }
 }
 

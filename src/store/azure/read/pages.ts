@@ -1,6 +1,7 @@
 // Reads the rows of a range page by page, and decodes the blocks in them.
 //
-// Promise: in order; only a missing continuation is the end. The next page is on its way while one is read, and a few blocks are
+// Promise: in order; only a missing continuation is the end. Pages go on by the key of the last row: a token may point past a row that was
+// rewritten meanwhile, and is used after an empty page alone. The next page is on its way while one is read, and a few blocks are
 // decompressed, on other threads, while one is read; what cannot be read or decoded is thrown when its turn comes.
 
 import { corruptData } from "../../../core/errors.ts";
@@ -14,6 +15,8 @@ import type { Memory } from "../../memory.ts";
 import { unboundedMemory } from "../../memory.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { checkFormat } from "../rows/format.ts";
+import { keyAfter } from "../rows/keys.ts";
+import { isMarker } from "../rows/markers.ts";
 import { tombstoneOf } from "../rows/segment-rows.ts";
 
 export interface RowsOptions {
@@ -21,6 +24,8 @@ export interface RowsOptions {
   readonly select?: readonly string[] | undefined;
   /** Absent or 0: all. */
   readonly limit?: number | undefined;
+  /** How many are likely to be enough: more are read only when they are asked for. Absent: all are. */
+  readonly likely?: number | undefined;
   /** Of a range that is read beside others; absent or undefined: as far ahead as is good for one alone. */
   readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
   /** Rows of the first page; absent: few, as nothing is known of their size. */
@@ -40,12 +45,18 @@ export async function* rows(table: Table, range: KeyRange, options: RowsOptions)
   for await (const page of pages(table, range, options)) yield* page;
 }
 
-/** The transactions of each block. */
+/** A row of data, and its transactions; a marker has none. */
+export interface BlockRead {
+  readonly row: Row;
+  readonly batches: readonly EntryBatch[];
+}
+
+/** The transactions of each block, and the markers between them. */
 export async function* blocks(
   source: { readonly table: Table; readonly compressor: Compressor; readonly openMemory?: () => Memory },
   range: KeyRange,
   options: RowsOptions,
-): AsyncGenerator<readonly EntryBatch[]> {
+): AsyncGenerator<BlockRead> {
   const memory = source.openMemory?.() ?? unboundedMemory;
   try {
     yield* heldBlocks(source, range, options, memory);
@@ -60,9 +71,9 @@ async function* heldBlocks(
   range: KeyRange,
   options: RowsOptions,
   memory: Memory,
-): AsyncGenerator<readonly EntryBatch[]> {
+): AsyncGenerator<BlockRead> {
   for await (const page of pages(table, range, options, memory)) {
-    const begun: { readonly bytes: number; readonly batches: Promise<EntryBatch[]> }[] = [];
+    const begun: { readonly row: Row; readonly bytes: number; readonly batches: Promise<EntryBatch[]> }[] = [];
     let bytesBegun = 0;
     let next = 0;
     while (next < page.length || begun.length > 0) {
@@ -73,7 +84,7 @@ async function* heldBlocks(
         const batches = decodeRow(row, compressor);
         // Whoever leaves before its turn does not hear of it.
         batches.catch(() => undefined);
-        begun.push({ bytes, batches });
+        begun.push({ row, bytes, batches });
         bytesBegun += bytes;
         next += 1;
       }
@@ -83,7 +94,7 @@ async function* heldBlocks(
       const batches = await first.batches;
       const payloads = payloadBytes(batches);
       memory.take(payloads);
-      yield batches;
+      yield { row: first.row, batches };
       memory.give(payloads + first.bytes);
     }
   }
@@ -98,15 +109,12 @@ async function* pages(
   const { select, signal, ahead } = options;
   const leaving = new AbortController();
   const both = signal === undefined ? leaving.signal : AbortSignal.any([signal, leaving.signal]);
-  let left = options.limit === undefined || options.limit === 0 ? Infinity : options.limit;
-  let top = Math.min(left, options.firstRows ?? ahead?.firstRows ?? firstPageRows);
+  let left = positive(options.limit);
+  let likely = Math.min(left, positive(options.likely));
+  let top = Math.min(likely, options.firstRows ?? ahead?.firstRows ?? firstPageRows);
+  let from = range.from;
   const ask = (continuation?: string): ReturnType<Table["query"]> => {
-    const asked = table.query(range, {
-      select,
-      signal: both,
-      top,
-      continuation,
-    });
+    const asked = table.query({ ...range, from }, { select, signal: both, top, continuation });
     const page = asked.then((answer) => {
       if (!leaving.signal.aborted) memory.take(pageBytes(answer.rows));
       return answer;
@@ -121,13 +129,18 @@ async function* pages(
     while (next !== undefined) {
       const page: Awaited<ReturnType<Table["query"]>> = await next;
       left -= page.rows.length;
-      top = Math.min(left, nextPageRows(page.rows, top, ahead?.shares ?? 1));
-      const continuation = left <= 0 ? undefined : page.continuation;
+      likely -= page.rows.length;
+      const sized = nextPageRows(page.rows, top, ahead?.shares ?? 1);
+      top = Math.min(left, likely > 0 ? Math.min(likely, sized) : sized);
+      const isEnd = left <= 0 || page.continuation === undefined;
+      const last = page.rows.at(-1);
+      if (last !== undefined) from = keyAfter(last.row);
+      const continuation = last === undefined ? page.continuation : undefined;
       // One alone has its next page on its way; many together would hold a page each that may never be wanted.
-      next = continuation === undefined || ahead !== undefined ? undefined : ask(continuation);
+      next = isEnd || likely <= 0 || ahead !== undefined ? undefined : ask(continuation);
       yield page.rows;
       signal?.throwIfAborted();
-      if (continuation !== undefined) next ??= ask(continuation);
+      if (!isEnd) next ??= ask(continuation);
     }
   } catch (error) {
     signal?.throwIfAborted();
@@ -135,6 +148,10 @@ async function* pages(
   } finally {
     leaving.abort();
   }
+}
+
+function positive(bound: number | undefined): number {
+  return bound === undefined || bound === 0 ? Infinity : bound;
 }
 
 function nextPageRows(page: readonly Row[], top: number, shares: number): number {
@@ -160,7 +177,8 @@ function dataBytes(row: Row): number {
 }
 
 const decodeRow = decoder(async (row, compressor: Compressor): Promise<EntryBatch[]> => {
-  checkFormat(row, "a block");
+  checkFormat(row, "a block", 2);
+  if (isMarker(row)) return [];
   const lost = tombstoneOf(row);
   if (lost !== undefined) throw corruptData(`the entries of the log record at ${lost}; the segment goes on after them`);
   return decodeBlock(joinData(row.properties), compressor);

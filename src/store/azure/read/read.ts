@@ -5,15 +5,16 @@
 // that cannot be read is logged and left out: it costs the others nothing.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
-import { corruptData, invalidArgument, isUnreadable } from "../../../core/errors.ts";
-import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import type { StoreError } from "../../../core/errors.ts";
+import { corruptData, invalidArgument, isUnreadable, trimmed } from "../../../core/errors.ts";
+import type { Cursor, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
 import type { Logger } from "../../../core/logger.ts";
 import { withFields } from "../../../core/logger.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { dataPropertyNames } from "../../../codec/block.ts";
-import { parseCursor } from "../../../codec/cursor.ts";
-import { compareUtf8 } from "../../../codec/lexkey.ts";
+import type { Place } from "../../../codec/cursor.ts";
+import { comparePlaces, cursorAfter, leastName, parseCursor } from "../../../codec/cursor.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import type { Memory } from "../../memory.ts";
@@ -21,6 +22,7 @@ import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../s
 import { asStoreError } from "../instance/failure.ts";
 import {
   blockRange,
+  keyAfter,
   lastRecordTimestamp,
   logPartition,
   nameRange,
@@ -33,11 +35,13 @@ import {
   spacesPartition,
   timestampOfRow,
 } from "../rows/keys.ts";
+import { decodeLogMarker, goneWith, isMarker, logMarkerProperties } from "../rows/markers.ts";
 import { blocks, rows } from "./pages.ts";
 import {
   blockProperties,
   decodeSegmentHead,
   emptySegment,
+  goneThrough,
   headProperties,
   lastEntryOf,
   statusOf,
@@ -55,7 +59,7 @@ export interface ListSource extends Pick<Source, "table"> {
   readonly logger: Logger;
 }
 
-const recordProperties: readonly string[] = ["v", ...dataPropertyNames];
+const recordProperties: readonly string[] = [...logMarkerProperties, ...dataPropertyNames];
 
 export async function* readSpaces(source: ListSource, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
   yield* readNames(source, spacesPartition, spaceOfRow, options);
@@ -83,25 +87,35 @@ export async function* readSegment(
   const wanted = Math.min(open(args.limit), to - from + 1);
   if (wanted <= 0) return;
   const range = blockRange(segmentPartition(space, segment), from, limits.sequenceMax);
-  // A block has an entry at least, so no more rows than entries are needed, unless the time hides some.
-  const rowsMax = after === 0 ? wanted : Infinity;
+  // A block has an entry at least, unless it is a marker or the time hides some.
+  const likely = after === 0 ? wanted : Infinity;
   let left = open(args.limit);
   // Whoever names the last one wants them all: in as few pages as the service gives.
   const firstRows = to === Infinity ? {} : { firstRows: Math.min(wanted, limits.pageRowsMax) };
-  const options = { signal: args.signal, select: blockProperties, limit: rowsMax, ...firstRows };
-  for await (const batches of blocks(source, range, options)) {
+  const options = { signal: args.signal, select: blockProperties, likely, ...firstRows };
+  let passed = from - 1;
+  let begun = passed > 0;
+  for await (const { row, batches } of blocks(source, range, options)) {
+    const gone = goneThrough(row);
+    if (gone > passed) {
+      if (begun && args.clamp !== true) throw trimmed(`segment ${JSON.stringify(segment)}`, gone + 1);
+      passed = gone;
+    }
     for (const entry of entriesOf(batches, args.signal)) {
       if (entry.sequence > to || entry.timestamp > until) return;
-      if (entry.sequence < from) continue;
+      if (entry.sequence <= passed) continue;
+      passed = entry.sequence;
       if (entry.timestamp <= after) {
         args.passed?.(entry.sequence);
         continue;
       }
       yield entry;
+      begun = true;
       left -= 1;
       // Not at the entry after the last: its block was not asked for and may be beyond reading.
       if (left <= 0 || entry.sequence === to) return;
     }
+    if (passed >= to) return;
   }
 }
 
@@ -114,21 +128,59 @@ export async function* readSpace(
 ): AsyncGenerator<Entry> {
   const { place, first, last } = boundsOf(space, args);
   if (last < first) return;
-  const range = recordRange(logPartition(space), first, last);
+  // To the end: what is wanted may be in a row whose key is later.
+  const range = recordRange(logPartition(space), first, lastRecordTimestamp);
   // A record has an entry at least; the one of the cursor may have none left.
-  const rowsMax = open(args.limit) + (place === undefined ? 0 : 1);
+  const likely = open(args.limit) + (place === undefined ? 0 : 1);
   let left = open(args.limit);
   // The cursor's record and the next: what is left of the first may be nothing.
   const ahead = beside === 1 ? undefined : { firstRows: place === undefined ? 1 : 2, shares: beside };
-  const options = { signal: args.signal, select: recordProperties, limit: rowsMax, ahead };
-  for await (const batches of blocks(source, range, options)) {
+  const options = { signal: args.signal, select: recordProperties, likely, ahead };
+  let passed: Omit<Place, "space"> | undefined = place;
+  let begun = place !== undefined;
+  for await (const { row, batches } of blocks(source, range, options)) {
+    const timestamp = timestampOfRow(row.row);
+    if (isMarker(row)) {
+      const gone = goneWith(space, decodeLogMarker(row));
+      if (passed === undefined || comparePlaces(passed, gone) < 0) {
+        if (begun && args.clamp !== true) throw trimmedSpace(space, timestamp);
+        passed = endOf(timestamp);
+      }
+      continue;
+    }
     for (const entry of entriesOf(batches, args.signal)) {
-      if (place !== undefined && !isAfter(entry, place)) continue;
+      if (entry.timestamp > last) return;
+      if (entry.timestamp < first || (passed !== undefined && comparePlaces(entry, passed) <= 0)) continue;
+      passed = entry;
       yield entry;
+      begun = true;
       left -= 1;
       if (left <= 0) return;
     }
+    if (timestamp >= last) return;
+    if (passed === undefined || passed.timestamp <= timestamp) passed = endOf(timestamp);
   }
+}
+
+/** The earliest that there is of a space, where somebody who goes on from this place would be told that what comes next was trimmed. */
+export async function trimmedTo(source: Source, space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
+  const { place, first } = boundsOf(space, { offset });
+  if (place === undefined) return undefined;
+  const range = recordRange(logPartition(space), first, lastRecordTimestamp);
+  for await (const row of rows(source.table, range, { select: logMarkerProperties, likely: 1, firstRows: 1 })) {
+    const isGone = isMarker(row) && comparePlaces(place, goneWith(space, decodeLogMarker(row))) < 0;
+    return isGone ? cursorAfter(space, timestampOfRow(row.row)) : undefined;
+  }
+  return undefined;
+}
+
+function trimmedSpace(space: SpaceName, timestamp: number): StoreError {
+  return trimmed(`space ${JSON.stringify(space)}`, cursorAfter(space, timestamp));
+}
+
+/** Behind everything of this timestamp. */
+function endOf(timestamp: number): Omit<Place, "space"> {
+  return { timestamp: timestamp + 1, segment: leastName, sequence: 0 };
 }
 
 /** No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the keys of one row are read. */
@@ -166,19 +218,20 @@ export async function readLast(
   const partition = segmentPartition(space, segment);
   const row = await getRow(source.table, partition, segmentHeadRow(partition), undefined, signal);
   if (row === undefined) return undefined;
-  const { lastSequence } = decodeSegmentHead(row);
+  const { firstSequence, lastSequence } = decodeSegmentHead(row);
+  if (firstSequence > lastSequence) return undefined;
   const inHead = lastEntryOf(row);
   if (inHead !== undefined) {
     const isOfHere = inHead.sequence === lastSequence && inHead.segment === segment && inHead.space === space;
     if (!isOfHere) throw corruptData(`the last entry in the head of segment ${segment} is another's`);
     return inHead;
   }
-  for await (const entry of readSegment(source, space, segment, {
-    from: lastSequence,
-    to: lastSequence,
-    signal,
-  })) {
-    return entry;
+  const only = { from: lastSequence, to: lastSequence, clamp: true, signal };
+  for await (const entry of readSegment(source, space, segment, only)) return entry;
+  // It was trimmed since, and something may have come after it.
+  const later = await getRow(source.table, partition, segmentHeadRow(partition), headProperties, signal);
+  if (later !== undefined && decodeSegmentHead(later).firstSequence > lastSequence) {
+    return readLast(source, space, segment, signal);
   }
   throw corruptData(`sequence ${lastSequence} of segment ${segment} is missing`);
 }
@@ -219,7 +272,7 @@ async function* readNames<Name>(
     }
     // In place of those left out, others are due, if there are any.
     if (last === undefined || taken < asked) return;
-    range = { ...range, from: `${last}0` };
+    range = { ...range, from: keyAfter(last) };
   }
 }
 
@@ -250,10 +303,4 @@ async function getRow(
 
 function open(bound: number | undefined): number {
   return bound === undefined || bound === 0 ? Infinity : bound;
-}
-
-function isAfter(entry: Entry, place: ReturnType<typeof parseCursor>): boolean {
-  if (entry.timestamp !== place.timestamp) return entry.timestamp > place.timestamp;
-  const order = compareUtf8(entry.segment, place.segment);
-  return order === 0 ? entry.sequence > place.sequence : order > 0;
 }

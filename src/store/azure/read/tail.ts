@@ -1,15 +1,16 @@
 // Finds the newest entries of a space from its end backwards: a log is read forward only, so it is looked at in windows of time.
 //
 // Promise: the place is exact at the version of the log that the head was read at, whatever is committed meanwhile. Only summaries are
-// read. A window that holds more than a page is halved before it is read on, so that a burst long ago costs no more than a quiet log.
+// read, and what was trimmed is not there. A window that holds more than a page is halved before it is read on, so that a burst long ago costs no more than a quiet log.
 
 import type { Cursor, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
-import { encodeCursor } from "../../../codec/cursor.ts";
+import { cursorAfter, encodeCursor } from "../../../codec/cursor.ts";
 import type { KeyRange, Page, Row, Table } from "../../../table/port.ts";
 import { asStoreError } from "../instance/failure.ts";
-import { logPartition, recordRange } from "../rows/keys.ts";
+import { keyAfter, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
+import { isMarker } from "../rows/markers.ts";
 
 /** What the head says of the log: its last timestamp, and how many records it has. */
 interface LogEnd {
@@ -42,7 +43,10 @@ export async function readTail(
       continue;
     }
     const rows = await wholeWindow(table, range, page, signal);
-    for (const { timestamp, transactions } of rows.map(decodeRecordSummary).reverse()) {
+    for (const row of rows.toReversed()) {
+      // Nothing is before it.
+      if (isMarker(row)) return cursorAfter(space, timestampOfRow(row.row));
+      const { timestamp, transactions } = decodeRecordSummary(row);
       for (const { segment, firstSequence, lastSequence } of transactions.toReversed()) {
         const entries = lastSequence - firstSequence + 1;
         if (entries >= wanted) return encodeCursor({ space, timestamp, segment, sequence: lastSequence - wanted });
@@ -64,10 +68,13 @@ async function wholeWindow(
   signal: AbortSignal | undefined,
 ): Promise<readonly Row[]> {
   const rows = [...first.rows];
-  for (let { continuation } = first; continuation !== undefined;) {
-    const page = await query(table, range, continuation, signal);
+  let { from } = range;
+  for (let page = first; page.continuation !== undefined;) {
+    const last = page.rows.at(-1);
+    // By key: a token may point past a row that was rewritten meanwhile.
+    if (last !== undefined) from = keyAfter(last.row);
+    page = await query(table, { ...range, from }, last === undefined ? page.continuation : undefined, signal);
     rows.push(...page.rows);
-    ({ continuation } = page);
   }
   return rows;
 }

@@ -68,7 +68,12 @@ export function blockRange(partition: string, from: number, to: number): KeyRang
 
 /** Names after the given one. No name's key is empty, and all hex sorts below `g`. */
 export function nameRange(partition: string, after: string): KeyRange {
-  return { partition, from: after === "" ? "0" : `${nameRow(after)}0`, to: "g" };
+  return { partition, from: after === "" ? "0" : keyAfter(nameRow(after)), to: "g" };
+}
+
+/** The least key that sorts after this one, of those that are written. */
+export function keyAfter(row: string): string {
+  return `${row}0`;
 }
 
 export function timestampOfRow(row: string): number {

@@ -17,6 +17,7 @@ import type { Format } from "./format.ts";
 import { checkFormat, formatFirst, formatOf } from "./format.ts";
 import type { Counts } from "./counts.ts";
 import { decodeCounts, encodeCounts } from "./counts.ts";
+import { logMarkerProperties } from "./markers.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { timestampOfRow } from "./keys.ts";
@@ -85,7 +86,7 @@ export interface RecordSummary {
   readonly counts?: Counts | undefined;
 }
 
-export const summaryProperties: readonly string[] = ["v", "id", "node", "n", "s", "ce", "cb"];
+export const summaryProperties: readonly string[] = [...logMarkerProperties, "node", "s"];
 
 export function encodeLogHead(head: LogHead): Properties {
   return {

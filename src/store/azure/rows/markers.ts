@@ -3,8 +3,10 @@
 // A marker's key is the last place that is gone, so that a reader who comes from before it meets it before anything that is still there.
 
 import { readStored } from "../../../core/errors.ts";
-import type { SegmentName } from "../../../core/ids.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { parseSegmentName } from "../../../core/ids.ts";
+import type { Place } from "../../../codec/cursor.ts";
+import { leastName } from "../../../codec/cursor.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { decoder, numberIn, textIn, uuidIn } from "../../../table/row-values.ts";
 import type { Counts } from "./counts.ts";
@@ -25,9 +27,19 @@ export interface LogMarker {
   readonly counts: Counts | undefined;
 }
 
+/** What to select, beside a kind's own, so that a marker of a log can be read. */
+export const logMarkerProperties: readonly string[] = ["v", "k", "n", "ms", "mq", "id", "ce", "cb"];
+
 /** The property that says which kind a row among blocks or records is; absent of those that the first format has. */
 export const kindProperty = "k";
 const markerKind = "mark";
+
+/** The place that is gone with a marker, as cursors name places. */
+export function goneWith(space: SpaceName, { last, timestamp }: LogMarker): Place {
+  return last === undefined
+    ? { space, timestamp, segment: leastName, sequence: 0 }
+    : { space, timestamp, segment: last.segment, sequence: last.sequence };
+}
 
 /** Of a row that was read with `kindProperty`. */
 export function isMarker(row: Row): boolean {

@@ -127,6 +127,7 @@ export class SpaceWriter {
       if (ack === "applied") {
         const leftMs = Math.max(1_000, options.produceTimeoutMs - (clock.elapsed() - startedAt));
         await this.#applied(request, produced, leftMs);
+        return { ...produced, parts: produced.parts.map((part, index) => this.#asStored(request, part, index)) };
       }
       return produced;
     } finally {
@@ -134,8 +135,34 @@ export class SpaceWriter {
     }
   }
 
+  /** Applies what the log's head, read from now on, lists as pending: to the segment, or to all of the space's. */
+  async applyPending(segment?: SegmentName): Promise<void> {
+    this.#active += 1;
+    try {
+      await this.appender.refresh();
+      const last = segment === undefined ? undefined : this.applier.pendingIn(segment).at(-1);
+      if (segment !== undefined && last !== undefined)
+        await this.applier.ensure(segment, last.transaction.lastSequence);
+      if (segment !== undefined) return;
+      // One that cannot be applied holds up none but what comes after it.
+      await Promise.allSettled([...this.applier.pendingRecords].map((record) => this.applier.ensureRecord(record)));
+      await this.appender.settle();
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
   close(): void {
     this.appender.close();
+  }
+
+  /** Where the segment begins is known from its stored head, since it is applied: views know nothing of trims. */
+  #asStored({ parts }: AppendRequest, appended: SegmentAppended, index: number): SegmentAppended {
+    const segment = parts[index]?.segment;
+    const head = segment === undefined ? undefined : this.applier.knownHead(segment);
+    if (head === undefined || head.lastSequence < appended.place.lastSequence) return appended;
+    const { firstSequence, firstTimestamp } = head;
+    return { ...appended, firstSequence: Math.min(firstSequence, appended.place.lastSequence + 1), firstTimestamp };
   }
 
   async #append(request: AppendRequest, signal: AbortSignal | undefined): Promise<AppendOutcome> {
@@ -264,8 +291,10 @@ export class SpaceWriter {
       const last = new Map(transactions.map((transaction) => [transaction.segment, transaction.lastSequence]));
       const statuses = await Promise.all(
         [...last].map(async ([segment, lastSequence]): Promise<SegmentStatus> => {
-          const firstTimestamp = await applier.firstTimestamp(segment);
-          return { space, segment, firstSequence: 1, firstTimestamp, lastSequence, lastTimestamp: timestamp };
+          const { firstSequence, firstTimestamp } = await applier.headOf(segment);
+          // It may have been trimmed beyond this record by now.
+          const first = Math.min(firstSequence, lastSequence + 1);
+          return { space, segment, firstSequence: first, firstTimestamp, lastSequence, lastTimestamp: timestamp };
         }),
       );
       isAtQueue = true;

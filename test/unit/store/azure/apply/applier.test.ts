@@ -44,5 +44,5 @@ test("a head that was seen before the first entry is read again for the first ti
   await table.submit(partition, [
     { kind: "insert", row: segmentHeadRow(partition), properties: encodeSegmentHead(head, undefined) },
   ]);
-  expect(await applier.firstTimestamp(segment)).toBe(7);
+  expect((await applier.headOf(segment)).firstTimestamp).toBe(7);
 });
