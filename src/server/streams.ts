@@ -193,9 +193,11 @@ async function* livePieces(
     }
   } catch (error) {
     if (connection.signal.aborted) return;
-    logFailure(context.logger, "a live stream failed", error);
+    // Of several the one that failed is named already.
+    const failed = spaces.length === 1 && spaces[0] !== undefined ? inSpace(spaces[0], error) : error;
+    logFailure(context.logger, "a live stream failed", failed);
     // Not `error`: a browser's EventSource has an event of that name itself.
-    yield `event: problem\ndata: ${JSON.stringify(problemOf(error, context.requestId))}\n\n`;
+    yield `event: problem\ndata: ${JSON.stringify(problemOf(failed, context.requestId))}\n\n`;
   } finally {
     leaving.abort();
     services.stopping.removeEventListener("abort", stop);
