@@ -5,6 +5,8 @@ import { setImmediate as turn } from "node:timers/promises";
 
 import { afterEach, describe, expect, test } from "vitest";
 
+import { StoreError } from "../../../src/core/errors.ts";
+import { parseStoreId } from "../../../src/core/ids.ts";
 import { identityOf } from "../../../src/server/access.ts";
 import { paceBytes } from "../../../src/server/body-pace.ts";
 import type { Connection } from "../../../src/server/http.ts";
@@ -215,6 +217,33 @@ describe("a body", () => {
     expect((await service.call("GET", segmentPath(store, "s", "g"))).json).toMatchObject({ lastSequence: 1_000 });
   });
 });
+
+test.each(["json", "x-ndjson"])(
+  "of 1,001 records whose second chunk comes too late nothing is held when it is answered: as %s",
+  async (type) => {
+    const service = await start();
+    const { bodies, stores } = service.services;
+    const place = stores.open(parseStoreId(store));
+    const produce = place.produce.bind(place);
+    place.produce = (...given) =>
+      (async function* () {
+        for await (const chunk of produce(...given)) {
+          yield chunk;
+          throw new StoreError("overloaded", "Not committed in time.", { retryAfterMs: 1_000 });
+        }
+      })();
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const payloads = Array.from({ length: 1_001 }, () => `{"payload":"${"x".repeat(600)}"}`);
+      const body = type === "json" ? `{"records":[${payloads.join(",")}]}` : `${payloads.join("\n")}\n`;
+      const headers = { "content-type": `application/${type}`, "x-caller": "late" };
+      const answer = await service.call("POST", records, { body, headers });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.json.transactions).toHaveLength(1);
+      await settled();
+      expect(bodies.used).toBe(0);
+    }
+  },
+);
 
 test.each([
   ["records", 262_145, (bytes: number) => `{"records":[${'{"payload":"x"},'.repeat(bytes / 16)}{"payload":"x"}]}`],

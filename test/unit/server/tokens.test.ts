@@ -271,6 +271,19 @@ describe("the issuer's keys", () => {
     expect(fetches).toBe(before);
   });
 
+  test("are not asked for because of signatures that are not theirs, however many", async () => {
+    const { privateKey } = await generateKeyPair("ES256");
+    const text = await token("streamkit::*", { key: privateKey });
+    const [header, , signature] = (await token("streamkit::*")).split(".");
+    laterMs += lookUpMs;
+    const before = fetches;
+    const changed = (number: number): string => `${header}.${part({ number })}.${signature}`;
+    for (let number = 0; number < 50; number += 1) {
+      for (const bad of [text, changed(number)]) expect((await status(bad)).status).toBe(401);
+    }
+    expect(fetches).toBe(before);
+  });
+
   test("that cannot be fetched are 503, not a refusal", async () => {
     const away = await openService({ access: access(new URL("http://127.0.0.1:1/keys")) });
     const headers = bearer(await token("streamkit::*"));
