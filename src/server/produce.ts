@@ -17,11 +17,11 @@ import type { Encoding } from "../wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import { chunkRecords } from "../store/chunks.ts";
+import { refuseBeyond } from "../store/together.ts";
 import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecords } from "../store/store.ts";
-import { bodyText } from "./body.ts";
 import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
-import { inTurns, Uncommitted } from "./records.ts";
+import { inTurns, stepsInTurns, Uncommitted } from "./records.ts";
 import { Repeats } from "./repeats.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";
 import { lineAnswer } from "./streams.ts";
@@ -46,19 +46,13 @@ export const produce = endpoint(produceOperation, async (services, call) => {
 });
 
 export const produceAll = endpoint(produceAllOperation, async (services, call) => {
-  const { params, query, headers } = call;
-  const text = await bodyText(produceAllOperation, call, wireLimits.transactionBodyBytesMax);
+  const { params, query, headers, body, memory } = call;
+  bodyType(call.contentType, mediaTypesOf(produceAllOperation.body));
+  const blocks = await body.blocks(memory, wireLimits.transactionBodyBytesMax);
   const repeats = new Repeats(headers["Idempotency-Key"]);
-  const segments: SegmentRecords[] = [];
-  // One more than are committed at once: the store then says how many there may be.
-  let left = limits.chunkRecordsMax + 1;
-  for (const { segment, field, records } of parseProduceAllBody(text, query.encoding)) {
-    const taken = await collect(chunkRecords(inTurns(first(left, records())), field));
-    left -= taken.length;
-    // All or nothing: one segment whose records have their places is enough.
-    if (taken[0] !== undefined) repeats.see(taken[0]);
-    segments.push({ segment, records: taken });
-  }
+  const segments = await segmentRecords(blocks, query.encoding);
+  // All or nothing: one segment whose records have their places is enough.
+  for (const { records } of segments) if (records[0] !== undefined) repeats.see(records[0]);
   const store = services.stores.open(params.store);
   try {
     const chunks = await store.produceAll(params.space, segments, optionsOf(headers, query));
@@ -123,20 +117,24 @@ async function checkedRecords(
   return chunks <= 1 ? last : inTurns(parseProduceBody(blocks, encoding));
 }
 
-async function collect(chunks: AsyncIterable<readonly AppendRecord[]>): Promise<readonly AppendRecord[]> {
-  const collected: AppendRecord[] = [];
-  for await (const chunk of chunks) collected.push(...chunk);
-  return collected;
-}
-
-function* first<T>(count: number, items: Iterable<T>): Generator<T, void, undefined> {
-  let left = count;
-  if (left === 0) return;
-  for (const item of items) {
-    yield item;
-    left -= 1;
-    if (left === 0) return;
+/** No more records are looked at than are committed at once. */
+async function segmentRecords(blocks: readonly Uint8Array[], encoding: Encoding): Promise<readonly SegmentRecords[]> {
+  const segments: SegmentRecords[] = [];
+  let count = 0;
+  let records: AppendRecord[] = [];
+  for await (const { record, ended } of stepsInTurns(parseProduceAllBody(blocks, encoding))) {
+    if (record !== undefined) {
+      count += 1;
+      refuseBeyond("records", limits.chunkRecordsMax, count);
+      records.push(record);
+    }
+    if (ended === undefined) continue;
+    const taken: AppendRecord[] = [];
+    for await (const chunk of chunkRecords(records, ended.field)) taken.push(...chunk);
+    segments.push({ segment: ended.segment, records: taken });
+    records = [];
   }
+  return segments;
 }
 
 /** A caller that leaves ends its request between two chunks; a commit on its way is never cut. */

@@ -8,19 +8,41 @@ import type { RecordStep } from "../wire/records.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Holding } from "./overload.ts";
 
-/** With pauses, so that others get their turns: none looks at more than `turnBytesMax` and one record. */
+/** With pauses, so that others get their turns: none looks at more than twice `turnBytesMax` and one record. */
 export async function* inTurns(
   steps: Iterable<RecordStep>,
   pause: () => Promise<unknown> = nextTurn,
 ): AsyncGenerator<AppendRecord, void, undefined> {
-  let bytes = 0;
-  for (const step of steps) {
-    bytes += step.bytes;
-    if (step.record !== undefined) yield step.record;
-    if (bytes < wireLimits.turnBytesMax) continue;
-    await pause();
-    bytes = 0;
+  const looked = turnOf(pause);
+  for (const { record, bytes } of steps) {
+    if (record !== undefined) yield record;
+    const over = looked(bytes);
+    if (over !== undefined) await over;
   }
+}
+
+/** The same, with the steps that have no record. */
+export async function* stepsInTurns<Step extends RecordStep>(
+  steps: Iterable<Step>,
+  pause: () => Promise<unknown> = nextTurn,
+): AsyncGenerator<Step, void, undefined> {
+  const looked = turnOf(pause);
+  for (const step of steps) {
+    yield step;
+    const over = looked(step.bytes);
+    if (over !== undefined) await over;
+  }
+}
+
+/** Counts what a turn looks at; gives the pause that is due. */
+function turnOf(pause: () => Promise<unknown>): (bytes: number) => Promise<unknown> | undefined {
+  let looked = 0;
+  return (bytes) => {
+    looked += bytes;
+    if (looked < wireLimits.turnBytesMax) return undefined;
+    looked = 0;
+    return pause();
+  };
 }
 
 /** What is held of lines that are not committed: the records of the present chunk, and the line that has begun. */

@@ -28,7 +28,8 @@ export async function checkTogether(segments: readonly SegmentRecords[]): Promis
   }
 }
 
-function refuseBeyond(unit: string, limit: number, size: number): void {
+/** `request_too_large` beyond the limit. */
+export function refuseBeyond(unit: "bytes" | "records", limit: number, size: number): void {
   if (size <= limit) return;
   throw new StoreError(
     "request_too_large",

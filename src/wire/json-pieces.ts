@@ -18,6 +18,8 @@ export class JsonPieces {
   #at = 0;
   /** Bytes before the present piece. */
   #before = 0;
+  /** Bytes that were told to be behind. */
+  #told = 0;
 
   constructor(pieces: readonly Uint8Array[], field: string) {
     this.#pieces = pieces.filter((piece) => piece.byteLength > 0);
@@ -30,6 +32,13 @@ export class JsonPieces {
   /** Bytes that are behind. */
   get position(): number {
     return this.#before + this.#at;
+  }
+
+  /** Bytes that came to be behind since this was asked for. */
+  takeLooked(): number {
+    const looked = this.position - this.#told;
+    this.#told += looked;
+    return looked;
   }
 
   /** The byte that comes; -1 at the end. */

@@ -9,16 +9,18 @@ import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { parseObject } from "./json-object.ts";
 import { JsonPieces } from "./json-pieces.ts";
-import { JsonSlice, parseSlice, splitArray, splitObject } from "./json-text.ts";
+import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
 import { segmentNameSchema } from "./names.ts";
 import { decodePayload } from "./payload.ts";
-import { unknownMember } from "./parse.ts";
+import { fieldOf, parseWith, unknownMember } from "./parse.ts";
 import type { Encoding } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 const quote = 0x22;
 /** No key of ours is a tenth of it. */
 const keyBytesMax = 1_024;
+/** Each byte of a name written as six, and the quotes. */
+const nameBytesMax = 6 * limits.segmentNameBytesMax + 2;
 
 const slice = (expected: string) => z.instanceof(JsonSlice, { error: expected });
 
@@ -55,11 +57,6 @@ export const produceBodySchema = z
   })
   .meta({ examples: [{ records: [{ payload: { item: "book", count: 1 } }] }] });
 
-const segmentRecordsSchema = z.strictObject({
-  segment: segmentNameSchema,
-  records: slice("an array of records").meta({ type: "array", items: { $ref: "#/components/schemas/ProduceRecord" } }),
-});
-
 export const produceAllBodySchema = z
   .strictObject({
     segments: slice("an array of segments").meta({
@@ -85,41 +82,84 @@ export interface RecordStep {
   readonly bytes: number;
 }
 
+/** The same, or that the records since the one before it are those of this segment; `field` is what errors call them. */
+export interface TransactionStep extends RecordStep {
+  readonly ended?: { readonly segment: SegmentName; readonly field: string };
+}
+
 /** The records of a produce body, step by step; nothing is read of a record before it is asked for. */
 export function* parseProduceBody(
   pieces: readonly Uint8Array[],
   encoding: Encoding,
 ): Generator<RecordStep, void, undefined> {
   const json = new JsonPieces(pieces, "body");
-  const keys = new Set<string>();
   yield* space(json);
-  if (!json.skip("{")) throw json.unexpected("a JSON object");
+  yield* membersOf(json, "", ["records"], (key) => recordsOf(json, encoding, key));
+  yield* endOf(json);
+}
+
+/** The same of a body of several segments. */
+export function* parseProduceAllBody(
+  pieces: readonly Uint8Array[],
+  encoding: Encoding,
+): Generator<TransactionStep, void, undefined> {
+  const json = new JsonPieces(pieces, "body");
+  yield* space(json);
+  yield* membersOf(json, "", ["segments"], (key) => segmentsOf(json, encoding, key));
+  yield* endOf(json);
+}
+
+/** An object whose members are these, each once. `member` reads the value of one. */
+function* membersOf<Step extends RecordStep>(
+  json: JsonPieces,
+  at: string,
+  names: readonly string[],
+  member: (name: string) => Iterable<Step>,
+): Generator<RecordStep | Step, void, undefined> {
+  const field = fieldOf(at, []);
+  const keys = new Set<string>();
+  if (!json.skip("{")) throw json.unexpected("a JSON object", field);
   yield* space(json);
   for (let isFirst = true; !json.skip("}"); isFirst = false) {
     if (!isFirst) {
-      if (!json.skip(",")) throw json.unexpected("a comma or the end of the object");
+      if (!json.skip(",")) throw json.unexpected("a comma or the end of the object", field);
       yield* space(json);
     }
     const text = json.next === quote ? json.take(keyBytesMax) : "";
-    if (text === "") throw json.unexpected("a key in quotes");
-    const key = text === undefined ? "?" : (parseSlice(new JsonSlice(text), "body") as string);
-    if (!Object.hasOwn(produceBodySchema.shape, key)) {
-      throw unknownMember(key.slice(0, 100), Object.keys(produceBodySchema.shape));
-    }
-    if (keys.has(key)) throw invalidArgument("body", `every key once: ${JSON.stringify(key)} is there twice`);
+    if (text === "") throw json.unexpected("a key in quotes", field);
+    const key = text === undefined ? "?" : (parseSlice(new JsonSlice(text), field) as string);
+    if (!names.includes(key)) throw unknownMember(fieldOf(at, [key.slice(0, 100)]), names);
+    if (keys.has(key)) throw invalidArgument(field, `every key once: ${JSON.stringify(key)} is there twice`);
     keys.add(key);
     yield* space(json);
-    if (!json.skip(":")) throw json.unexpected("a colon");
+    if (!json.skip(":")) throw json.unexpected("a colon", field);
     yield* space(json);
-    yield* recordsOf(json, encoding, key);
+    yield* member(key);
     yield* space(json);
   }
-  yield* space(json);
-  if (json.next >= 0) throw json.unexpected("nothing after the end of the value");
-  if (!keys.has("records")) throw invalidArgument("records", "an array of records, but it is missing");
+  const missing = names.find((name) => !keys.has(name));
+  if (missing !== undefined)
+    throw invalidArgument(fieldOf(at, [missing]), `${memberKinds[missing]}, but it is missing`);
 }
 
-function* recordsOf(json: JsonPieces, encoding: Encoding, field: string): Generator<RecordStep, void, undefined> {
+/** What the members of bodies are, in errors. */
+const memberKinds: Readonly<Record<string, string>> = {
+  records: "an array of records",
+  segments: "an array of segments",
+  segment: "the name of a segment",
+};
+
+function* endOf(json: JsonPieces): Generator<RecordStep, void, undefined> {
+  yield* space(json);
+  if (json.next >= 0) throw json.unexpected("nothing after the end of the value");
+}
+
+/** The elements of an array, each read by `element`. */
+function* elementsOf<Step extends RecordStep>(
+  json: JsonPieces,
+  field: string,
+  element: (index: number) => Iterable<Step>,
+): Generator<RecordStep | Step, void, undefined> {
   if (!json.skip("[")) throw json.unexpected("a JSON array", field);
   yield* space(json);
   for (let index = 0; !json.skip("]"); index += 1) {
@@ -127,44 +167,49 @@ function* recordsOf(json: JsonPieces, encoding: Encoding, field: string): Genera
       if (!json.skip(",")) throw json.unexpected("a comma or the end of the array", field);
       yield* space(json);
     }
-    const name = `${field}[${index}]`;
-    const from = json.position;
-    const text = json.take(wireLimits.recordCharactersMax);
-    if (text === undefined) throw recordTooLarge(name);
-    yield { record: parseRecord(text, encoding, name), bytes: json.position - from };
+    yield* element(index);
     yield* space(json);
   }
 }
 
+function recordsOf(json: JsonPieces, encoding: Encoding, field: string): Generator<RecordStep, void, undefined> {
+  return elementsOf(json, field, function* (index) {
+    const name = `${field}[${index}]`;
+    const text = json.take(wireLimits.recordCharactersMax);
+    if (text === undefined) throw recordTooLarge(name);
+    yield { record: parseRecord(text, encoding, name), bytes: json.takeLooked() };
+  });
+}
+
+function* segmentsOf(json: JsonPieces, encoding: Encoding, field: string): Generator<TransactionStep, void, undefined> {
+  const seen = new Set<string>();
+  yield* elementsOf<TransactionStep>(json, field, function* (index) {
+    if (index === limits.produceAllSegmentsMax) {
+      throw invalidArgument(field, `at most ${limits.produceAllSegmentsMax} segments`);
+    }
+    const name = `${field}[${index}]`;
+    let segment: SegmentName | undefined;
+    yield* membersOf(json, name, ["segment", "records"], function* (key) {
+      const member = `${name}.${key}`;
+      if (key === "records") {
+        yield* recordsOf(json, encoding, member);
+        return;
+      }
+      const text = json.take(nameBytesMax);
+      segment = parseWith(segmentNameSchema, text === undefined ? "" : parseSlice(new JsonSlice(text), member), member);
+      if (seen.has(segment)) throw invalidArgument(member, "every segment once", segment);
+      seen.add(segment);
+      yield { record: undefined, bytes: json.takeLooked() };
+    });
+    if (segment !== undefined)
+      yield { record: undefined, bytes: json.takeLooked(), ended: { segment, field: `${name}.records` } };
+  });
+  if (seen.size === 0) throw invalidArgument(field, "at least one segment");
+}
+
 /** Past white space: much of it is a step of its own. */
 function* space(json: JsonPieces): Generator<RecordStep, void, undefined> {
-  while (!json.skipSpace(wireLimits.turnBytesMax)) yield { record: undefined, bytes: wireLimits.turnBytesMax };
-}
-
-export interface SegmentRecordsText {
-  readonly segment: SegmentName;
-  /** What errors call its records. */
-  readonly field: string;
-  readonly records: () => Generator<RecordStep, void, undefined>;
-}
-
-export function parseProduceAllBody(text: string, encoding: Encoding): readonly SegmentRecordsText[] {
-  const { segments } = parseObject(produceAllBodySchema, text, "", ["segments"]);
-  const parsed: SegmentRecordsText[] = [];
-  const seen = new Set<string>();
-  for (const element of splitArray(segments.text, "segments")) {
-    const field = `segments[${parsed.length}]`;
-    if (parsed.length === limits.produceAllSegmentsMax) {
-      throw invalidArgument("segments", `at most ${limits.produceAllSegmentsMax} segments`);
-    }
-    const { segment, records } = parseObject(segmentRecordsSchema, element.text, field, ["records"]);
-    if (seen.has(segment)) throw invalidArgument(`${field}.segment`, "every segment once", segment);
-    seen.add(segment);
-    const name = `${field}.records`;
-    parsed.push({ segment, field: name, records: () => parseRecords(records, encoding, name) });
-  }
-  if (parsed.length === 0) throw invalidArgument("segments", "at least one segment");
-  return parsed;
+  while (!json.skipSpace(wireLimits.turnBytesMax)) yield { record: undefined, bytes: json.takeLooked() };
 }
 
 /** One record; `field` names it in errors. */
@@ -176,14 +221,6 @@ export function parseRecord(text: string, encoding: Encoding, field: string): Ap
   const record = raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };
   checkedBytes(record, field);
   return record;
-}
-
-function* parseRecords(records: JsonSlice, encoding: Encoding, field: string): Generator<RecordStep, void, undefined> {
-  let index = 0;
-  for (const element of splitArray(records.text, field)) {
-    yield { record: parseRecord(element.text, encoding, `${field}[${index}]`), bytes: element.text.length };
-    index += 1;
-  }
 }
 
 /** `record` names it in errors. No more is read than a record may have. */
