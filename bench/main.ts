@@ -20,6 +20,7 @@ import { memory } from "./memory.ts";
 import { produce } from "./produce.ts";
 import { describeMachine, table } from "./report.ts";
 import { requests } from "./requests.ts";
+import { turns } from "./turns.ts";
 
 const measures: readonly Measure[] = [
   requests,
@@ -31,6 +32,7 @@ const measures: readonly Measure[] = [
   contention,
   growth,
   memory,
+  turns,
   coldStart,
 ];
 
