@@ -10,6 +10,7 @@ import type { Store } from "../../src/store/store.ts";
 import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "../isolation/lab.ts";
+import { crowd } from "./crowd.ts";
 
 const other = parseSegmentName("other");
 
@@ -153,4 +154,8 @@ test("a log that the monitor closes as soon as it rests is written all the same"
   await lab.pass(5_000);
   await lab.finish(monitor.factory.recover({ deadlineMs: 1_000 }));
   expect(await lab.fsck()).toMatchObject({ findings: [], entries: 50, unapplied: 0 });
+});
+
+test("more segments than the log lists, stuck together, are waited for by nobody", async () => {
+  expect(await crowd(1)).toEqual({ wrong: undefined });
 });

@@ -169,7 +169,10 @@ export class LogWatch {
       digest === summary.digest;
     check(same, "I6", () => `the data of ${at} is not what its summary says`);
     const first = originOf(batch.entries[0]?.payload ?? new Uint8Array());
-    const operation = this.#register.operation(first.operation);
+    const { operations } = this.#register;
+    const model = operations[first.operation - 1]?.parts[first.part];
+    const begun = model === undefined ? 0 : chunkAt(model, first.index);
+    const operation = this.#register.operation(first.operation, begun, summary.id, summary.segments);
     const part = operation?.parts[first.part];
     if (operation === undefined || part === undefined) {
       this.#verdict.report("I1", `${at} holds what nobody asked for: ${first.text}`);
@@ -189,7 +192,7 @@ export class LogWatch {
     );
     batch.entries.forEach(({ payload, sequence, timestamp: stamped }, index) => {
       const { text } = originOf(payload);
-      const wanted = `${operation.number}.${first.part}.${first.index + index}`;
+      const wanted = `${operation.records}.${first.part}.${first.index + index}`;
       check(text === wanted, "I1", () => `${at} holds ${text} where ${wanted} was asked for`);
       const named = sequenceAt(part, first.index + index);
       check(

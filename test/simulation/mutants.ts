@@ -40,16 +40,25 @@ function byName(name: string): Mutation {
 
 async function runOne(mutation: Mutation): Promise<Caught> {
   applyMutation(mutation);
-  const { simulate } = await import("./simulate.ts");
+  const play = await playerOf(mutation);
   const seeds = values.seeds === undefined ? mutation.seeds : Number(values.seeds);
   const from = Number(values.from);
   for (let seed = from; seed < from + seeds; seed += 1) {
-    const { wrong } = await simulate(seed, { keepsHistory: false });
+    const { wrong } = await play(seed);
     // A mistake is one of the protocol's; a mutant that cannot run proves nothing.
     if (wrong !== undefined && /(Reference|Type|Syntax)Error|the simulation itself/.test(wrong)) throw new Error(wrong);
     if (wrong !== undefined) return { seed, wrong };
   }
   return { seed: undefined, wrong: "nothing" };
+}
+
+/** Loaded when the mistake is made. */
+async function playerOf(
+  mutation: Mutation,
+): Promise<(seed: number) => Promise<{ readonly wrong: string | undefined }>> {
+  if (mutation.play === "crowd") return (await import("./crowd.ts")).crowd;
+  const { simulate } = await import("./simulate.ts");
+  return (seed) => simulate(seed, { keepsHistory: false });
 }
 
 async function runAll(only: readonly string[] | undefined): Promise<void> {

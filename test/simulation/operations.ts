@@ -23,6 +23,8 @@ export interface OperationPart {
 
 export interface Operation {
   readonly number: number;
+  /** The operation whose records these are: its own, or another's that it imitates. */
+  readonly records: number;
   readonly space: SpaceName;
   /** Undefined: the caller gives none. */
   readonly id: TransactionId | undefined;
@@ -78,7 +80,7 @@ export function sequenceAt(part: OperationPart, index: number): number | undefin
 
 /** What a record's payload says about where it comes from. */
 export function textOf(operation: Operation, partIndex: number, index: number): string {
-  return `${operation.number}.${partIndex}.${index}`;
+  return `${operation.records}.${partIndex}.${index}`;
 }
 
 export interface Origin {

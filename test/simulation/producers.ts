@@ -235,6 +235,7 @@ export class Producers {
     const lease = chance.happens(scenario.leaseShare) ? await this.#lease(chance) : undefined;
     const operation: Operation = {
       number: register.operations.length + 1,
+      records: register.operations.length + 1,
       space: spaceName,
       id: chance.happens(scenario.keylessShare) ? undefined : parseTransactionId(chance.uuid()),
       lease,
@@ -281,15 +282,38 @@ export class Producers {
     };
   }
 
-  /** The same id for something else. */
+  /** Something that is nearly the same: the id for other records or places, or the records under another id. */
   #imitate(chance: Chance, original: Operation): Operation {
     const { operations } = this.#world.register;
-    const parts = chance.happens(0.5)
-      ? original.parts
-      : original.parts.map((part) => ({ ...part, firstSequence: undefined, gapAt: undefined }));
-    const imitation = { ...original, parts, number: operations.length + 1, calls: [] };
+    const number = operations.length + 1;
+    const own = { ...original, number, records: number, calls: [] };
+    const imitation = this.#likeness(chance.fork(`likeness ${number}`), original, own);
     operations.push(imitation);
     return imitation;
+  }
+
+  #likeness(chance: Chance, original: Operation, own: Operation): Operation {
+    const same = { ...own, records: original.records };
+    const [first] = original.parts;
+    switch (chance.pick(["records", "records at the tail", "id", "fewer segments", "places"])) {
+      case "id":
+        return { ...same, id: parseTransactionId(chance.uuid()) };
+      case "fewer segments":
+        return original.together && first !== undefined ? { ...same, parts: [first] } : own;
+      case "places":
+        // So far ahead that it never fits: it is a conflict, or the id is taken.
+        return {
+          ...same,
+          parts: original.parts.map((part) => ({ ...part, firstSequence: 1_000_000, gapAt: undefined })),
+        };
+      case "records at the tail":
+        return {
+          ...own,
+          parts: original.parts.map((part) => ({ ...part, firstSequence: undefined, gapAt: undefined })),
+        };
+      default:
+        return own;
+    }
   }
 
   #instance(chance: Chance): Instance {

@@ -179,6 +179,7 @@ class Run {
     const part = { segment, count: 1, firstSequence: undefined, gapAt: undefined, fillBytes: 0, chunkStarts: [0] };
     const operation = {
       number: register.operations.length + 1,
+      records: register.operations.length + 1,
       space,
       id: parseTransactionId(chance.uuid()),
       lease: undefined,

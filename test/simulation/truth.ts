@@ -2,6 +2,7 @@
 // from them has come. The judge of every answer and every read.
 
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
+import { chunkId } from "./operations.ts";
 import type { Operation } from "./operations.ts";
 
 /** An entry of a log. */
@@ -196,7 +197,13 @@ export class Register {
   /** When each record was first sent (virtual time), by its id's digits. */
   readonly sent = new Map<string, number>();
 
-  operation(number: number): Operation | undefined {
-    return this.operations[number - 1];
+  /**
+   * Who asked for these records under this id, to so many segments at once; an operation without an id was given one. Of the same records
+   * under the same id there is one that may land: those that imitate it name places that are never free.
+   */
+  operation(records: number, chunkIndex: number, id: string, segments: number): Operation | undefined {
+    const alike = this.operations.filter((one) => one.records === records);
+    const fits = (one: Operation): boolean => chunkId(one, chunkIndex) === id && one.parts.length === segments;
+    return alike.find(fits) ?? alike.find((one) => one.id === undefined) ?? alike[0];
   }
 }

@@ -1,7 +1,7 @@
 // Mistakes in knowing the log, and in answering what it says.
 
 import type { Mutation } from "./mutation.ts";
-import { azure, mutation } from "./mutation.ts";
+import { azure, crowded, mutation } from "./mutation.ts";
 
 export const knowing: readonly Mutation[] = [
   mutation(
@@ -196,6 +196,35 @@ export const answering: readonly Mutation[] = [
       "apply/applier",
       "this.#inventory.listSpace(opening)",
       "needed.some(({ record }) => record === opening) ? this.#inventory.listSpace(opening) : Promise.resolve()",
+    ),
+  ),
+  mutation(
+    "winner-looked-up-once",
+    500,
+    "the winner looked up without the second read of the block",
+    azure(
+      "append/winner",
+      `inPending(deps, segment, sequence) ??
+    (await inBlocks(deps, segment, sequence))`,
+      "inPending(deps, segment, sequence)",
+    ),
+  ),
+  crowded(
+    "stuck-take-the-list",
+    "stuck segments may fill the log's list",
+    azure(
+      "append/room",
+      "return unapplied >= 1 || !health.hasAnsweredSince(segment, Math.max(since, lately));",
+      "return unapplied >= this.#options.pendingPerSegmentMax || lately > Infinity || health.isDown(segment);",
+    ),
+  ),
+  crowded(
+    "stuck-not-refused",
+    "a produce to a segment that is known to be stuck waits like any other",
+    azure(
+      "append/appender",
+      "if (!applier.health.isStuck(segment) && !loader.isStuck(segment)) continue;",
+      "if (applier.pendingIn(segment).length >= 0) continue;",
     ),
   ),
 ];

@@ -17,6 +17,8 @@ export interface Mutation {
   readonly mistake: string;
   /** It is caught by one of the seeds from 1 to this one. */
   readonly seeds: number;
+  /** What plays it: the simulation, or the crowd of stuck segments (`../crowd.ts`). */
+  readonly play: "simulate" | "crowd";
   readonly patches: readonly Patch[];
 }
 
@@ -29,5 +31,14 @@ export const mutation = (name: string, seeds: number, mistake: string, ...patche
   name,
   mistake,
   seeds,
+  play: "simulate",
+  patches,
+});
+/** One that no seed sees, because nothing untrue is said: somebody waits who should not. */
+export const crowded = (name: string, mistake: string, ...patches: Patch[]): Mutation => ({
+  name,
+  mistake,
+  seeds: 1,
+  play: "crowd",
   patches,
 });

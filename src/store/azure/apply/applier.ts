@@ -168,10 +168,10 @@ export class Applier {
     const queue = this.#queueOf(segment);
     const needed = queue.items.filter((item) => item.transaction.firstSequence <= sequence);
     const opening = this.#opening;
-    const listed = [this.#inventory.listSpace(opening), ...needed.map((item) => this.#inventory.listSegment(item))];
-    await Promise.all([this.#reach(queue, sequence), ...listed]);
-    for (const { record } of needed) this.#finish(record);
-    if (opening !== undefined) this.#finish(opening);
+    // Each by itself: a record is done with the last that it needs, also when who waited for more is told that it failed.
+    const listed = needed.map((item) => this.#inventory.listSegment(item).then(() => this.#finish(item.record)));
+    const space = this.#inventory.listSpace(opening).then(() => opening === undefined || this.#finish(opening));
+    await Promise.all([this.#reach(queue, sequence), space, ...listed]);
   }
 
   /** Asks the segment's storage whether it takes writes, with one that changes nothing: it deletes what is never there. */

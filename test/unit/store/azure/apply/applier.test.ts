@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { plainCompressor } from "../../../../../src/codec/block.ts";
-import { parseSegmentName, parseSpaceName, parseTransactionId } from "../../../../../src/core/ids.ts";
+import { parseNodeId, parseSegmentName, parseSpaceName, parseTransactionId } from "../../../../../src/core/ids.ts";
 import { silentLogger } from "../../../../../src/core/logger.ts";
 import { silentTelemetry } from "../../../../../src/core/telemetry.ts";
 import { Applier } from "../../../../../src/store/azure/apply/applier.ts";
@@ -13,7 +13,10 @@ import { resolveOptions } from "../../../../../src/store/azure/instance/options.
 import { SegmentCache } from "../../../../../src/store/azure/instance/segment-cache.ts";
 import { emptySegment, encodeSegmentHead } from "../../../../../src/store/azure/rows/segment-rows.ts";
 import { Semaphore } from "../../../../../src/store/azure/instance/semaphore.ts";
+import type { Fault } from "../../../../doubles/fault.ts";
+import { faults } from "../../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../../doubles/simulated-table.ts";
+import type { SimulatedRequest } from "../../../../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../../../../system.ts";
 
 const space = parseSpaceName("orders");
@@ -45,4 +48,47 @@ test("a head that was seen before the first entry is read again for the first ti
     { kind: "insert", row: segmentHeadRow(partition), properties: encodeSegmentHead(head, undefined) },
   ]);
   expect((await applier.headOf(segment)).firstTimestamp).toBe(7);
+});
+
+test("a record is done with the last that it needs, also when who waited for more of its segment is told that it failed", async () => {
+  const partition = segmentPartition(space, segment);
+  const slow = ({ kind, ...rest }: SimulatedRequest): Fault =>
+    faults.answered(kind === "submit" && "partition" in rest && rest.partition !== partition ? 100 : 1, 1);
+  const table = new SimulatedAccount({ clock, plan: slow }).table("streamkit");
+  await table.create();
+  const done: number[] = [];
+  const applier = new Applier(space, {
+    ...{ table, reader: new LogReader(table, space, plainCompressor), compressor: plainCompressor, clock, random },
+    ...{ logger: silentLogger, telemetry: silentTelemetry, workers: new Semaphore(4) },
+    heads: new SegmentCache<PhysicalHead>({ segmentsMax: 256 }).forSpace(),
+    options: resolveOptions({ applyAttemptsMax: 1 }),
+    refreshPending: () => Promise.resolve(),
+    onDone: ({ summary }) => done.push(summary.timestamp),
+  });
+  const place = {
+    firstSequence: 1,
+    lastSequence: 1,
+    number: 1,
+    id: transactionId,
+    digest: "0".repeat(32),
+    segments: 1,
+  };
+  const head = {
+    ...emptySegment,
+    firstTimestamp: 7,
+    lastSequence: 1,
+    lastTimestamp: 7,
+    transactionNumber: 1,
+    transactionId,
+  };
+  await table.submit(partition, [
+    { kind: "insert", row: segmentHeadRow(partition), properties: encodeSegmentHead(head, undefined) },
+  ]);
+  const node = parseNodeId("6f9619ff-8b86-d011-b42d-00c04fc964ff");
+  const summary = { timestamp: 7, recordId: transactionId, node, position: 1, counts: undefined };
+  applier.add({ ...summary, transactions: [{ ...place, segment, keyed: false }] }, 7);
+  // Of a log that is no more: the segment never comes so far.
+  await expect(applier.ensure(segment, 99)).rejects.toMatchObject({ code: "overloaded" });
+  expect(done).toEqual([]);
+  await expect.poll(() => done).toEqual([7]);
 });
