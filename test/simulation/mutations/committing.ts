@@ -62,8 +62,8 @@ export const committing: readonly Mutation[] = [
     "own attempts forgotten by who starts from a head alone",
     azure(
       "append/catch-up",
-      "reader.readRecordsAt(state.attempts.map((attempt) => attempt.record.timestamp))",
-      "[] as never[]",
+      "return [recordId, await reader.fateOf(timestamp, recordId)] as const;",
+      'return [recordId, "never"] as const;',
     ),
   ),
   mutation(

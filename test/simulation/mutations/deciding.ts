@@ -184,8 +184,8 @@ export const answering: readonly Mutation[] = [
     "acknowledged as applied before the inventory has its row",
     azure(
       "apply/applier",
-      "await Promise.all([this.#reach(queue, sequence), ...listed]);",
-      "Promise.all(listed).catch(() => undefined);\n    await this.#reach(queue, sequence);",
+      "await Promise.all([this.#reach(queue, sequence), space, ...listed]);",
+      "Promise.all([space, ...listed]).catch(() => undefined);\n    await this.#reach(queue, sequence);",
     ),
   ),
   mutation(
