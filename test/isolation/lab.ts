@@ -17,7 +17,7 @@ import { silentTelemetry } from "../../src/core/telemetry.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
 import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
 import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
-import type { FsckReport } from "../../src/store/azure/fsck/fsck.ts";
+import type { FsckReport, RepairMode } from "../../src/store/azure/fsck/fsck.ts";
 import { fsck } from "../../src/store/azure/fsck/fsck.ts";
 import type { AzureStoreSettings } from "../../src/store/azure/instance/options.ts";
 import { storeTableName } from "../../src/store/azure/rows/keys.ts";
@@ -149,11 +149,11 @@ export class Lab {
     return this.finish(this.#feel(this.#produce(store, space, segment, false, text)));
   }
 
-  fsck(): Promise<FsckReport> {
+  fsck(repair: RepairMode = "none"): Promise<FsckReport> {
     const { account } = this;
     const names = (table: string): string[] => [...new Set(account.rows(table).map(({ partition }) => partition))];
     const scan = (table: string): AsyncIterable<string> => ReadableStream.from(names(table));
-    return this.finish(fsck({ account, scan, compressor: plainCompressor, store: storeId }, "none"));
+    return this.finish(fsck({ account, scan, compressor: plainCompressor, store: storeId }, repair));
   }
 
   produceTo(store: Store, of: SpaceName, segment: SegmentName): Promise<number> {

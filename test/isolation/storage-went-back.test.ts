@@ -10,6 +10,7 @@ import {
   registryTableName,
   logHeadRow,
   logPartition,
+  segmentHeadRow,
   segmentPartition,
   storeTableName,
 } from "../../src/store/azure/rows/keys.ts";
@@ -135,4 +136,35 @@ test("a head whose last record is not there is damage, whatever is remembered", 
   if (last === undefined) throw new Error("There is no record.");
   await lab.finish(lab.table.submit(last.partition, [{ kind: "delete", row: last.row, ifMatch: "*" }]));
   expect((await lab.produce(store, stuck, "c")).outcome).toBe("corrupt_data");
+});
+
+test("a torn copy that is put back behind the running app is made whole by a repair, and warm instances go on from there", async () => {
+  const lab = new Lab("torn");
+  const [one, two] = [lab.instance(), lab.instance()];
+  for (const text of ["a", "b"]) await lab.produce(one.store, stuck, text);
+  await lab.pass(5_000);
+  const isLogHead = ({ partition, row }: { readonly partition: string; readonly row: string }): boolean =>
+    partition === logPartition(space) && row === logHeadRow(space);
+  const isSegmentHead = ({ partition, row }: { readonly partition: string; readonly row: string }): boolean =>
+    partition === segmentPartition(space, stuck) && row === segmentHeadRow(partition);
+  const before = lab.account.rows(table);
+  for (const text of ["c", "d"]) await lab.produce(one.store, stuck, text);
+  await lab.pass(5_000);
+  // Copied row by row: the log's head before the last records were, the segment's head in between.
+  const copy = lab.account.snapshot();
+  await lab.produce(two.store, neighbours[0] ?? stuck, "after the copy");
+  await lab.pass(5_000);
+  lab.account.restore(copy);
+  for (const isHead of [isLogHead, isSegmentHead]) {
+    const head = before.find(isHead);
+    if (head === undefined) throw new Error("There is no head.");
+    const { partition, properties, row } = head;
+    await lab.finish(lab.table.submit(partition, [{ kind: "replace", row, properties, ifMatch: "*" }]));
+  }
+  expect((await lab.fsck()).findings).not.toEqual([]);
+  expect((await lab.fsck("offline")).findings).toEqual([]);
+  for (const { store } of [one, two]) expect((await lab.produce(store, stuck, "on")).outcome).toBe("ok");
+  expect(await texts(lab, one.store)).toEqual(["a", "b", "c", "d", "on", "on"]);
+  await lab.pass(5_000);
+  expect(await lab.fsck()).toMatchObject({ findings: [], unapplied: 0 });
 });
