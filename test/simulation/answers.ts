@@ -2,6 +2,7 @@
 
 import { StoreError } from "../../src/core/errors.ts";
 import type { ProducedChunk } from "../../src/store/store.ts";
+import { isBeginning } from "./derived-watch.ts";
 import { chunkId, chunkLength, sequenceAt, textOf } from "./operations.ts";
 import type { Call, OperationPart } from "./operations.ts";
 import type { LogTransaction, SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";
@@ -47,10 +48,9 @@ export function judgeChunk(
   }
   const tells =
     status.segment === part.segment &&
-    status.firstSequence === 1 &&
+    isBeginning(segment, status) &&
     status.lastSequence === lastSequence &&
-    status.lastTimestamp === held.timestamp &&
-    status.firstTimestamp === segment.entries[0]?.timestamp;
+    status.lastTimestamp === held.timestamp;
   verdict.check(tells, "I1", () => `${who} was told the status ${JSON.stringify(status)}`);
   verdict.check(
     duplicate || !held.claimed,
@@ -175,7 +175,9 @@ function isTrueConflict(call: Call, error: StoreError, space: SpaceTruth): boole
     if (index < 0 || index >= chunkLength(part, call.acknowledged)) return false;
     if (sequenceAt(part, start + index) !== received) return false;
     if (index > 0 && part.gapAt !== start + index) return false;
-    return received > lastSequence ? winner === undefined : winner === segment.holderOf(received)?.id;
+    // Who held a place that is trimmed is not known any more.
+    if (winner === undefined) return received > lastSequence || received < segment.first;
+    return received <= lastSequence && winner === segment.holderOf(received)?.id;
   });
 }
 

@@ -2,17 +2,23 @@
 
 import { decodeEntry } from "../../src/codec/entry.ts";
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
-import { blockRow, segmentHeadRow, transactionRow } from "../../src/store/azure/rows/keys.ts";
+import { joinData } from "../../src/codec/block.ts";
+import { decodeColumns, isColumns } from "../../src/codec/columns.ts";
+import { blockRow, segmentHeadRow, segmentRowOf, transactionRow } from "../../src/store/azure/rows/keys.ts";
+import { isMarker } from "../../src/store/azure/rows/markers.ts";
 import { decodeSegmentHead, decodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
+import type { SegmentHead } from "../../src/store/azure/rows/segment-rows.ts";
+import type { Row } from "../../src/table/port.ts";
 import type { Change } from "../doubles/simulated-service.ts";
 import { decodeData } from "./log-watch.ts";
 import { originOf } from "./operations.ts";
 import type { LogEntry, SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";
-import type { Entry } from "../../src/core/entry.ts";
+import type { Entry, SegmentStatus } from "../../src/core/entry.ts";
 
 /** A write to a segment: its next transactions, from the log, as one block, and the head. Says what it was. */
 export function segmentWritten(
   segment: SegmentTruth,
+  space: SpaceTruth,
   partition: string,
   changes: readonly Change[],
   verdict: Verdict,
@@ -26,6 +32,7 @@ export function segmentWritten(
   const head = decodeSegmentHead(headChange.after);
   const before = headChange.before === undefined ? 0 : decodeSegmentHead(headChange.before).lastSequence;
   const { lastSequence } = head;
+  if (lastSequence === before) return segmentTrimmed(segment, space, head, changes, verdict);
   verdict.check(
     before === segment.applied && lastSequence > before,
     "I2",
@@ -40,8 +47,13 @@ export function segmentWritten(
     head.transactionId === last.id &&
     head.transactionNumber === last.number &&
     head.lastTimestamp === last.timestamp &&
-    head.firstTimestamp === segment.entries[0]?.timestamp;
+    head.firstTimestamp === segment.entries[segment.first - 1]?.timestamp;
   verdict.check(tells, "I6", () => `the head of segment ${name} at ${lastSequence} is not what the log says`);
+  verdict.check(
+    head.firstSequence === segment.first && head.ownFirst === segment.own,
+    "L2",
+    () => `an apply brings back what was trimmed of ${name}: ${head.firstSequence}, trimmed before ${segment.first}`,
+  );
   const peeked = headChange.after.properties["e"];
   if (peeked instanceof Uint8Array)
     isSame(decodeEntry(peeked), segment.entries[lastSequence - 1], verdict, "the last entry in the head");
@@ -93,7 +105,76 @@ export function segmentWritten(
   );
   verdict.check(used.size === 0, "I6", () => `segment ${name} does not know the id ${[...used][0]}`);
   segment.applied = lastSequence;
+  segment.blocks.set(lastSequence, before + 1);
   return `${name} is at ${lastSequence}`;
+}
+
+/**
+ * A trim moves the first sequence, never back and never beyond what was asked for (L1, L5), and head, marker and blocks agree in the same
+ * moment (L7): nothing before it is left, the block that it cuts holds the rest of its entries, the marker is where the last gone one was.
+ */
+function segmentTrimmed(
+  segment: SegmentTruth,
+  space: SpaceTruth,
+  { firstSequence, firstTimestamp, ownFirst }: SegmentHead,
+  changes: readonly Change[],
+  verdict: Verdict,
+): string {
+  const { applied, first, name, own } = segment;
+  verdict.check(firstSequence >= first && ownFirst >= own, "L5", () => `segment ${name} begins before ${first} again`);
+  const asked = Math.min(Math.max(segment.asked, space.firstFrom(segment, space.asked)), applied + 1);
+  verdict.check(
+    firstSequence <= asked,
+    "L1",
+    () => `segment ${name} lost entries from ${asked} on, before ${firstSequence}`,
+  );
+  verdict.check(
+    ownFirst <= segment.asked,
+    "L1",
+    () => `segment ${name} was not asked to trim itself before ${ownFirst}`,
+  );
+  const begins = segment.entries[Math.min(firstSequence, applied) - 1];
+  verdict.check(begins?.timestamp === firstTimestamp, "I6", () => `the head of ${name} tells another first time`);
+  const isMarked = changes.some(
+    ({ after, row }) => after !== undefined && isMarker(after) && row === blockRow(firstSequence - 1),
+  );
+  verdict.check(isMarked, "L7", () => `segment ${name} begins at ${firstSequence}, and no marker says so`);
+  for (const { after, row } of changes) {
+    const what = segmentRowOf(row);
+    if (what?.kind !== "block") continue;
+    segment.blocks.delete(what.lastSequence);
+    if (after === undefined || isMarker(after)) continue;
+    const cut = decodeBlockOf(after);
+    const isRest = cut[0]?.sequence === firstSequence && cut.at(-1)?.sequence === what.lastSequence;
+    verdict.check(isRest, "L1", () => `a block of ${name} that was cut has not the rest of its entries`);
+    segment.blocks.set(what.lastSequence, cut[0]?.sequence ?? 0);
+    for (const entry of cut) isSame(entry, segment.entries[entry.sequence - 1], verdict, `a cut block of ${name}`);
+  }
+  const begin = Math.min(...segment.blocks.values());
+  const isWhole = firstSequence > applied ? segment.blocks.size === 0 : begin === firstSequence;
+  verdict.check(isWhole, "L7", () => `segment ${name} begins at ${firstSequence}, its blocks at ${begin}`);
+  segment.first = firstSequence;
+  segment.own = ownFirst;
+  return `${name} begins at ${firstSequence}`;
+}
+
+function decodeBlockOf(row: Row): readonly Entry[] {
+  const plain = joinData(row.properties);
+  return (isColumns(plain) ? decodeColumns(plain) : decodeData(row)).flatMap(({ entries }) => entries);
+}
+
+/** A status tells of a beginning that is, or was: what is known of it may be older than the last trim. */
+export function isBeginning(
+  segment: SegmentTruth,
+  {
+    firstSequence,
+    firstTimestamp,
+    lastSequence,
+  }: Pick<SegmentStatus, "firstSequence" | "firstTimestamp" | "lastSequence">,
+): boolean {
+  if (firstSequence < 1 || firstSequence > segment.first) return false;
+  if (firstSequence > lastSequence) return segment.entries.some(({ timestamp }) => timestamp === firstTimestamp);
+  return segment.entries[firstSequence - 1]?.timestamp === firstTimestamp;
 }
 
 /** A read or stored entry against the log's. */
@@ -155,8 +236,7 @@ export function messageSent(text: string, spaces: ReadonlyMap<SpaceName, SpaceTr
     const last = segment?.entries[lastSequence - 1];
     const right =
       segment !== undefined &&
-      firstSequence === 1 &&
-      segment.entries[0]?.timestamp === firstTimestamp &&
+      isBeginning(segment, { firstSequence, firstTimestamp, lastSequence }) &&
       last?.timestamp === lastTimestamp &&
       segment.applied >= lastSequence;
     verdict.check(right, "I5", () => `a status message that is not so: ${text}`);

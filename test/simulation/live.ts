@@ -49,7 +49,8 @@ export class LiveReaders {
     const logs = new Map(world.scenario.spaces.map(({ name }) => [logPartition(name), name]));
     world.account.observe(({ partition, changes }) => {
       const space = logs.get(partition);
-      if (space !== undefined && changes.length === 2) this.#onCommit(space);
+      const isCommit = changes.length === 2 && changes.every(({ after }) => after !== undefined);
+      if (space !== undefined && isCommit) this.#onCommit(space);
     });
   }
 

@@ -14,6 +14,7 @@ import type { Row } from "../../src/table/port.ts";
 import type { Change } from "../doubles/simulated-service.ts";
 import type { Operation } from "./operations.ts";
 import { chunkAt, chunkId, chunkLength, originOf, sequenceAt } from "./operations.ts";
+import { logTrimmed } from "./trim-watch.ts";
 import type { LogRecord, LogTransaction, Register, SpaceTruth, Verdict } from "./truth.ts";
 
 /** How far ahead of the service a timestamp may be that nobody before it made later: what a clock is trusted with, and a second. */
@@ -51,7 +52,8 @@ export class LogWatch {
     const { name } = this.#space;
     const head = changes.find(({ row }) => row === headRow);
     const others = changes.filter(({ row }) => row !== headRow);
-    if (head?.after === undefined || others.length > 1) {
+    if (head === undefined) return logTrimmed(this.#space, others, this.#verdict);
+    if (head.after === undefined || others.length > 1) {
       this.#verdict.report("I1", `a write to the log of ${name} that is neither a commit nor a rewrite of its head`);
       return "";
     }
@@ -128,6 +130,8 @@ export class LogWatch {
       node,
       position,
       transactions: [],
+      entriesThrough: space.entries,
+      bytesThrough: space.bytes,
       pendingApply: false,
       pendingNotify: false,
     };

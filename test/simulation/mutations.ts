@@ -5,6 +5,7 @@ import { answering, knowing } from "./mutations/deciding.ts";
 import { applying, settling } from "./mutations/finishing.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
+import { trimming } from "./mutations/trimming.ts";
 import { recovering } from "./mutations/recovering.ts";
 
 export const mutations: readonly Mutation[] = [
@@ -15,4 +16,5 @@ export const mutations: readonly Mutation[] = [
   ...settling,
   ...recovering,
   ...reading,
+  ...trimming,
 ];

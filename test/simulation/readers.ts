@@ -2,13 +2,14 @@
 //
 // What they see is compared with the log entry by entry, and a read that ended must have seen what was there when it began.
 
-import { encodeCursor } from "../../src/codec/cursor.ts";
+import { encodeCursor, parseCursor } from "../../src/codec/cursor.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { Cursor, SpaceName } from "../../src/core/ids.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Chance } from "./chance.ts";
-import { isSame } from "./derived-watch.ts";
-import type { SpaceTruth } from "./truth.ts";
+import { isBeginning, isSame } from "./derived-watch.ts";
+import type { LogEntry, SpaceTruth } from "./truth.ts";
+import { acknowledgedBy } from "./truth.ts";
 import type { Instance, World } from "./world.ts";
 
 export class Readers {
@@ -28,7 +29,10 @@ export class Readers {
       const { live } = this.#world;
       if (live.length > 0) {
         const instance = chance.pick(live);
-        await this.#at(instance, () => reader.read(instance.store, chance.pick([1, 2, 5, 0])));
+        const limit = chance.pick([1, 2, 5, 0]);
+        await this.#at(instance, () =>
+          reader.read(instance.store, limit, chance.fork(`clamp ${reader.seen}`).happens(0.2)),
+        );
       }
       await timeline.sleep(chance.pick([5, 50, 500]) * chance.fraction());
     }
@@ -46,8 +50,7 @@ export class Readers {
         const instance = chance.pick(live);
         const what = chance.pick(["segment", "last", "names"] as const);
         await this.#at(instance, () => {
-          if (what === "segment")
-            return this.segment(instance.store, space, segment, chance.integer(1, 1 + space.segment(segment).applied));
+          if (what === "segment") return this.#segmentFrom(instance.store, space, segment, chance);
           return what === "last" ? this.last(instance.store, space, segment) : this.names(instance.store);
         });
       }
@@ -55,27 +58,60 @@ export class Readers {
     }
   }
 
-  async segment(store: Store, space: SpaceTruth, name: Parameters<Store["peek"]>[1], from: number): Promise<void> {
-    const { verdict } = this.#world;
+  async segment(
+    store: Store,
+    space: SpaceTruth,
+    name: Parameters<Store["peek"]>[1],
+    from: number,
+    clamp = false,
+  ): Promise<void> {
+    const { timeline, verdict } = this.#world;
     const truth = space.segment(name);
     const { applied } = truth;
+    const acknowledged = acknowledgedBy(truth.trims, timeline.now);
+    const at = `a read of segment ${name} from ${from}`;
     let next = from;
-    for await (const entry of store.consumeSegment(space.name, name, { from })) {
-      verdict.check(entry.sequence === next, "I2", () => `segment ${name} reads ${entry.sequence} where ${next} comes`);
-      isSame(entry, truth.entries[next - 1], verdict, `a read of segment ${name}`);
-      next += 1;
+    // Whoever begins at the beginning begins at what there is.
+    const mayBegin = (): boolean => clamp || (from === 1 && next === 1);
+    try {
+      for await (const entry of store.consumeSegment(space.name, name, { from, clamp })) {
+        const { sequence } = entry;
+        const isNext = sequence === next || (mayBegin() && sequence > next && sequence <= truth.first);
+        verdict.check(isNext, "I2", () => `${at} gives ${sequence} where ${next} comes`);
+        verdict.check(sequence >= acknowledged, "L2", () => `${at} shows ${sequence}, trimmed before ${acknowledged}`);
+        isSame(entry, truth.entries[sequence - 1], verdict, at);
+        next = sequence + 1;
+      }
+    } catch (error) {
+      const earliest = earliestIn(error);
+      if (earliest === undefined) throw error;
+      const isTrue = typeof earliest === "number" && next < earliest && earliest <= truth.first && !mayBegin();
+      verdict.check(
+        isTrue,
+        "L3",
+        () => `${at} was told at ${next} that what comes next was trimmed: ${JSON.stringify(earliest)}`,
+      );
+      return;
     }
-    verdict.check(next > applied, "I1", () => `a read of segment ${name} ended at ${next - 1}; ${applied} was there`);
+    const isWhole = next > applied || (mayBegin() && truth.first > applied);
+    verdict.check(isWhole, "I1", () => `${at} ended at ${next - 1}; ${applied} was there`);
+  }
+
+  #segmentFrom(store: Store, space: SpaceTruth, name: Parameters<Store["peek"]>[1], chance: Chance): Promise<void> {
+    const from = chance.integer(1, 1 + space.segment(name).applied);
+    return this.segment(store, space, name, from, chance.fork(`clamp ${from}`).happens(0.3));
   }
 
   /** After the time of each of some entries, as many as the next two. */
   async segmentFromTimes(store: Store, space: SpaceTruth, name: Parameters<Store["peek"]>[1]): Promise<void> {
     const { verdict } = this.#world;
-    const { entries } = space.segment(name);
+    const { entries, first } = space.segment(name);
     const limit = 2;
     const times = [...new Set(entries.map(({ timestamp }) => timestamp))].filter((_, index) => index % 3 === 0);
     for (const after of times) {
-      const wanted = entries.filter(({ timestamp }) => timestamp > after).slice(0, limit);
+      const wanted = entries
+        .filter(({ sequence, timestamp }) => sequence >= first && timestamp > after)
+        .slice(0, limit);
       const found: number[] = [];
       for await (const entry of store.consumeSegment(space.name, name, { after, limit })) {
         isSame(entry, entries[entry.sequence - 1], verdict, `a read of segment ${name} after ${after}`);
@@ -94,15 +130,25 @@ export class Readers {
     const { verdict } = this.#world;
     const truth = space.segment(name);
     const { applied } = truth;
+    const acknowledged = acknowledgedBy(truth.trims, this.#world.timeline.now);
     const entry = await store.peek(space.name, name);
     if (entry !== undefined) isSame(entry, truth.entries[entry.sequence - 1], verdict, `peek of ${name}`);
+    // Of what is trimmed there is nothing to peek at.
     verdict.check(
-      (entry?.sequence ?? 0) >= applied,
+      (entry?.sequence ?? truth.first - 1) >= applied,
       "I1",
       () => `peek of ${name} is ${entry?.sequence}; ${applied} was there`,
     );
+    const isGone = entry !== undefined && entry.sequence < acknowledged;
+    verdict.check(!isGone, "L2", () => `peek of ${name} shows ${entry?.sequence}, trimmed before ${acknowledged}`);
     const status = await store.getSegmentStatus!(space.name, name);
     verdict.check(status.lastSequence >= (entry?.sequence ?? 0), "I1", () => `the status of ${name} goes back`);
+    const begins = status.lastSequence === 0 || (status.firstSequence >= acknowledged && isBeginning(truth, status));
+    verdict.check(
+      begins,
+      "L2",
+      () => `the status of ${name} is ${JSON.stringify(status)}, trimmed before ${acknowledged}`,
+    );
   }
 
   async names(store: Store): Promise<void> {
@@ -161,18 +207,66 @@ export class SpaceReader {
   }
 
   /** Goes on from the cursor; `limit` 0: to the end. */
-  async read(store: Store, limit: number): Promise<void> {
-    const { verdict } = this.#world;
+  async read(store: Store, limit: number, clamp = false): Promise<void> {
+    const { timeline, verdict } = this.#world;
     const space = this.#space;
     const there = space.order.length;
+    const acknowledged = acknowledgedBy(space.trims, timeline.now);
     let read = 0;
-    for await (const entry of store.consumeSpace(space.name, { offset: this.#cursor, limit })) {
-      isSame(entry, space.order[this.seen], verdict, `reading ${space.name} after ${this.seen} entries`);
-      this.seen += 1;
-      read += 1;
-      this.#cursor = encodeCursor(entry);
+    try {
+      for await (const entry of store.consumeSpace(space.name, { offset: this.#cursor, limit, clamp })) {
+        this.#skip(clamp, (next) => next.timestamp < entry.timestamp);
+        isSame(entry, space.order[this.seen], verdict, `reading ${space.name} after ${this.seen} entries`);
+        const isGone = entry.timestamp < acknowledged;
+        verdict.check(!isGone, "L2", () => `${space.name} shows ${entry.timestamp}, trimmed before ${acknowledged}`);
+        this.seen += 1;
+        read += 1;
+        this.#cursor = encodeCursor(entry);
+      }
+    } catch (error) {
+      const earliest = earliestIn(error);
+      if (earliest === undefined) throw error;
+      this.#told(earliest);
+      return;
     }
-    const isWhole = (limit > 0 && read === limit) || this.seen >= there;
-    verdict.check(isWhole, "I1", () => `a read of ${space.name} ended after ${this.seen} entries; ${there} were there`);
+    if (limit > 0 && read === limit) return;
+    this.#skip(clamp, (_, index) => index < there);
+    verdict.check(
+      this.seen >= there,
+      "I1",
+      () => `a read of ${space.name} ended after ${this.seen} entries; ${there} were there`,
+    );
   }
+
+  /** What was trimmed is left out for who begins at the beginning, or asked for it. */
+  #skip(clamp: boolean, isBefore: (entry: LogEntry, index: number) => boolean): void {
+    const { goneThrough, order } = this.#space;
+    if (!clamp && this.#cursor !== "") return;
+    for (let next = order[this.seen]; next !== undefined; next = order[this.seen]) {
+      if (next.timestamp > goneThrough || !isBefore(next, this.seen)) return;
+      this.seen += 1;
+    }
+  }
+
+  /** That it has missed something: so it has, and it goes on from the earliest there is, behind nothing that is. */
+  #told(earliest: unknown): void {
+    const { goneThrough, name, order } = this.#space;
+    const { verdict } = this.#world;
+    const missed = order[this.seen];
+    const isTrue = this.#cursor !== "" && missed !== undefined && missed.timestamp <= goneThrough;
+    verdict.check(isTrue, "L3", () => `${name} is said to be trimmed after ${this.seen} entries, which it is not`);
+    this.#cursor = earliest as Cursor;
+    const through = this.#cursor === "" ? 0 : parseCursor(this.#cursor).timestamp - 1;
+    verdict.check(
+      through <= goneThrough,
+      "L1",
+      () => `the earliest of ${name} is after ${through}, gone is ${goneThrough}`,
+    );
+    while ((order[this.seen]?.timestamp ?? Infinity) <= through) this.seen += 1;
+  }
+}
+
+/** Undefined: it is another error. */
+function earliestIn(error: unknown): unknown {
+  return error instanceof StoreError && error.code === "trimmed" ? error.details["earliest"] : undefined;
 }

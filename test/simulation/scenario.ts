@@ -35,6 +35,8 @@ export interface Scenario {
   readonly backupAtMs: number | undefined;
   /** Instances that write the format of the release before, as while a deployment is upgraded. */
   readonly firstFormatShare: number;
+  /** Callers that trim segments and spaces. */
+  readonly trimmers: number;
 }
 
 // One a prefix of another, and an order that is another one in UTF-16 than in UTF-8.
@@ -76,6 +78,7 @@ export function chooseScenario(chance: Chance): Scenario {
       otherWritersMs: oneOf(0, 500, 5_000),
       leaseKeysMax: chance.fork("leases").pick([1, 2, 64]),
       ...chooseMemory(chance.fork("memory")),
+      trimTransactionsMax: chance.fork("trim bounds").pick([1, 2, 50, 50]),
     },
     instances: chance.integer(2, 5),
     producers: chance.integer(2, 6),
@@ -96,5 +99,6 @@ export function chooseScenario(chance: Chance): Scenario {
     serviceStepBackMs: oneOf(0, 0, 0, 0, 0, 0, 0, 0, 0, 600_000),
     backupAtMs: chance.happens(0.3) ? chance.pick([0, 100, 1_000, 3_000]) * chance.fraction() : undefined,
     firstFormatShare: oneOf(0, 0, 0.5),
+    trimmers: chance.fork("trims").pick([0, 1, 2]),
   };
 }

@@ -5,6 +5,7 @@ import { LiveReaders } from "./live.ts";
 import { Producers } from "./producers.ts";
 import { Readers, SpaceReader } from "./readers.ts";
 import { chooseScenario } from "./scenario.ts";
+import { Trimmers } from "./trimmers.ts";
 import type { FaultKind } from "./weather.ts";
 import { logPartition, segmentPartition, segmentsPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Instance } from "./world.ts";
@@ -72,6 +73,7 @@ class Run {
   readonly #chance: Chance;
   readonly #producers: Producers;
   readonly #readers: Readers;
+  readonly #trimmers: Trimmers;
   readonly #live: LiveReaders;
   #isCalm = false;
   #restore: (() => void) | undefined;
@@ -81,6 +83,7 @@ class Run {
     this.#chance = chance;
     this.#producers = new Producers(world);
     this.#readers = new Readers(world);
+    this.#trimmers = new Trimmers(world);
     this.#live = new LiveReaders(world, chance.fork("live readers"));
   }
 
@@ -135,6 +138,8 @@ class Run {
       void this.#readers.tail(this.#chance.fork(`reader ${index}`));
     for (let index = 0; index < scenario.segmentReaders; index += 1)
       void this.#readers.look(this.#chance.fork(`looker ${index}`));
+    for (let index = 0; index < scenario.trimmers; index += 1)
+      void this.#trimmers.run(this.#chance.fork(`trimmer ${index}`));
     const producers = Array.from({ length: scenario.producers }, (_, index) =>
       this.#producers.run(this.#chance.fork(`producer ${index}`), scenario.requestsEach),
     );
@@ -149,6 +154,7 @@ class Run {
     this.#live.calm();
     this.#isCalm = true;
     this.#readers.isOver = true;
+    this.#trimmers.isOver = true;
     await timeline.run(() => this.#isWrong() || this.#producers.open.size === 0, answersMaxMs);
     this.#world.verdict.check(
       this.#producers.open.size === 0,

@@ -40,8 +40,22 @@ export interface LogRecord {
   readonly node: string;
   readonly position: number;
   readonly transactions: readonly LogTransaction[];
+  /** What the space had had up to it, as `Counts` has it. */
+  readonly entriesThrough: number;
+  readonly bytesThrough: number;
   pendingApply: boolean;
   pendingNotify: boolean;
+}
+
+/** From then on (virtual time) nothing before this is shown to whoever begins to read. */
+interface Acknowledged {
+  readonly at: number;
+  readonly first: number;
+}
+
+/** What was acknowledged by a moment: nothing before this is shown. */
+export function acknowledgedBy(trims: readonly Acknowledged[], at: number): number {
+  return trims.reduce((first, trim) => (trim.at <= at ? Math.max(first, trim.first) : first), 0);
 }
 
 export class SegmentTruth {
@@ -52,6 +66,14 @@ export class SegmentTruth {
   readonly byId = new Map<TransactionId, LogTransaction>();
   /** The last sequence that the stored segment has. */
   applied = 0;
+  /** The first that it has, or will have; and how far trims of its own went, as its head says. */
+  first = 1;
+  own = 1;
+  /** Its blocks: the first sequence of each, by its last one. */
+  blocks = new Map<number, number>();
+  /** The furthest point that a trim of its own was asked for. */
+  asked = 1;
+  trims: Acknowledged[] = [];
   /** It has its row in the inventory. */
   listed = false;
   /** A produce to it was acknowledged as applied: its name must be found. */
@@ -70,13 +92,14 @@ export class SegmentTruth {
   /** Gives how to go back to what is true now. */
   save(): () => void {
     const [entries, transactions, notified] = [this.entries.length, this.transactions.length, [...this.notified]];
-    const { acknowledged, applied, listed } = this;
+    const { acknowledged, applied, listed, first, own } = this;
+    const [blocks, trims] = [new Map(this.blocks), [...this.trims]];
     return () => {
       this.entries.length = entries;
       for (const { id } of this.transactions.splice(transactions)) this.byId.delete(id);
       this.notified.clear();
       for (const one of notified) this.notified.add(one);
-      Object.assign(this, { acknowledged, applied, listed });
+      Object.assign(this, { acknowledged, applied, listed, first, own, blocks, trims });
     };
   }
 
@@ -103,6 +126,12 @@ export class SpaceTruth {
   /** What the space has had, as `Counts` has it. */
   entries = 0;
   bytes = 0;
+  /** The last timestamp that a trim has removed from its log. */
+  goneThrough = 0;
+  /** The furthest time up to which trims were asked for: entries before it. */
+  asked = 0;
+  /** By timestamps. */
+  trims: Acknowledged[] = [];
 
   constructor(name: SpaceName) {
     this.name = name;
@@ -133,6 +162,7 @@ export class SpaceTruth {
     const segments = new Map([...this.segments.values()].map((segment) => [segment, segment.save()]));
     const [order, fences, { open, listed, acknowledged, entries, bytes }] = [this.order.length, [...this.fences], this];
     const records = this.records.map((record) => ({ record, ...record }));
+    const [goneThrough, trims] = [this.goneThrough, [...this.trims]];
     return () => {
       for (const segment of this.segments.values()) if (!segments.has(segment)) this.segments.delete(segment.name);
       for (const restore of segments.values()) restore();
@@ -143,8 +173,13 @@ export class SpaceTruth {
         this.setPending(record, pendingApply, pendingNotify);
       this.fences.clear();
       for (const [key, token] of fences) this.fences.set(key, token);
-      Object.assign(this, { open, listed, acknowledged, entries, bytes });
+      Object.assign(this, { open, listed, acknowledged, entries, bytes, goneThrough, trims });
     };
+  }
+
+  /** One after the last entry of a segment with an earlier timestamp. */
+  firstFrom(segment: SegmentTruth, timestamp: number): number {
+    return 1 + segment.entries.findLastIndex((entry) => entry.timestamp < timestamp) + 1;
   }
 
   lengths(): ReadonlyMap<SegmentName, number> {

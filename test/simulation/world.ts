@@ -49,6 +49,8 @@ export interface Instance {
   readonly factory: AzureStoreFactory;
   readonly store: Store;
   readonly isMonitor: boolean;
+  /** Of what it writes. */
+  readonly format: 1 | 2;
   readonly crash: () => void;
   /** Resolves when it dies. */
   readonly crashed: Promise<"crashed">;
@@ -128,6 +130,7 @@ export class World {
     const { clockDrift, clockOffMs, firstFormatShare, notifies, settings } = this.scenario;
     const off = chance.between(-1, 1) * clockOffMs;
     const clock = new MachineClock(this.timeline, off, chance.between(-1, 1) * clockDrift);
+    const format = chance.fork("format").happens(firstFormatShare) ? 1 : 2;
     const client = this.account.connect(name);
     const queues = this.#queues.connect(name);
     const factory = createAzureStoreFactory({
@@ -137,7 +140,7 @@ export class World {
       clock,
       random: this.#identified(name, chance),
       logger: this.#logger(name),
-      options: { ...settings, formatVersion: chance.fork("format").happens(firstFormatShare) ? 1 : 2 },
+      options: { ...settings, formatVersion: format },
     });
     const ended = Promise.withResolvers<"crashed">();
     const instance: Instance = {
@@ -146,6 +149,7 @@ export class World {
       factory,
       store: factory.open(storeId),
       isMonitor: options.isMonitor,
+      format,
       crashed: ended.promise,
       alive: true,
       crash: () => {
@@ -292,7 +296,7 @@ export class World {
     for (const segment of segments) {
       const partition = segmentPartition(name, segment);
       this.#watchers.set(`${table} ${partition}`, ({ changes }) =>
-        segmentWritten(space.segment(segment), partition, changes, verdict),
+        segmentWritten(space.segment(segment), space, partition, changes, verdict),
       );
       const listed = `${table} ${segmentsPartition(name)} ${nameRow(segment)}`;
       this.#watchers.set(listed, ({ changes }) => {

@@ -237,7 +237,8 @@ function chunkOf(space: SpaceName, segment: SegmentName, result: SegmentAppended
     status: {
       space,
       segment,
-      firstSequence: result.firstSequence,
+      // It may have been trimmed beyond this chunk by now.
+      firstSequence: Math.min(result.firstSequence, lastSequence + 1),
       firstTimestamp: result.firstTimestamp,
       lastSequence,
       lastTimestamp: timestamp,

@@ -145,10 +145,11 @@ export class Applier {
       this.#heads.set(segment, physical);
   }
 
-  /** The head of a segment that has entries: one seen before the first does not know where it begins. */
+  /** The head of a segment that has had entries: one seen when it had none does not know when the next ones begin. */
   async headOf(segment: SegmentName): Promise<SegmentHead> {
     const known = this.knownHead(segment);
-    return known !== undefined && known.lastSequence > 0 ? known : (await this.#readHead(segment)).head;
+    if (known !== undefined && known.lastSequence >= known.firstSequence) return known;
+    return (await this.#readHead(segment)).head;
   }
 
   knownHead(segment: SegmentName): SegmentHead | undefined {
@@ -174,7 +175,7 @@ export class Applier {
     await Promise.all([this.#reach(queue, sequence), space, ...listed]);
   }
 
-  /** Asks the segment's storage whether it takes writes, with one that changes nothing: it deletes what is never there. */
+  /** Asks the segment's storage whether it takes writes: deletes what is never there. */
   async prove(segment: SegmentName): Promise<void> {
     const write = { kind: "delete", row: neverThereRow, ifMatch: "*" } as const;
     await this.health.watch(segment, () => this.#deps.table.submit(segmentPartition(this.#space, segment), [write]));

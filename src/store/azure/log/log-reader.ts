@@ -122,7 +122,10 @@ export class LogReader {
     if (count === 0) return true;
     const row = await this.#firstFrom(timestamp);
     if (row === undefined) return false;
-    if (isMarker(row)) return decodeLogMarker(row).position >= count;
+    if (isMarker(row)) {
+      const marker = decodeLogMarker(row);
+      return marker.position > count || (marker.position === count && marker.recordId === recordId);
+    }
     const last = decodeRecordSummary(row);
     return last.recordId === recordId && last.position === count;
   }

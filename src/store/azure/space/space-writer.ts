@@ -162,7 +162,7 @@ export class SpaceWriter {
     const head = segment === undefined ? undefined : this.applier.knownHead(segment);
     if (head === undefined || head.lastSequence < appended.place.lastSequence) return appended;
     const { firstSequence, firstTimestamp } = head;
-    return { ...appended, firstSequence: Math.min(firstSequence, appended.place.lastSequence + 1), firstTimestamp };
+    return { ...appended, firstSequence, firstTimestamp };
   }
 
   async #append(request: AppendRequest, signal: AbortSignal | undefined): Promise<AppendOutcome> {

@@ -18,7 +18,7 @@ import { isTransient } from "../instance/failure.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import { rows } from "../read/pages.ts";
 import { blockRange, blockRow, segmentHeadRow, segmentPartition, segmentRowOf } from "../rows/keys.ts";
-import { encodeSegmentMarker } from "../rows/markers.ts";
+import { encodeSegmentMarker, isMarker } from "../rows/markers.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
 import {
   blockProperties,
@@ -46,8 +46,8 @@ export interface TrimmedSegment {
   readonly head: SegmentHead;
 }
 
-/** Of a transaction: the head, the marker, the block that is cut. */
-const otherOperations = 3;
+/** Of a transaction: the head, the marker, the former marker, the block that is cut. */
+const otherOperations = 4;
 /** Races lost in a row, or outcomes not heard, before the caller is told to come back. */
 export const triesMax = 12;
 
@@ -131,19 +131,24 @@ class SegmentTrim {
 
   /** The blocks that end before the point, and the former marker, as many as one transaction takes. */
   async #front(target: number): Promise<Front> {
-    const room = this.#deps.options.batchOperations - otherOperations;
+    // One block at least: a transaction that removed none would get no further.
+    const room = Math.max(1, this.#deps.options.batchOperations - otherOperations);
     const found: Row[] = [];
+    let former: Row | undefined;
     const range = blockRange(this.#partition, 1, target - 1);
-    const options = { select: ["v", "k"], likely: room + 1, firstRows: room + 1, signal: this.#deps.signal };
+    const options = { select: ["v", "k"], likely: room + 2, firstRows: room + 2, signal: this.#deps.signal };
     // A range that ends before it begins has no rows.
     if (target > 1) {
       for await (const row of rows(this.#deps.table, range, options)) {
-        found.push(row);
+        if (isMarker(row)) former = row;
+        else found.push(row);
         if (found.length > room) break;
       }
     }
     const taken = found.slice(0, room);
-    return { isAll: found.length <= room, rows: taken, lastSequence: sequenceOf(taken.at(-1)) };
+    const lastSequence = sequenceOf(taken.at(-1));
+    if (former !== undefined) taken.push(former);
+    return { isAll: found.length <= room, rows: taken, lastSequence };
   }
 
   /** What the segment begins with from this sequence on, and the block that holds it, rewritten, if it begins before. */
@@ -202,7 +207,7 @@ interface Front {
   /** Nothing else lies before the point. */
   readonly isAll: boolean;
   readonly rows: readonly Row[];
-  /** Of the last of them; 0 without any. */
+  /** Of the last block of them; 0 without any. */
   readonly lastSequence: number;
 }
 
