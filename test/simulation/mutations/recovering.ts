@@ -16,7 +16,7 @@ export const recovering: readonly Mutation[] = [
   ),
   mutation(
     "fence-skipped",
-    300,
+    600,
     "fence skipped when the head already says no",
     azure(
       "monitor/monitor",
