@@ -7,8 +7,7 @@ import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
-import { checkFormat } from "../rows/format.ts";
-import { tombstoneOf } from "../rows/segment-rows.ts";
+import { goneThrough, tombstoneOf } from "../rows/segment-rows.ts";
 import type { FindingKind } from "./finding.ts";
 import { rangeText, unreadKind } from "./finding.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
@@ -36,6 +35,12 @@ export class SegmentLog {
 
   at(firstSequence: number): LoggedTransaction | undefined {
     return this.#byFirst.get(firstSequence);
+  }
+
+  holderOf(sequence: number): LoggedTransaction | undefined {
+    return this.transactions.find(
+      ({ firstSequence, lastSequence }) => firstSequence <= sequence && sequence <= lastSequence,
+    );
   }
 }
 
@@ -77,36 +82,43 @@ export async function readBlock(
   const seen = { row: key, etag, lastSequence, lastBatch: undefined };
   let firstSequence: number | undefined;
   try {
-    checkFormat(row, "a block");
+    const isCut = goneThrough(row) > 0;
     firstSequence = numberIn(row, "f", 1, lastSequence);
     const range = { firstSequence, lastSequence };
     const lost = tombstoneOf(row);
-    if (lost !== undefined) return { ...seen, firstSequence, fault: faultOfTombstone(range, lost, log) };
+    if (lost !== undefined) {
+      return { ...seen, firstSequence, fault: isCut ? undefined : faultOfTombstone(range, lost, log) };
+    }
     const batches = await decodeBlock(joinData(row.properties), compressor);
-    return { ...seen, firstSequence, fault: faultOfBlock(range, batches, log), lastBatch: batches.at(-1) };
+    return { ...seen, firstSequence, fault: faultOfBlock(range, batches, log, isCut), lastBatch: batches.at(-1) };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     return { ...seen, firstSequence, fault: { kind: unreadKind("block_unreadable", error), why: error.message } };
   }
 }
 
-/** By last sequence. `reach`: the last sequence that a block may have; `end`: up to where there must be blocks. */
+/**
+ * By last sequence. `first`: where the blocks must begin; `reach`: the last sequence that a block may have; `end`: up to where there must be
+ * blocks.
+ */
 export function judgeBlocks(
   blocks: readonly SeenBlock[],
+  first: number,
   reach: number,
   end: number,
   add: (kind: FindingKind, message: string) => void,
 ): BlockPicture[] {
   const missing = (first: number, last: number): void =>
     add("block_missing", first === last ? `entry ${first} is missing` : `entries ${first} to ${last} are missing`);
-  let next = 1;
+  let next = first;
   const judged = blocks.map(({ row, etag, firstSequence: told, lastSequence, fault }): BlockPicture => {
     const firstSequence = told ?? Math.min(next, lastSequence);
     const range = rangeText(firstSequence, lastSequence);
     const overlaps = firstSequence < next;
     const isBeyond = lastSequence > reach;
     if (isBeyond) add("block_extra", `the block ${range} is beyond the segment's head (${reach})`);
-    else if (overlaps) add("block_extra", `the block ${range} has entries that the block before it has, too`);
+    else if (overlaps)
+      add("block_extra", `the block ${range} has entries that the block before it has, too, or that were trimmed`);
     else {
       if (firstSequence > next) missing(next, firstSequence - 1);
       if (fault !== undefined) add(fault.kind, `the block ${range}: ${fault.why}`);
@@ -118,7 +130,8 @@ export function judgeBlocks(
   return judged;
 }
 
-function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentLog): Fault | undefined {
+/** `isCut`: a trim has taken its beginning. */
+function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentLog, isCut: boolean): Fault | undefined {
   const differs = (why: string): Fault => ({ kind: "block_differs", why });
   let next = seen.firstSequence;
   for (const batch of batches) {
@@ -126,12 +139,25 @@ function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentL
     if (firstSequence !== next) return differs(`it goes from ${next - 1} to ${firstSequence}`);
     next = lastSequence + 1;
     if (firstSequence > log.lastSequence) continue;
+    if (isCut && batch === batches[0] && isRestOf(log.holderOf(firstSequence), log.segment, batch)) continue;
     const logged = log.at(firstSequence);
     if (logged === undefined || !isBatchOf(logged, log.segment, batch)) {
       return differs(`its entries ${rangeText(firstSequence, lastSequence)} (transaction ${trx.id}) are not the log's`);
     }
   }
   return next === seen.lastSequence + 1 ? undefined : differs(`it ends at ${next - 1}`);
+}
+
+/** The end of a transaction, whose digest says nothing of it any more. */
+function isRestOf(logged: LoggedTransaction | undefined, segment: SegmentName, batch: EntryBatch): boolean {
+  return (
+    batch.segment === segment &&
+    batch.lastSequence === logged?.lastSequence &&
+    batch.timestamp === logged.timestamp &&
+    batch.trx.id === logged.id &&
+    batch.trx.number === logged.number &&
+    batch.entries.length === batch.lastSequence - batch.firstSequence + 1
+  );
 }
 
 function faultOfTombstone(seen: Range, lost: number, log: SegmentLog): Fault | undefined {

@@ -10,6 +10,7 @@ import type { Row } from "../../../table/port.ts";
 import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
 import type { LogHead } from "../rows/log-rows.ts";
 import { decodeLogHead, emptyLog } from "../rows/log-rows.ts";
+import { decodeLogMarker, isMarker } from "../rows/markers.ts";
 import { rows } from "../read/pages.ts";
 import { nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
@@ -24,6 +25,8 @@ export interface LogPicture {
   /** As stored; where that is missing or wrong, as the records say. */
   readonly head: LogHead;
   readonly records: number;
+  /** What a trim has removed: up to this timestamp; 0: nothing. */
+  readonly trimmedThrough: number;
   /** The first record has been applied, so the space must be listed. */
   readonly begun: boolean;
   readonly entries: number;
@@ -66,6 +69,10 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   for await (const record of rows(table, recordRange(partition, 1, lastRecordTimestamp), {})) {
     const timestamp = timestampOf(record, findings);
     if (timestamp === undefined) continue;
+    if (isMarker(record)) {
+      takeMarker(walk, record, findings);
+      continue;
+    }
     if (stored !== undefined && timestamp > stored.timestamp) beyond = timestamp;
     else await walk.take(record, timestamp);
   }
@@ -86,6 +93,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
     headEtag: row?.etag,
     head: stored ?? { ...walk.head(), ...fencesOf(readable) },
     records: walk.records,
+    trimmedThrough: walk.trimmedThrough,
     begun: walk.begun,
     entries: walk.entries,
     unapplied: isNewer ? 0 : walk.unapplied,
@@ -102,6 +110,15 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
 function fencesOf(readable: LogHead | undefined): Pick<LogHead, "droppedAt" | "fences"> {
   const { droppedAt, fences } = readable ?? emptyLog;
   return { droppedAt, fences };
+}
+
+function takeMarker(walk: LogWalk, row: Row, findings: Findings): void {
+  try {
+    walk.takeMarker(decodeLogMarker(row));
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    findings.addUnread("record_unreadable", "the marker of a trim in the log", error);
+  }
 }
 
 function headOf(row: Row, findings: Findings): LogHead | undefined {

@@ -10,6 +10,7 @@ import type { Row } from "../../../table/port.ts";
 import type { Counts } from "../rows/counts.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
 import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
+import type { LogMarker } from "../rows/markers.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
@@ -46,6 +47,8 @@ export class LogWalk {
   readonly segments = new Map<SegmentName, LoggedSegment>();
   records = 0;
   entries = 0;
+  /** What a trim has removed from the log: up to this timestamp; 0: nothing. */
+  trimmedThrough = 0;
   /** The first record is not pending. */
   begun = false;
   unapplied = 0;
@@ -77,6 +80,21 @@ export class LogWalk {
     this.#pending = pending;
     this.#mayWait = mayWait;
     this.#findings = findings;
+  }
+
+  /** In the place of everything up to here: the records go on behind it. */
+  takeMarker({ counts, position, recordId, timestamp }: LogMarker): void {
+    if (this.records > 0) {
+      this.#whole = false;
+      const message = `the log was trimmed up to ${timestamp}, and has ${this.records} records before it`;
+      this.#findings.add("record_differs", message);
+    }
+    this.trimmedThrough = timestamp;
+    this.#timestamp = timestamp;
+    this.#position = position;
+    this.#recordId = recordId ?? "";
+    this.#counts = counts;
+    this.begun = true;
   }
 
   async take(row: Row, timestamp: number): Promise<void> {
@@ -163,7 +181,7 @@ export class LogWalk {
     if (isUnnotified && this.oldestUnnotifiedAt === 0) this.oldestUnnotifiedAt = writtenAt;
     if (unapplied.listed.includes(timestamp)) this.#listed.unapplied += 1;
     if (unnotified.listed.includes(timestamp)) this.#listed.unnotified += 1;
-    if (this.records === 1) this.begun = !mayWait;
+    if (this.records === 1 && this.trimmedThrough === 0) this.begun = !mayWait;
     return mayWait;
   }
 
@@ -246,7 +264,10 @@ export class LogWalk {
     const last = logged.transactions.at(-1);
     const next = (last?.lastSequence ?? 0) + 1;
     const nextNumber = (last?.number ?? 0) + 1;
-    if (firstSequence !== next || number !== nextNumber || lastSequence < firstSequence) {
+    // What was trimmed does not tell where a segment had come to.
+    const isContinued =
+      (last === undefined && this.trimmedThrough > 0) || (firstSequence === next && number === nextNumber);
+    if (!isContinued || lastSequence < firstSequence) {
       logged.whole = false;
       this.#findings.add(
         "sequence_fork",

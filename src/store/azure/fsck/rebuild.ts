@@ -13,11 +13,14 @@ import { writeBytes } from "../../../table/sizes.ts";
 import { blockRow, segmentHeadRow, transactionRow } from "../rows/keys.ts";
 import { LogReader } from "../log/log-reader.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
+import { entriesFrom } from "../trim/segment-trim.ts";
 import type { Source } from "../read/read.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
 import {
   emptySegment,
   encodeBlockRow,
+  encodeCutBlock,
+  encodeCutTombstone,
   encodeSegmentHead,
   encodeTombstone,
   encodeTransactionRow,
@@ -194,8 +197,11 @@ class Rebuild {
     let plainBytes = 0;
     let at = 0;
     for (const transaction of log.transactions) {
-      const { firstSequence, lastSequence, readable } = transaction;
+      const { lastSequence, readable } = transaction;
       if (lastSequence > target) break;
+      // What was trimmed never comes back.
+      if (lastSequence < this.#picture.firstSequence) continue;
+      const firstSequence = Math.max(transaction.firstSequence, this.#picture.firstSequence);
       while ((kept[at]?.lastSequence ?? Infinity) < firstSequence) at += 1;
       if ((kept[at]?.firstSequence ?? Infinity) <= firstSequence) continue;
       const bytes = readable ? blockPlainBytes([await this.#batch(transaction)]) : Infinity;
@@ -217,9 +223,10 @@ class Rebuild {
     const last = run.at(-1);
     if (first === undefined || last === undefined) throw new Error("A block of no transactions.");
     const row = blockRow(last.lastSequence);
-    const properties = first.readable
-      ? await this.#block(first.firstSequence, run)
-      : encodeTombstone(first.firstSequence, first.timestamp);
+    const begins = Math.max(first.firstSequence, this.#picture.firstSequence);
+    const isCut = begins > first.firstSequence;
+    const lost = isCut ? encodeCutTombstone : encodeTombstone;
+    const properties = first.readable ? await this.#block(begins, run, isCut) : lost(begins, first.timestamp);
     const ifMatch = this.#bad.get(row);
     this.#bad.delete(row);
     const block: Write =
@@ -231,22 +238,30 @@ class Rebuild {
     return { writes: [block, ...ids], ...(this.isTrusted ? { grown: await this.#headAt(last) } : {}) };
   }
 
-  async #block(firstSequence: number, run: readonly LoggedTransaction[]): Promise<Properties> {
+  async #block(firstSequence: number, run: readonly LoggedTransaction[], isCut: boolean): Promise<Properties> {
     const batches: EntryBatch[] = [];
     for (const transaction of run) batches.push(await this.#batch(transaction));
-    return encodeBlockRow(firstSequence, await encodeBlock(batches, this.#source.compressor));
+    const data = await encodeBlock(entriesFrom(batches, firstSequence), this.#source.compressor);
+    return isCut ? encodeCutBlock(firstSequence, data) : encodeBlockRow(firstSequence, data);
   }
 
   async #headAt(last: LoggedTransaction): Promise<Properties> {
+    const { firstSequence, head: stored, log } = this.#picture;
+    const isTrimmed = firstSequence > 1;
     const head: SegmentHead = {
       ...emptySegment,
-      firstTimestamp: this.#picture.log.transactions[0]?.timestamp ?? 0,
+      firstSequence,
+      // How far the segment's own trims went, where nothing tells: not at all.
+      ownFirst: stored?.ownFirst ?? 1,
+      format: isTrimmed ? 2 : (stored?.format ?? 1),
+      firstTimestamp: log.holderOf(firstSequence)?.timestamp ?? (isTrimmed ? last.timestamp : 0),
       lastSequence: last.lastSequence,
       lastTimestamp: last.timestamp,
       transactionNumber: last.number,
       transactionId: last.id,
     };
-    const entry: Entry | undefined = last.readable ? (await this.#batch(last)).entries.at(-1) : undefined;
+    const isThere = last.readable && firstSequence <= last.lastSequence;
+    const entry: Entry | undefined = isThere ? (await this.#batch(last)).entries.at(-1) : undefined;
     return encodeSegmentHead(head, entry);
   }
 

@@ -31,7 +31,7 @@ export async function repairSpace(deps: SpaceCheckDeps, picture: SpacePicture, o
   // A log of a later format is for a later version to repair.
   if (picture.log.findings.list.some(({ kind }) => kind === "row_newer")) return;
   // A head that counts more records than there are tells of what is lost: it stays.
-  const isSure = picture.log.whole && picture.log.records > 0;
+  const isSure = picture.log.whole && picture.log.records + picture.log.trimmedThrough > 0;
   const needsHead = isOffline && isSure && picture.findings.some(isHeadWrong);
   for (let round = 0; round < roundsMax; round += 1) {
     let changes = 0;

@@ -11,6 +11,7 @@ import type { Row } from "../../../table/port.ts";
 import { segmentHeadRow, segmentPartition, segmentRowOf } from "../rows/keys.ts";
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
+import { isMarker } from "../rows/markers.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, lastEntryOf } from "../rows/segment-rows.ts";
 import type { BlockPicture, SeenBlock, SegmentLog } from "./block-check.ts";
@@ -33,19 +34,24 @@ export interface SegmentPicture {
   readonly extraIds: readonly Row[];
   /** The last sequence that any of its rows speaks of. */
   readonly reach: number;
+  /** The first sequence that was not trimmed, as the head says, or the marker where that cannot be trusted. */
+  readonly firstSequence: number;
+  /** All that its log had of it was trimmed: the log says nothing of it any more. */
+  readonly isTrimmedAway: boolean;
   readonly findings: Findings;
 }
 
-/** `through`: the timestamp up to which `log` is all there is. */
+/** `through`: the timestamp up to which `log` is all there is, but for what is at or before `trimmedThrough`. */
 export async function checkSegment(
   source: Source,
   space: SpaceName,
   log: SegmentLog,
   through: number,
+  trimmedThrough = 0,
 ): Promise<SegmentPicture> {
   const partition = segmentPartition(space, log.segment);
   const headKey = segmentHeadRow(partition);
-  const check = new SegmentCheck(log, through, new Findings(space));
+  const check = new SegmentCheck(log, { through, trimmedThrough }, new Findings(space));
   const { row: headRow } = await source.table.get(partition, headKey);
   check.takeHead(headRow);
   for await (const row of rows(source.table, { partition, from: "0", to: "g" }, {})) {
@@ -53,6 +59,7 @@ export async function checkSegment(
     const key = segmentRowOf(row.row);
     if (key === undefined) check.add("row_unknown", `row ${row.row} is none of a segment`);
     else if (key.kind === "transaction") check.takeId(row, key.id);
+    else if (isMarker(row)) check.takeMarker(key.lastSequence);
     else check.takeBlock(await readBlock(row, key.lastSequence, log, source.compressor));
   }
   const { row: later } = check.isAhead ? await source.table.get(partition, headKey) : { row: headRow };
@@ -62,6 +69,7 @@ export async function checkSegment(
 class SegmentCheck {
   readonly #log: SegmentLog;
   readonly #through: number;
+  readonly #trimmedThrough: number;
   readonly #findings: Findings;
   readonly #byId: ReadonlyMap<TransactionId, LoggedTransaction>;
   readonly #blocks: SeenBlock[] = [];
@@ -71,10 +79,17 @@ class SegmentCheck {
   #head: SegmentHead | undefined = emptySegment;
   #headEntry: Uint8Array | undefined;
   #reach = 0;
+  /** The last place that the marker says is gone. */
+  #goneThrough = 0;
 
-  constructor(log: SegmentLog, through: number, findings: Findings) {
+  constructor(
+    log: SegmentLog,
+    { through, trimmedThrough }: { readonly through: number; readonly trimmedThrough: number },
+    findings: Findings,
+  ) {
     this.#log = log;
     this.#through = through;
+    this.#trimmedThrough = trimmedThrough;
     this.#findings = findings;
     this.#byId = new Map(log.transactions.map((transaction) => [transaction.id, transaction]));
   }
@@ -111,6 +126,8 @@ class SegmentCheck {
     };
     try {
       const place = decodeTransactionRow(row, id);
+      // Of what the log has lost by a trim, ids stay.
+      if (known === undefined && place.timestamp <= this.#trimmedThrough) return;
       if (known !== undefined && isSamePlace(place, known)) this.#keptIds.add(id);
       else if (place.timestamp > this.#through) this.#reach = Math.max(this.#reach, place.lastSequence);
       else if (known === undefined)
@@ -120,6 +137,10 @@ class SegmentCheck {
       if (!isUnreadable(error)) throw error;
       wrong(unreadKind("id_differs", error), `the row of transaction id ${id} cannot be read: ${error.message}`);
     }
+  }
+
+  takeMarker(goneThrough: number): void {
+    this.#goneThrough = Math.max(this.#goneThrough, goneThrough);
   }
 
   takeBlock(block: SeenBlock): void {
@@ -136,7 +157,13 @@ class SegmentCheck {
     }
     const reach = later === undefined || this.#head === undefined ? Infinity : this.#lastSequenceIn(later);
     const end = Math.min(this.#lastSequence, this.#log.lastSequence);
-    const blocks = judgeBlocks(this.#blocks, reach, end, (kind, message) => this.add(kind, message));
+    const firstSequence = this.#head?.firstSequence ?? this.#goneThrough + 1;
+    const isTrimmedAway =
+      this.#log.transactions.length === 0 &&
+      this.#head !== undefined &&
+      this.#head.lastSequence > 0 &&
+      this.#head.lastTimestamp <= this.#trimmedThrough;
+    const blocks = judgeBlocks(this.#blocks, firstSequence, reach, end, (kind, message) => this.add(kind, message));
     const unkeptIds = this.#log.transactions.filter(
       ({ id, keyed, lastSequence }) => keyed && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
     );
@@ -149,6 +176,8 @@ class SegmentCheck {
       unkeptIds,
       extraIds: this.#extraIds,
       reach: this.#reach,
+      firstSequence,
+      isTrimmedAway,
       findings: this.#findings,
     };
   }
@@ -187,13 +216,20 @@ class SegmentCheck {
       head.transactionId === last?.id &&
       head.transactionNumber === last.number &&
       head.lastTimestamp === last.timestamp &&
-      head.firstTimestamp === transactions[0]?.timestamp;
+      (head.firstTimestamp === this.#firstTimestamp(head) || this.#firstTimestamp(head) === undefined);
     if (isSame) return;
     const logged = last === undefined ? "none that ends there" : `transaction ${last.number}, ${last.id}`;
     this.#distrust(
       "segment_head_differs",
       `the segment's head ends at sequence ${lastSequence} with transaction ${head.transactionNumber}, ${head.transactionId}; the log has ${logged}, or other timestamps`,
     );
+  }
+
+  /** Of the first entry that is there; undefined: the log does not tell any more. */
+  #firstTimestamp({ firstSequence, lastSequence, lastTimestamp }: SegmentHead): number | undefined {
+    if (firstSequence > lastSequence) return lastTimestamp;
+    const first = this.#log.holderOf(firstSequence);
+    return first === undefined && this.#trimmedThrough === 0 ? 0 : first?.timestamp;
   }
 
   #compareLast(entry: Entry): void {

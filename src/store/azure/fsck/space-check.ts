@@ -21,6 +21,7 @@ import {
 } from "../rows/keys.ts";
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
 import type { TransactionSummary } from "../rows/log-rows.ts";
+import { isMarker } from "../rows/markers.ts";
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
 import { SegmentLog } from "./block-check.ts";
@@ -74,7 +75,7 @@ export async function checkSpace(
   for (const picture of pictures) {
     const { segment, lastSequence } = picture.log;
     const last = Math.max(lastSequence, since.get(segment) ?? 0);
-    const forked = picture.reach > last;
+    const forked = picture.reach > last && !picture.isTrimmedAway;
     if (forked) {
       const ends = last === 0 ? "the log has nothing of it" : `its log ends at ${last}`;
       findings.add(
@@ -85,13 +86,13 @@ export async function checkSpace(
     }
     findings.list.push(...picture.findings.list);
     const name = listed.get(segment);
-    if (name !== undefined && last === 0 && !forked) {
+    if (name !== undefined && last === 0 && !forked && !picture.isTrimmedAway) {
       extraNames.push(name);
       findings.add("name_extra", "the segment is listed, and the log has nothing of it", segment);
     }
     await options.onSegment?.(picture, forked, log);
   }
-  if (spaceRow !== undefined && log.records === 0 && !isAhead) {
+  if (spaceRow !== undefined && log.records === 0 && log.trimmedThrough === 0 && !isAhead) {
     extraNames.push(spaceRow);
     findings.add("name_extra", "the space is listed, and has no log");
   }
@@ -129,7 +130,7 @@ async function checkSegments(
   for (let at = 0; at < names.length; at += segmentsMax) {
     const some = names.slice(at, at + segmentsMax).map((segment) => {
       const of = new SegmentLog(segment, log.segments.get(segment)?.transactions ?? []);
-      return checkSegment(deps.source, space, of, log.head.timestamp);
+      return checkSegment(deps.source, space, of, log.head.timestamp, log.trimmedThrough);
     });
     pictures.push(...(await Promise.all(some)));
   }
@@ -149,6 +150,7 @@ async function readSince(source: Source, space: SpaceName, timestamp: number): P
 
 /** None where that cannot be read: the next check finds it in the log. */
 function transactionsOf(row: Row): readonly TransactionSummary[] {
+  if (isMarker(row)) return [];
   try {
     return decodeRecordSummary(row).transactions;
   } catch (error) {

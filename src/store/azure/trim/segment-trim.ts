@@ -223,7 +223,7 @@ function sequenceOf(row: Row | undefined): number {
 }
 
 /** The same transactions without the entries before a sequence. */
-function entriesFrom(batches: readonly EntryBatch[], first: number): readonly EntryBatch[] {
+export function entriesFrom(batches: readonly EntryBatch[], first: number): readonly EntryBatch[] {
   return batches.flatMap((batch) => {
     if (batch.lastSequence < first) return [];
     if (batch.firstSequence >= first) return [batch];
