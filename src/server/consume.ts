@@ -19,13 +19,14 @@ import type { Store } from "../store/store.ts";
 import { bodyText } from "./body.ts";
 import type { Connection, HttpResponse } from "./http.ts";
 import { liveEntries } from "./live-entries.ts";
-import { measuredReading, segmentReading, spaceReading, spacesReading } from "./reading.ts";
+import { measuredReading, nextMembers, segmentReading, spaceReading, spacesReading } from "./reading.ts";
 import type { Reading, ReadingContext } from "./reading.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";
 import type { Services } from "./services.ts";
 import { readStatus } from "./status-reading.ts";
-import { entryLines, lineAnswer, nextMembers, Waiting } from "./streams.ts";
+import { entryLines, lineAnswer } from "./lines.ts";
 import type { StreamContext } from "./streams.ts";
+import { Waiting } from "./waiting.ts";
 
 export const consumeSegment = endpoint(consumeSegmentOperation, async (services, call) => {
   const { params, query } = call;

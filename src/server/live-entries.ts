@@ -13,8 +13,10 @@ import type { Store } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";
 import type { Reading } from "./reading.ts";
 import { emptyAnswer } from "./endpoint.ts";
-import { awaitNews, isTimeUp, liveAnswer, placeEvent, Waiting } from "./streams.ts";
-import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
+import { isTimeUp, liveAnswer, placeEvent } from "./events.ts";
+import type { LivePiece, LivePlace } from "./events.ts";
+import type { StreamContext } from "./streams.ts";
+import { awaitNews, Waiting } from "./waiting.ts";
 
 export interface LiveWanted {
   readonly form: EntryForm;

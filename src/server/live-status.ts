@@ -19,8 +19,10 @@ import { jsonAnswer, endpoint } from "./endpoint.ts";
 import type { SpaceWatch } from "./space-watch.ts";
 import { StatusReading } from "./status-reading.ts";
 import type { StatusesWanted, UnreadableStatus } from "./status-reading.ts";
-import { awaitNews, isTimeUp, liveAnswer, placeEvent } from "./streams.ts";
-import type { LivePiece, LivePlace, StreamContext } from "./streams.ts";
+import { isTimeUp, liveAnswer, placeEvent } from "./events.ts";
+import type { LivePiece, LivePlace } from "./events.ts";
+import type { StreamContext } from "./streams.ts";
+import { awaitNews } from "./waiting.ts";
 
 export const liveStatus = endpoint(liveStatusOperation, async (services, call) => {
   const { params, query, headers, accept } = call;

@@ -9,8 +9,9 @@ import { wireLimits } from "../wire/wire-limits.ts";
 import type { NamesOptions } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";
-import { lineAnswer } from "./streams.ts";
-import type { Line, StreamContext } from "./streams.ts";
+import { lineAnswer } from "./lines.ts";
+import type { Line } from "./lines.ts";
+import type { StreamContext } from "./streams.ts";
 
 export const spaces = endpoint(spacesOperation, (services, call) => {
   const store = services.stores.open(call.params.store);

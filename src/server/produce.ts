@@ -24,8 +24,8 @@ import type { Connection } from "./http.ts";
 import { inTurns, stepsInTurns, Uncommitted } from "./records.ts";
 import { Repeats } from "./repeats.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";
-import { lineAnswer } from "./streams.ts";
-import type { Line } from "./streams.ts";
+import { lineAnswer } from "./lines.ts";
+import type { Line } from "./lines.ts";
 
 export const produce = endpoint(produceOperation, async (services, call) => {
   const { params, query, headers, body, memory, connection } = call;

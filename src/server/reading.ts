@@ -298,3 +298,8 @@ function parseSequence(text: string): number {
     throw invalidArgument("Last-Event-ID", "the id of an event", text);
   return sequence;
 }
+
+/** `next` of an answer, and `end` when it showed all that there was. */
+export function nextMembers(reading: Reading): string {
+  return `"next":${reading.next()}${reading.isAtEnd() ? ',"end":true' : ""}`;
+}

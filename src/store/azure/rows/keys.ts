@@ -159,7 +159,7 @@ export function openLogRange(store: StoreId): KeyRange {
 export const lastRecordTimestamp = limits.sequenceMax;
 
 /** The digits of a UUID with its dashes. */
-function dashed(digits: string): string {
+export function dashed(digits: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 

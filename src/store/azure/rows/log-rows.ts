@@ -20,7 +20,7 @@ import { decodeCounts, encodeCounts } from "./counts.ts";
 import { logMarkerProperties } from "./markers.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
-import { timestampOfRow } from "./keys.ts";
+import { dashed, timestampOfRow } from "./keys.ts";
 
 /** What one version of a log is, as its next commit needs to know. */
 export interface LogHead {
@@ -152,10 +152,6 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
 /** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
 function uuidBytes(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");
-}
-
-function dashed(digits: string): string {
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
 function decodeFences(row: Row): ReadonlyMap<string, number> {

@@ -9,6 +9,7 @@ import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
+import type { TransactionSummary } from "./log-rows.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 import { segmentRowOf } from "./keys.ts";
 import { isMarker, kindProperty } from "./markers.ts";
@@ -134,15 +135,8 @@ export function tombstoneOf(row: Row): number | undefined {
 }
 
 /** Where a transaction of a segment is, and what it was. */
-export interface TransactionPlace {
-  readonly id: TransactionId;
-  readonly number: number;
-  readonly firstSequence: number;
-  readonly lastSequence: number;
+export interface TransactionPlace extends Omit<TransactionSummary, "keyed" | "segment"> {
   readonly timestamp: number;
-  readonly digest: string;
-  /** How many segments the id was committed to at once. */
-  readonly segments: number;
 }
 
 export function encodeTransactionRow(place: TransactionPlace): Properties {

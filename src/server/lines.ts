@@ -1,0 +1,71 @@
+// Answers in lines of JSON, to their end.
+//
+// Promise: memory is bounded by a piece; a caller that leaves stops the reads; a failure on the way is a last line with a problem after
+// what was read before it, never a shorter answer.
+
+import { problemOf } from "../wire/errors.ts";
+import { entryText } from "../wire/entries.ts";
+import type { EntryForm } from "../wire/entry-form.ts";
+import { asOneLine } from "../wire/lines.ts";
+import { mediaTypes } from "../wire/media.ts";
+import { wireLimits } from "../wire/wire-limits.ts";
+import { logFailure } from "./endpoint.ts";
+import type { HttpResponse } from "./http.ts";
+import { nextMembers } from "./reading.ts";
+import type { Reading } from "./reading.ts";
+import { startedAnswer } from "./streams.ts";
+import type { StreamContext } from "./streams.ts";
+
+/** Lines as an answer. A failure before the first of them is thrown, so that it becomes a proper status. */
+export async function lineAnswer(context: StreamContext, lines: AsyncIterable<Line>): Promise<HttpResponse> {
+  return startedAnswer(mediaTypes.ndjson, linePieces(context, lines));
+}
+
+export interface Line {
+  readonly text: string;
+  /** Leaves at once, not when a piece is full. */
+  readonly urgent?: boolean;
+}
+
+/** Every entry that matches, then the place to go on from, and whether nothing more was there. */
+export async function* entryLines(
+  context: StreamContext,
+  reading: Reading,
+  limit: number,
+  form: EntryForm,
+): AsyncGenerator<Line, void, undefined> {
+  for await (const entry of reading.read(limit, context.connection.signal)) {
+    reading.advance(entry);
+    yield { text: entryText(entry, form, true) };
+  }
+  yield { text: `{${nextMembers(reading)}}` };
+}
+
+async function* linePieces(
+  context: StreamContext,
+  lines: AsyncIterable<Line>,
+): AsyncGenerator<string, void, undefined> {
+  const { signal } = context.connection;
+  let piece = "";
+  let started = false;
+  const place = context.services.streams.open(context.caller);
+  place.take(1);
+  try {
+    for await (const line of lines) {
+      if (signal.aborted) return;
+      piece += `${asOneLine(line.text)}\n`;
+      if (line.urgent !== true && piece.length < wireLimits.pieceCharacters) continue;
+      yield piece;
+      started = true;
+      piece = "";
+    }
+    if (piece !== "") yield piece;
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!started && piece === "") throw error;
+    logFailure(context.logger, "a stream failed on its way", error);
+    yield `${piece}${JSON.stringify(problemOf(error, context.requestId))}\n`;
+  } finally {
+    place.close();
+  }
+}
