@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 import { expect, test } from "vitest";
 
-import { projectFile } from "../infra/templates.ts";
+import { projectFile } from "../infra/deployed.ts";
 
 test("a warm call crosses as many files as docs/architecture.md says", async () => {
   // In a process of its own: what a test runner loads has other names.
