@@ -38,6 +38,8 @@ const entriesMax = 10_000;
 const segmentsMax = 10_000;
 
 interface Known {
+  /** Where it begins, as last read: a later trim is told with the next status that is read whole. */
+  readonly firstSequence: number;
   readonly firstTimestamp: number;
   readonly lastSequence: number;
 }
@@ -126,7 +128,7 @@ export class StatusReading {
       reached = entry.timestamp;
       if (!isWantedSegment(this.#wanted, entry.segment)) continue;
       if (entry.sequence === 1 && this.#known.get(entry.segment) === undefined) {
-        this.#known.set(entry.segment, { firstTimestamp: entry.timestamp, lastSequence: 0 });
+        this.#known.set(entry.segment, { firstSequence: 1, firstTimestamp: entry.timestamp, lastSequence: 0 });
       }
       lasts.set(entry.segment, entry);
     }
@@ -140,16 +142,20 @@ export class StatusReading {
     return statuses;
   }
 
-  #remember({ segment, firstTimestamp, lastSequence }: SegmentStatus): void {
-    this.#known.set(segment, { firstTimestamp, lastSequence });
+  #remember({ segment, firstSequence, firstTimestamp, lastSequence }: SegmentStatus): void {
+    this.#known.set(segment, { firstSequence, firstTimestamp, lastSequence });
   }
 
   async #statusAt({ segment, sequence, timestamp }: Entry, signal: AbortSignal): Promise<SegmentStatus | undefined> {
     const { space } = this.#wanted;
-    const known = this.#known.get(segment)?.firstTimestamp ?? 0;
-    const firstTimestamp = known > 0 ? known : await this.#firstTimestamp(segment, signal);
-    if (firstTimestamp === undefined) return undefined;
-    return { space, segment, firstSequence: 1, firstTimestamp, lastSequence: sequence, lastTimestamp: timestamp };
+    const known = this.#known.get(segment);
+    // Of one that was empty when it was read last it is not known when it begins now.
+    const isKnown =
+      known !== undefined && known.firstTimestamp > 0 && known.firstSequence <= Math.max(1, known.lastSequence);
+    const begins = isKnown ? known : await this.#beginning(segment, signal);
+    if (begins === undefined) return undefined;
+    const { firstSequence, firstTimestamp } = begins;
+    return { space, segment, firstSequence, firstTimestamp, lastSequence: sequence, lastTimestamp: timestamp };
   }
 
   /** Undefined, and to be told, when it cannot be read; thrown when it is the only one that is wanted. */
@@ -164,14 +170,23 @@ export class StatusReading {
   }
 
   /** Of a segment that has entries: as it is applied, or else among the records that are not applied yet. Undefined: it cannot be read. */
-  async #firstTimestamp(segment: SegmentName, signal: AbortSignal): Promise<number | undefined> {
+  async #beginning(
+    segment: SegmentName,
+    signal: AbortSignal,
+  ): Promise<Pick<SegmentStatus, "firstSequence" | "firstTimestamp"> | undefined> {
     const { space } = this.#wanted;
     const after = await this.#store.appliedThrough(space, { signal });
     const status = await this.#statusOf(segment, signal);
-    if (status === undefined || status.firstTimestamp > 0) return status?.firstTimestamp;
+    if (status === undefined || (status.firstTimestamp > 0 && status.firstSequence <= status.lastSequence))
+      return status;
+    const first = Math.max(1, status.firstSequence);
     for await (const entry of this.#store.consumeSpace(space, { after, signal })) {
-      if (entry.segment === segment && entry.sequence === 1) return entry.timestamp;
+      if (entry.segment === segment && entry.sequence === first) {
+        return { firstSequence: first, firstTimestamp: entry.timestamp };
+      }
     }
+    // All of it was trimmed.
+    if (status.firstTimestamp > 0) return status;
     throw new StoreError("internal", "A segment that has entries has no first.");
   }
 

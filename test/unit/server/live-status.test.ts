@@ -158,6 +158,21 @@ describe("a reading", () => {
     );
   });
 
+  test("tells where a segment that was trimmed begins, also when all of it was", async () => {
+    const store = newStore();
+    await produce(store, "trimmed", 5);
+    await produce(store, "empty", 3);
+    await store.trimSegment(space, parseSegmentName("trimmed"), 4);
+    await store.trimSegment(space, parseSegmentName("empty"), 9);
+    const reading = new StatusReading(store, { space, ...segmentsWanted(all) }, "");
+    const told = new Map((await readOn(reading)).map((status) => [status.segment as string, status]));
+    expect(told).toEqual(await truth(store));
+    for (const name of ["trimmed", "empty"]) await produce(store, name);
+    const changed = new Map((await readOn(reading)).map((status) => [status.segment as string, status]));
+    expect(changed).toEqual(await truth(store));
+    expect([...changed.values()].map(({ firstSequence }) => firstSequence)).toEqual([4, 4]);
+  });
+
   test("of one segment tells nothing of others, and nothing of one that is not there", async () => {
     const store = newStore();
     const a = await produce(store, "a");
