@@ -274,7 +274,9 @@ export class Appender {
       if (last !== undefined) return this.#transmit(version, last, noVerdicts);
       return this.#send(version, timestamp, accepted, verdicts);
     }
-    const refused = [...verdicts].flatMap(([request, { kind }]) => (kind === "conflict" ? [request] : []));
+    const refused = [...verdicts].flatMap(([request, { kind }]) =>
+      kind === "conflict" || kind === "not_granted" ? [request] : [],
+    );
     if (refused.length > 0) {
       // An attempt that was accepted with a mate that waits no more may still land: sent again, it does or is refused.
       const open = state.attempts.find(({ members }) => refused.some((request) => members.has(request)));

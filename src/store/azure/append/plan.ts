@@ -30,8 +30,11 @@ export type Verdict =
   | { readonly kind: "id_mismatch"; readonly requires: "nothing" | "commit" }
   /** `token`: the newer one that has committed to the space. */
   | { readonly kind: "fenced"; readonly token: number; readonly requires: "nothing" | "commit" }
-  /** Its token is not the last that was granted of a lease that the space does not have, or beyond all that were. */
-  | { readonly kind: "not_granted"; readonly lastToken: number; readonly requires: "nothing" }
+  /**
+   * Its token is not the last that was granted of a lease that the space does not have, or beyond all that were. Of a version that is the
+   * log's no more the first says nothing: it may have been committed since, and be a repeat.
+   */
+  | { readonly kind: "not_granted"; readonly lastToken: number; readonly requires: "nothing" | "head" }
   /**
    * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
    * up with.
@@ -166,7 +169,8 @@ class Group {
     const lastToken = grant?.lastToken ?? 0;
     // Of a key that the space does not have, newer tokens may have committed: see `GrantLoader`.
     const isGranted = committed === undefined ? lease.token === lastToken : lease.token <= lastToken;
-    return isGranted ? undefined : { kind: "not_granted", lastToken, requires: "nothing" };
+    if (isGranted) return undefined;
+    return { kind: "not_granted", lastToken, requires: committed === undefined ? "head" : "nothing" };
   }
 
   #conflicting(request: AppendRequest): Verdict | undefined {
