@@ -10,7 +10,7 @@ import {
   consumeSpace as consumeSpaceOperation,
   peek as peekOperation,
   segmentStatus as segmentStatusOperation,
-} from "../wire/operations.ts";
+} from "../wire/operations/consume.ts";
 import { parseConsumeBody } from "../wire/consume-body.ts";
 import { parseEventId } from "../wire/event-ids.ts";
 import type { ResumedAt } from "../wire/event-ids.ts";

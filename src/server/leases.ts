@@ -6,7 +6,7 @@ import {
   leaseAcquire as acquireOperation,
   leaseBodySchema,
   leaseRelease as releaseOperation,
-} from "../wire/operations-leases.ts";
+} from "../wire/operations/leases.ts";
 import { bodyText } from "./body.ts";
 import { emptyAnswer, jsonAnswer, endpoint } from "./endpoint.ts";
 

@@ -12,7 +12,7 @@ import type { Store } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
 import { asOneLine } from "../wire/lines.ts";
 import { mediaTypes } from "../wire/media.ts";
-import { liveStatus as liveStatusOperation } from "../wire/operations-live.ts";
+import { liveStatus as liveStatusOperation } from "../wire/operations/live.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { HttpResponse } from "./http.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";

@@ -4,7 +4,7 @@ import { invalidArgument } from "../core/errors.ts";
 import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
-import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations.ts";
+import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations/names.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { NamesOptions } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";

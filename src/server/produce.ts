@@ -12,7 +12,7 @@ import { statusText } from "../wire/entries.ts";
 import { readLines } from "../wire/lines.ts";
 import { bodyType, mediaTypes } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
-import { produce as produceOperation, produceAll as produceAllOperation } from "../wire/operations.ts";
+import { produce as produceOperation, produceAll as produceAllOperation } from "../wire/operations/produce.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
 import { wireLimits } from "../wire/wire-limits.ts";

@@ -13,7 +13,7 @@ import {
   subscriptionGet as getOperation,
   subscriptionPut as putOperation,
   subscriptions as listOperation,
-} from "../wire/operations-subscriptions.ts";
+} from "../wire/operations/subscriptions.ts";
 import { bodyText } from "./body.ts";
 import { Repeats } from "./repeats.ts";
 import { emptyAnswer, jsonAnswer, endpoint } from "./endpoint.ts";

@@ -2,7 +2,7 @@
 
 import { StoreError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
-import { health as healthOperation, openapi as openapiOperation } from "../wire/operations.ts";
+import { health as healthOperation, openapi as openapiOperation } from "../wire/operations/system.ts";
 import { openApiText } from "../wire/openapi.ts";
 import { piecesOf } from "./pieces.ts";
 import { endpoint, jsonAnswer } from "./endpoint.ts";

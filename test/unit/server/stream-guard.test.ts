@@ -14,7 +14,7 @@ import { endpoint as endpointOf, jsonAnswer } from "../../../src/server/endpoint
 import type { Endpoint } from "../../../src/server/endpoint.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StreamGuard } from "../../../src/server/stream-guard.ts";
-import { health } from "../../../src/wire/operations.ts";
+import { health } from "../../../src/wire/operations/system.ts";
 import { clock, openService, someone } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 

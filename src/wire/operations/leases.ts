@@ -2,12 +2,12 @@
 
 import * as z from "zod";
 
-import { parseLeaseHolder, parseLeaseKey } from "../core/ids.ts";
-import { limits } from "../core/limits.ts";
-import { queryInteger, storeIdSchema } from "./names.ts";
-import { operation } from "./operation.ts";
-import { textFor } from "./parse.ts";
-import { bodyErrors, none, readErrors, silentErrors } from "./operation-parts.ts";
+import { parseLeaseHolder, parseLeaseKey } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import { queryInteger, storeIdSchema } from "../names.ts";
+import { operation } from "../operation.ts";
+import { textFor } from "../parse.ts";
+import { bodyErrors, none, readErrors, silentErrors } from "../operation-parts.ts";
 
 const leaseKeySchema = textFor(parseLeaseKey).meta({
   minLength: 1,

@@ -2,10 +2,10 @@
 
 import * as z from "zod";
 
-import { statusSchema } from "./entries.ts";
-import { segmentPrefixSchema, waitSchema, wantedSegmentSchema } from "./names.ts";
-import { operation } from "./operation.ts";
-import { inSpace, lastEventId, readErrors } from "./operation-parts.ts";
+import { statusSchema } from "../entries.ts";
+import { segmentPrefixSchema, waitSchema, wantedSegmentSchema } from "../names.ts";
+import { operation } from "../operation.ts";
+import { inSpace, lastEventId, readErrors } from "../operation-parts.ts";
 
 export const liveStatus = operation({
   id: "liveStatus",

@@ -2,12 +2,12 @@
 
 import * as z from "zod";
 
-import { parseSubscriptionId } from "../core/ids.ts";
-import { limits } from "../core/limits.ts";
-import { segmentPrefixSchema, storeIdSchema, wantedSegmentSchema, wantedSpaceSchema } from "./names.ts";
-import { operation } from "./operation.ts";
-import { textFor } from "./parse.ts";
-import { bodyErrors, inStore, none, readErrors, silentErrors } from "./operation-parts.ts";
+import { parseSubscriptionId } from "../../core/ids.ts";
+import { limits } from "../../core/limits.ts";
+import { segmentPrefixSchema, storeIdSchema, wantedSegmentSchema, wantedSpaceSchema } from "../names.ts";
+import { operation } from "../operation.ts";
+import { textFor } from "../parse.ts";
+import { bodyErrors, inStore, none, readErrors, silentErrors } from "../operation-parts.ts";
 
 const subscriptionIdSchema = textFor(parseSubscriptionId).meta({
   description: "A subscription: 1 to 128 letters, digits, and . _ : -",
