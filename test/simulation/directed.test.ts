@@ -11,6 +11,7 @@ import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "../isolation/lab.ts";
 import { crowd } from "./crowd.ts";
+import { laterView } from "./later-view.ts";
 
 const other = parseSegmentName("other");
 
@@ -158,4 +159,8 @@ test("a log that the monitor closes as soon as it rests is written all the same"
 
 test("more segments than the log lists, stuck together, are waited for by nobody", async () => {
   expect(await crowd(1)).toEqual({ wrong: undefined });
+});
+
+test("an id that was looked up before another instance used it is looked up again", async () => {
+  expect(await laterView(1)).toEqual({ wrong: undefined });
 });

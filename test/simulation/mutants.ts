@@ -57,6 +57,7 @@ async function playerOf(
   mutation: Mutation,
 ): Promise<(seed: number) => Promise<{ readonly wrong: string | undefined }>> {
   if (mutation.play === "crowd") return (await import("./crowd.ts")).crowd;
+  if (mutation.play === "later view") return (await import("./later-view.ts")).laterView;
   const { simulate } = await import("./simulate.ts");
   return (seed) => simulate(seed, { keepsHistory: false });
 }

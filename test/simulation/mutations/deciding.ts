@@ -1,7 +1,7 @@
 // Mistakes in knowing the log, and in answering what it says.
 
 import type { Mutation } from "./mutation.ts";
-import { azure, crowded, mutation } from "./mutation.ts";
+import { azure, mutation, played } from "./mutation.ts";
 
 export const knowing: readonly Mutation[] = [
   mutation(
@@ -209,7 +209,18 @@ export const answering: readonly Mutation[] = [
       "inPending(deps, segment, sequence)",
     ),
   ),
-  crowded(
+  played(
+    "later view",
+    "look-up-in-a-later-view",
+    "an id look-up's answer put into a later view",
+    azure(
+      "append/view-loader",
+      "view.foundById(request.id, row === undefined",
+      "(this.#deps.state.view(segment) ?? view).foundById(request.id, row === undefined",
+    ),
+  ),
+  played(
+    "crowd",
     "stuck-take-the-list",
     "stuck segments may fill the log's list",
     azure(
@@ -218,7 +229,8 @@ export const answering: readonly Mutation[] = [
       "return unapplied >= this.#options.pendingPerSegmentMax || lately > Infinity || health.isDown(segment);",
     ),
   ),
-  crowded(
+  played(
+    "crowd",
     "stuck-not-refused",
     "a produce to a segment that is known to be stuck waits like any other",
     azure(

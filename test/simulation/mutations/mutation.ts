@@ -17,8 +17,8 @@ export interface Mutation {
   readonly mistake: string;
   /** It is caught by one of the seeds from 1 to this one. */
   readonly seeds: number;
-  /** What plays it: the simulation, or the crowd of stuck segments (`../crowd.ts`). */
-  readonly play: "simulate" | "crowd";
+  /** What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), or one schedule (`../later-view.ts`). */
+  readonly play: "simulate" | "crowd" | "later view";
   readonly patches: readonly Patch[];
 }
 
@@ -34,11 +34,11 @@ export const mutation = (name: string, seeds: number, mistake: string, ...patche
   play: "simulate",
   patches,
 });
-/** One that no seed sees, because nothing untrue is said: somebody waits who should not. */
-export const crowded = (name: string, mistake: string, ...patches: Patch[]): Mutation => ({
+/** One that the seeds do not see, or see too seldom: a schedule is played on purpose. */
+export const played = (play: Mutation["play"], name: string, mistake: string, ...patches: Patch[]): Mutation => ({
   name,
   mistake,
   seeds: 1,
-  play: "crowd",
+  play,
   patches,
 });
