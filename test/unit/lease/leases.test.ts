@@ -1,19 +1,22 @@
 // Leases on the simulated table: one by one with faults of their own, and many at once by chance.
 
 import { describe, expect, test } from "vitest";
+import { hexKey } from "../../../src/codec/lexkey.ts";
 import { parseLeaseHolder, parseLeaseKey } from "../../../src/core/ids.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
 import { decodeLease } from "../../../src/lease/lease-state.ts";
 import type { Lease } from "../../../src/lease/lease-state.ts";
-import { createLeases } from "../../../src/lease/leases.ts";
+import { createLeases, leasesPartition } from "../../../src/lease/leases.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
 import { faults } from "../../doubles/fault.ts";
 import type { Fault } from "../../doubles/fault.ts";
+import type { Properties } from "../../../src/table/port.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { FaultPlan } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 
 const key = parseLeaseKey("reports/daily");
+const other = parseLeaseKey("reports/weekly");
 const [a, b] = [parseLeaseHolder("a"), parseLeaseHolder("b")];
 const noJitter: Random = { uuid: () => "", fraction: () => 0 };
 
@@ -82,6 +85,23 @@ describe("a lease", () => {
     expect(await done(two.release(key, b))).toEqual({ kind: "released" });
     expect(await done(two.release(key, b))).toEqual({ kind: "released" });
     expect(await done(one.acquire(key, a, 10_000))).toMatchObject({ lease: { holder: a, token: 3 } });
+  });
+
+  test.each<[string, Properties, string]>([
+    ["no holder", { holder: "" }, "corrupt_data"],
+    ["a token that cannot be", { token: 0n }, "corrupt_data"],
+    ["a later format", { v: 9n }, "storage_unavailable"],
+  ])("whose row has %s is nobody's to change, and the others are as before", async (_, damage, code) => {
+    const { account, instance, done } = world();
+    const leases = instance();
+    for (const one of [key, other]) await done(leases.acquire(one, a, 10_000));
+    const table = account.table("streamkit");
+    const { row } = await done(table.get(leasesPartition, hexKey(key)));
+    const properties = { ...row?.properties, ...damage };
+    await done(table.submit(leasesPartition, [{ kind: "upsert", row: hexKey(key), properties }]));
+    await expect(done(leases.acquire(key, a, 10_000))).rejects.toMatchObject({ code });
+    await expect(done(leases.release(key, a))).rejects.toMatchObject({ code });
+    expect(await done(leases.acquire(other, a, 10_000))).toMatchObject({ kind: "granted", lease: { token: 1 } });
   });
 
   test("passes on when it has expired, whatever the machines' clocks say", async () => {
