@@ -42,4 +42,5 @@ param furtherSettings = {
   AzureFunctionsJobHost__logging__logLevel__Function: 'Warning'
   // The origins whose pages may call from a browser, with commas between them.
   STREAMKIT_CORS_ORIGINS: readEnvironmentVariable('STREAMKIT_CORS_ORIGINS', '')
+  STREAMKIT_MANAGE: readEnvironmentVariable('STREAMKIT_MANAGE', 'false')
 }

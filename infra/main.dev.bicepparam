@@ -28,4 +28,5 @@ param operatorPrincipalType = readEnvironmentVariable(
 param furtherSettings = {
   // The origins whose pages may call from a browser, with commas between them.
   STREAMKIT_CORS_ORIGINS: readEnvironmentVariable('STREAMKIT_CORS_ORIGINS', '')
+  STREAMKIT_MANAGE: readEnvironmentVariable('STREAMKIT_MANAGE', 'false')
 }

@@ -253,7 +253,9 @@ function lateTelemetry(): LateTelemetry | undefined {
 
 function accessOf(): Access {
   const { authentication } = settings;
-  return authentication.kind === "jwt" ? tokenAccess({ ...authentication, clock, serviceClock, logger }) : openAccess;
+  return authentication.kind === "jwt"
+    ? tokenAccess({ ...authentication, clock, serviceClock, logger })
+    : openAccess(settings.manages);
 }
 
 const probe = once(() => {

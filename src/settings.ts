@@ -81,6 +81,10 @@ export const settingsSchema = z.object({
       description:
         "The origins whose pages may call from a browser (CORS), with commas between them; *: all; empty: none.",
     }),
+  STREAMKIT_MANAGE: z.enum(["true", "false"], { error: "true or false" }).default("false").meta({
+    description:
+      "Whether who may write may also remove: trims. Not with jwt, where a scope says it (`streamkit::{store}::manage`).",
+  }),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
     .regex(/^(-?|(?=.{3,50}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
@@ -208,6 +212,8 @@ export interface Settings {
   readonly connection: StorageConnection;
   readonly authentication: Authentication;
   /** Whose pages may call from a browser. */
+  /** Whether everybody who is let in may remove data; with tokens their scopes say it. */
+  readonly manages: boolean;
   readonly origins: Origins;
   /** Undefined: nobody is told. */
   readonly notificationsQueue: string | undefined;
@@ -268,6 +274,7 @@ export function parseSettings(env: Environment): Settings {
   return {
     connection,
     authentication: authenticationOf(values, connection),
+    manages: values.STREAMKIT_MANAGE === "true",
     origins: parseOrigins(values.STREAMKIT_CORS_ORIGINS) ?? new Set(),
     notificationsQueue,
     retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,

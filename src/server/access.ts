@@ -6,13 +6,16 @@ import { StoreError } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
 import type { HttpRequest } from "./http.ts";
 
-export type Permission = "read" | "write";
+/** `manage`: what removes data, or says for how long it is kept. */
+export type Permission = "read" | "write" | "manage";
 
 /** A caller whose claims were checked. */
 export interface Identity {
   /** Who it is, as far as can be told: shares are counted by it. Never a key or a token. */
   readonly caller: string;
   allows(store: StoreId, permission: Permission): boolean;
+  /** What to do about a permission that is missing; absent: nothing that can be said here. */
+  readonly hint?: string;
 }
 
 export interface Access {
@@ -20,11 +23,20 @@ export interface Access {
   authenticate(request: Pick<HttpRequest, "headers" | "url">): Promise<Identity>;
 }
 
-/** Everyone may do everything: the host has checked a key, or the storage is an emulator. A caller is a key, or else an address. */
-export const openAccess: Access = {
-  authenticate: (request) =>
-    Promise.resolve({ caller: keyCaller(request) ?? addressCaller(request), allows: () => true }),
-};
+/**
+ * Everyone may do everything: the host has checked a key, or the storage is an emulator. What removes data is for those who were allowed it
+ * by a setting, as keys do not tell who may. A caller is a key, or else an address.
+ */
+export function openAccess(manages: boolean): Access {
+  return {
+    authenticate: (request) =>
+      Promise.resolve({
+        caller: keyCaller(request) ?? addressCaller(request),
+        allows: (_, permission) => manages || permission !== "manage",
+        hint: "The setting STREAMKIT_MANAGE allows it: set it to true.",
+      }),
+  };
+}
 
 /** The key that the host has checked: the header's, or else the query's. */
 function keyCaller({ headers, url }: Pick<HttpRequest, "headers" | "url">): string | undefined {
@@ -44,20 +56,21 @@ function addressCaller({ headers }: Pick<HttpRequest, "headers">): string {
 /** The same answer for a store that exists and one that does not. */
 export function authorise(identity: Identity, store: StoreId, permission: Permission): void {
   if (!identity.allows(store, permission)) {
-    throw new StoreError("permission_denied", `No permission to ${permission} in this store.`, {
+    const hint = identity.hint === undefined ? "" : ` ${identity.hint}`;
+    throw new StoreError("permission_denied", `No permission to ${permission} in this store.${hint}`, {
       details: { permission },
     });
   }
 }
 
 /**
- * Reads scopes `streamkit::*`, `streamkit::{store}`, each optionally followed by `::read` or `::write`; ignores others.
- * Without an ending a scope is for both.
+ * Reads scopes `streamkit::*`, `streamkit::{store}`, each optionally followed by `::read`, `::write` or `::manage`; ignores others.
+ * Without an ending a scope is for the first two: what removes data is given only where it is named.
  */
 export function identityOf(caller: string, scopes: Iterable<string>): Identity {
   const granted = new Map<string, Set<Permission>>();
   for (const scope of scopes) {
-    const match = /^streamkit::(\*|[0-9a-fA-F-]{36})(?:::(read|write))?$/.exec(scope);
+    const match = /^streamkit::(\*|[0-9a-fA-F-]{36})(?:::(read|write|manage))?$/.exec(scope);
     const store = match?.[1]?.toLowerCase();
     if (store === undefined) continue;
     const permissions = granted.get(store) ?? new Set();

@@ -3,7 +3,7 @@
 // Promise: it says something at once and at least every so often; what went wrong is an event of its own after what came before it; whoever
 // leaves gives back at once what the stream holds.
 
-import { inSpace } from "../core/errors.ts";
+import { inSpace, StoreError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import type { SpaceName } from "../core/ids.ts";
 import type { Store } from "../store/store.ts";
@@ -91,7 +91,8 @@ async function* livePieces(
     const failed = spaces.length === 1 && spaces[0] !== undefined ? inSpace(spaces[0], error) : error;
     logFailure(context.logger, "a live stream failed", failed);
     // Not `error`: a browser's EventSource has an event of that name itself.
-    yield `event: problem\ndata: ${JSON.stringify(problemOf(failed, context.requestId))}\n\n`;
+    const name = error instanceof StoreError && error.code === "trimmed" ? "trimmed" : "problem";
+    yield `event: ${name}\ndata: ${JSON.stringify(problemOf(failed, context.requestId))}\n\n`;
   } finally {
     leaving.abort();
     services.stopping.removeEventListener("abort", stop);

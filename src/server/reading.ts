@@ -45,6 +45,8 @@ export interface ReadingContext {
 const lateMsMax = 300_000;
 
 export interface Bounds {
+  /** Go on from the earliest, where what comes next was trimmed. */
+  readonly clamp?: boolean | undefined;
   readonly after?: number | undefined;
   readonly until?: number | undefined;
 }
@@ -81,13 +83,13 @@ export async function segmentReading(
     // The newest when they were asked for; what comes while they are read is for those who go on.
     if (last > 0 && !context.isLive) to = lastSequence;
   }
-  const times = timesOf(bounds);
+  const bounded = limitsOf(bounds);
   const passed = (sequence: number): void => {
     from = Math.max(from, sequence + 1);
   };
   const isPastTo = (): boolean => to > 0 && from > to;
   const open = (limit: number, signal: AbortSignal) =>
-    store.consumeSegment(space, segment, { from, to, ...times, limit, signal, passed });
+    store.consumeSegment(space, segment, { from, to, ...bounded, limit, signal, passed });
   const reads = new Reads(open);
   return {
     spaces: [space],
@@ -118,9 +120,9 @@ export async function spaceReading(
   else if (last > 0) offset = await store.spaceTail(space, last, { signal: context.signal });
   else offset = await offsetOf(store, space, given ?? "", context.signal);
   offset = pastTime(space, offset, bounds);
-  const times = timesOf(bounds);
+  const bounded = limitsOf(bounds);
   const open = (limit: number, signal: AbortSignal) =>
-    store.consumeSpace(space, { ...placeOf(offset), ...times, limit, signal });
+    store.consumeSpace(space, { ...placeOf(offset), ...bounded, limit, signal });
   const reads = new Reads(open);
   return {
     spaces: [space],
@@ -163,7 +165,7 @@ export async function spacesReading(
   // In the order that the caller named them in.
   const offsets = new Map<SpaceName, Cursor>([...bounds.offsets.keys()].map((space) => [space, "" as Cursor]));
   for (const [space, offset] of places) offsets.set(space, offset);
-  const times = timesOf(bounds);
+  const bounded = limitsOf(bounds);
   /** Parts of the present id: of a hundred spaces, an entry moves one. */
   const parts = new Map<SpaceName, Uint8Array>();
   const partOf = (space: SpaceName): Uint8Array => {
@@ -172,7 +174,7 @@ export async function spacesReading(
     return part;
   };
   const open = (limit: number, own: AbortSignal) =>
-    store.consume({ offsets: new Map(offsets), ...times, limit, signal: own });
+    store.consume({ offsets: new Map(offsets), ...bounded, limit, signal: own });
   const reads = new Reads(open);
   return {
     spaces,
@@ -279,8 +281,12 @@ async function* measured(entries: AsyncIterable<Entry>, telemetry: Telemetry): A
   }
 }
 
-function timesOf(bounds: Bounds): { readonly after: number; readonly until: number } {
-  return { after: bounds.after ?? 0, until: bounds.until ?? 0 };
+function limitsOf({ after = 0, until = 0, clamp }: Bounds): {
+  readonly after: number;
+  readonly until: number;
+  readonly clamp: boolean | undefined;
+} {
+  return { after, until, clamp };
 }
 
 /** Whether `until` is so long past that what has a timestamp up to it is there, and readable. */

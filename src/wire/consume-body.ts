@@ -7,7 +7,15 @@ import type { StoreError } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
 import { parseObject } from "./json-object.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
-import { afterBodySchema, cursorOf, limitBodySchema, spaceNameSchema, theEnd, untilBodySchema } from "./names.ts";
+import {
+  afterBodySchema,
+  clampBodySchema,
+  cursorOf,
+  limitBodySchema,
+  spaceNameSchema,
+  theEnd,
+  untilBodySchema,
+} from "./names.ts";
 import { parseWith } from "./parse.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -24,6 +32,7 @@ export const consumeBodySchema = z
     after: afterBodySchema.optional(),
     until: untilBodySchema.optional(),
     limit: limitBodySchema.optional(),
+    clamp: clampBodySchema.optional(),
   })
   .meta({ examples: [{ offsets: { orders: "", payments: "" }, limit: 100 }] });
 
@@ -32,6 +41,7 @@ export interface ConsumeBody {
   readonly after: number;
   readonly until: number;
   readonly limit: number;
+  readonly clamp: boolean;
 }
 
 export function parseConsumeBody(text: string): ConsumeBody {
@@ -41,6 +51,7 @@ export function parseConsumeBody(text: string): ConsumeBody {
     after: body.after ?? 0,
     until: body.until ?? 0,
     limit: body.limit ?? 0,
+    clamp: body.clamp ?? false,
   };
 }
 

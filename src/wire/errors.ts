@@ -74,6 +74,12 @@ export const problemSchema = z
     earliest: z.unknown().optional().meta({
       description: "What to go on from: of a segment the sequence, an integer; of a space the offset.",
     }),
+    trimmed: z
+      .array(z.object({ space: z.string(), earliest: z.string() }))
+      .optional()
+      .meta({
+        description: "Of several spaces those of which something was trimmed, each with the offset to go on from.",
+      }),
     segment: z.string().optional().meta({ description: "The one of several that did not fit." }),
     space: z.string().optional().meta({ description: "The one of several that failed." }),
     transactionId: z.string().optional().meta({ description: "The key that was used with other records." }),

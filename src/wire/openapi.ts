@@ -81,6 +81,7 @@ const schemes = {
 const tagTexts: Readonly<Record<Operation["tag"], string>> = {
   Produce: "Append records.",
   Consume: "Read entries, and where segments are.",
+  Manage: "End what is not needed any more.",
   Names: "Which spaces and segments there are.",
   Leases: "Be the only one to do something.",
   Subscriptions: "Be told when segments have changed.",

@@ -20,8 +20,8 @@ export interface Operation {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: PathTemplate;
   /** What a caller must be allowed in the store of the path; `public` is for everyone. */
-  readonly access: "public" | "read" | "write";
-  readonly tag: "Produce" | "Consume" | "Names" | "Leases" | "Subscriptions" | "Service";
+  readonly access: "public" | "read" | "write" | "manage";
+  readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Subscriptions" | "Service";
   readonly summary: string;
   readonly description: string;
   readonly params: z.ZodObject;

@@ -4,6 +4,7 @@ import type { Operation } from "./operation.ts";
 import { consumeSegment, consumeSpace, consume, peek, segmentStatus } from "./operations/consume.ts";
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
+import { trimSegment, trimSpace } from "./operations/manage.ts";
 import { spaces, segments } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
 import { subscriptionDelete, subscriptionGet, subscriptionPut, subscriptions } from "./operations/subscriptions.ts";
@@ -18,6 +19,8 @@ export const operations: readonly Operation[] = [
   peek,
   segmentStatus,
   liveStatus,
+  trimSegment,
+  trimSpace,
   spaces,
   segments,
   leaseAcquire,

@@ -3,4 +3,4 @@
 import { openAzureHttpBackend } from "./http-backend.ts";
 import { storeContract } from "./store-contract.ts";
 
-storeContract("Azure behind the HTTP functions", () => openAzureHttpBackend(), ["trim"]);
+storeContract("Azure behind the HTTP functions", () => openAzureHttpBackend());

@@ -3,4 +3,4 @@
 import { openLevelHttpBackend } from "./http-backend.ts";
 import { storeContract } from "./store-contract.ts";
 
-storeContract("LevelDB behind the HTTP functions", () => openLevelHttpBackend(), ["trim"]);
+storeContract("LevelDB behind the HTTP functions", () => openLevelHttpBackend());

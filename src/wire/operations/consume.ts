@@ -7,6 +7,7 @@ import { entrySchema, lastEntrySchema, statusSchema } from "../entries.ts";
 import { problemSchema } from "../errors.ts";
 import {
   afterSchema,
+  clampSchema,
   encodingSchema,
   fieldsSchema,
   fromSchema,
@@ -50,6 +51,7 @@ export const consumeSegment = operation({
     until: untilSchema.optional(),
     last: lastSchema.optional(),
     limit: limitSchema.optional(),
+    clamp: clampSchema.optional(),
     encoding: encodingSchema,
     fields: fieldsSchema.optional(),
     wait: waitSchema.optional(),
@@ -62,7 +64,7 @@ export const consumeSegment = operation({
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },
-  errors: readErrors,
+  errors: [...readErrors, "trimmed"],
 });
 
 export const consumeSpace = operation({
@@ -81,6 +83,7 @@ export const consumeSpace = operation({
     until: untilSchema.optional(),
     last: lastSchema.optional(),
     limit: limitSchema.optional(),
+    clamp: clampSchema.optional(),
     encoding: encodingSchema,
     fields: fieldsSchema.optional(),
     wait: waitSchema.optional(),
@@ -93,7 +96,7 @@ export const consumeSpace = operation({
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },
-  errors: readErrors,
+  errors: [...readErrors, "trimmed"],
 });
 
 export const consume = operation({
@@ -117,7 +120,7 @@ export const consume = operation({
     "application/x-ndjson": streamedEntries,
     "text/event-stream": liveEntries,
   },
-  errors: [...readErrors, ...bodyErrors],
+  errors: [...readErrors, ...bodyErrors, "trimmed"],
 });
 
 export const peek = operation({

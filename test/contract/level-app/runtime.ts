@@ -58,7 +58,7 @@ const parts: HttpParts = {
       random,
       newSecret: () => random.uuid(),
     }),
-    access: openAccess,
+    access: openAccess(true),
     accessKind: "none",
     origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),

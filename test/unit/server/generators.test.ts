@@ -198,7 +198,15 @@ test("answers are open, bodies are closed", () => {
     expect(isClosed(resolved(body)), operationId).toBe(true);
     closed.push(operationId);
   }
-  expect(closed).toEqual(["produce", "produceAll", "consume", "leaseAcquire", "subscriptionPut"]);
+  expect(closed).toEqual([
+    "produce",
+    "produceAll",
+    "consume",
+    "trimSegment",
+    "trimSpace",
+    "leaseAcquire",
+    "subscriptionPut",
+  ]);
 });
 
 test("each member of a problem has one type, but those that are a sequence or something else, which have none", () => {

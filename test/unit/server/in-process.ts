@@ -19,6 +19,7 @@ import { unseenConnection } from "../../../src/server/http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
 import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
+import { trimSegment, trimSpace } from "../../../src/server/manage.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
@@ -60,6 +61,8 @@ export const random: Random = { uuid: () => randomUUID(), fraction: () => Math.r
 export const someone: Caller = { caller: "someone", store: undefined };
 
 const endpoints: Readonly<Record<string, Endpoint>> = {
+  trimSegment,
+  trimSpace,
   produce,
   produceAll,
   consumeSegment,
@@ -147,7 +150,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
       random,
       newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,
     }),
-    access: openAccess,
+    access: openAccess(true),
     accessKind: "none",
     origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Clock } from "../../../src/core/clock.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { identityOf } from "../../../src/server/access.ts";
+import type { Permission } from "../../../src/server/access.ts";
 import { lookUpMs } from "../../../src/server/issuer-keys.ts";
 import { tokenAccess } from "../../../src/server/tokens.ts";
 import { parseStoreId } from "../../../src/core/ids.ts";
@@ -98,9 +99,7 @@ const guarded = operations.flatMap((operation) =>
 );
 
 /** Every call that is not for everyone, in a store, as its description gives an example of it. */
-const calls = (
-  id: string,
-): readonly [permission: "read" | "write", method: string, path: string, init: RequestInit][] =>
+const calls = (id: string): readonly [permission: Permission, method: string, path: string, init: RequestInit][] =>
   guarded.map(({ permission, method, path, query, body }) => {
     const names = { store: id, space: "s", segment: "g", key: "k", id: "i" };
     const needed = [
@@ -140,7 +139,7 @@ test("a token is judged by the storage's time, whatever this machine's clock say
 describe("call by call", () => {
   test("there are calls to read and calls to write, and none is left out", () => {
     expect(guarded.length).toBeGreaterThanOrEqual(16);
-    expect(new Set(guarded.map(({ permission }) => permission))).toEqual(new Set(["read", "write"]));
+    expect(new Set(guarded.map(({ permission }) => permission))).toEqual(new Set(["read", "write", "manage"]));
     // A body that is given by no example would be refused before, and for something else than, the token.
     for (const { body } of guarded) expect(body?.["application/json"]?.schema.meta()?.examples ?? [{}]).not.toEqual([]);
   });
@@ -155,7 +154,7 @@ describe("call by call", () => {
     expect((await service.call("GET", "/openapi.json")).status).toBe(200);
   });
 
-  test.each(["read", "write"] as const)("a token for %s does that and nothing else", async (granted) => {
+  test.each(["read", "write", "manage"] as const)("a token for %s does that and nothing else", async (granted) => {
     const text = await token(`streamkit::${store}::${granted}`);
     for (const [permission, method, path, init] of calls(store)) {
       const answer = await service.call(method, path, withToken(init, text));
