@@ -20,6 +20,8 @@ test("a start loads what every instance needs; tokens, queues and the telemetry'
     expect([...later.libraries.keys()]).toContain(library);
   }
   expect([...atStart.libraries.keys()]).toEqual(expect.arrayContaining(["streamkit", "@azure/functions", "zod"]));
-  // A library that is loaded by mistake is 100 kB and more.
-  expect(atStart.bytes).toBeLessThan(1_050_000);
+  // A library that is loaded by mistake is 100 kB and more; what the app does itself may grow with what it does.
+  const own = atStart.libraries.get("streamkit") ?? 0;
+  expect(atStart.bytes - own).toBeLessThan(680_000);
+  expect(own).toBeLessThan(450_000);
 });
