@@ -66,7 +66,7 @@ export const recovering: readonly Mutation[] = [
   ),
   mutation(
     "registered-by-insert",
-    300,
+    1500,
     "register by insert",
     azure("log/registration", `{ kind: "upsert", row, properties`, `{ kind: "insert", row, properties`),
     azure(
