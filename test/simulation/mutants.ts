@@ -18,7 +18,7 @@ interface Caught {
 /** Processes at the same time. */
 const processesMax = 2;
 /** A mistake that makes a run go round in circles is caught by this, milliseconds. */
-const processMaxMs = 300_000;
+const processMaxMs = 900_000;
 
 const { values } = parseArgs({
   options: {
