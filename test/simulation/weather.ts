@@ -112,14 +112,14 @@ export class Weather {
   #fault(purpose: Purpose, client: string, isWrite: boolean, isQuery: boolean): Fault {
     if (this.#calm || !this.#chance.happens(this.#rates[purpose])) return faults.answered(this.#quick(), this.#quick());
     const kind = this.#chance.weighted(this.#weights);
-    const fault = this.#fateFor(kind, client, isWrite, isQuery);
+    const fault = this.#faultFor(kind, client, isWrite, isQuery);
     if (fault === undefined) return faults.answered(this.#quick(), this.#quick());
     this.#count(kind);
     this.#options.note(client, () => `  fault: ${purpose} ${kind} (${describeFault(fault)})`);
     return fault;
   }
 
-  #fateFor(kind: Exclude<FaultKind, "outage">, client: string, isWrite: boolean, isQuery: boolean): Fault | undefined {
+  #faultFor(kind: Exclude<FaultKind, "outage">, client: string, isWrite: boolean, isQuery: boolean): Fault | undefined {
     const chance = this.#chance;
     const timeout = this.#timeoutMs;
     const unavailable: Failure = { kind: "unavailable" };

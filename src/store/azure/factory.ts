@@ -55,7 +55,7 @@ const placesPerSegment = 8;
  * An apply that takes longer than the storage usually does goes on beside the others, milliseconds: so many segments may stop answering in
  * one moment without holding up the next. Each is one connection.
  */
-const applyTurnMs = 100;
+const applyPermitMs = 100;
 const appliesBesideMax = 512;
 /** Notifications sent at the same time. */
 const notificationsMax = 16;
@@ -81,7 +81,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     }),
     heads: new SegmentCache({ segmentsMax }),
     workers: new Semaphore(options.applyWorkers, {
-      ...{ clock, permitMs: applyTurnMs, besideMax: appliesBesideMax },
+      ...{ clock, permitMs: applyPermitMs, besideMax: appliesBesideMax },
     }),
     notifications: new Semaphore(notificationsMax),
     openMemory: deps.openMemory ?? (() => unboundedMemory),

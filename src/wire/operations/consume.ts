@@ -32,7 +32,19 @@ const streamedEntries = {
 const liveEntries = {
   schema: z.string(),
   description:
-    "Everything that matches, then what comes: one event an entry, `id` is where to go on (Last-Event-ID). `event: live` when all that there was has been told, `event: heartbeat` while nothing comes, each with `next`. Ended by the server from time to time: `event: end`, then reconnect; 204 when nothing more can come. A failure is `event: problem`.",
+    "Everything that matches, then what comes: one event an entry, `id` is where to go on (Last-Event-ID). `event: live` when all that there was has been told, `event: heartbeat` while nothing comes, each with `next`. Ended by the server from time to time: `event: end`, then reconnect; 204 when nothing more can come. A failure is `event: problem`; where what comes next was trimmed, `event: trimmed` with the same data.",
+};
+
+/** What a reader of a segment and one of a space may both ask for. */
+const readingQuery = {
+  after: afterSchema.optional(),
+  until: untilSchema.optional(),
+  last: lastSchema.optional(),
+  limit: limitSchema.optional(),
+  clamp: clampSchema.optional(),
+  encoding: encodingSchema,
+  fields: fieldsSchema.optional(),
+  wait: waitSchema.optional(),
 };
 
 export const consumeSegment = operation({
@@ -47,14 +59,7 @@ export const consumeSegment = operation({
   query: z.strictObject({
     from: fromSchema.optional(),
     to: toSchema.optional(),
-    after: afterSchema.optional(),
-    until: untilSchema.optional(),
-    last: lastSchema.optional(),
-    limit: limitSchema.optional(),
-    clamp: clampSchema.optional(),
-    encoding: encodingSchema,
-    fields: fieldsSchema.optional(),
-    wait: waitSchema.optional(),
+    ...readingQuery,
   }),
   headers: lastEventId,
   status: 200,
@@ -79,14 +84,7 @@ export const consumeSpace = operation({
   params: inSpace,
   query: z.strictObject({
     offset: offsetSchema.optional(),
-    after: afterSchema.optional(),
-    until: untilSchema.optional(),
-    last: lastSchema.optional(),
-    limit: limitSchema.optional(),
-    clamp: clampSchema.optional(),
-    encoding: encodingSchema,
-    fields: fieldsSchema.optional(),
-    wait: waitSchema.optional(),
+    ...readingQuery,
   }),
   headers: lastEventId,
   status: 200,

@@ -51,8 +51,8 @@ export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }
 }
 
 /**
- * What became of the attempts cannot be told any more, because that part of the log was trimmed: nobody may commit them again. Who waits with
- * an id of its own is looked up by it, as any repeat.
+ * What became of the attempts cannot be told any more, because that part of the log was trimmed: nobody may commit them again. A request with
+ * an id of its caller's waits on: the id's row tells, as for any repeat.
  */
 export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: readonly Attempt[]): void {
   for (const { members } of attempts) {

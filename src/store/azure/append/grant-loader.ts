@@ -27,7 +27,7 @@ export interface GrantLoaderDeps {
 
 /** Reads of one space's writer at the same time; one that takes longer than its turn goes on beside the others. */
 const readsMax = 16;
-const readTurnMs = 1_000;
+const readPermitMs = 1_000;
 const readsBesideMax = 64;
 
 export class GrantLoader {
@@ -38,7 +38,7 @@ export class GrantLoader {
   constructor(deps: GrantLoaderDeps) {
     this.#deps = deps;
     const { clock, wake: onFree } = deps;
-    this.#permits = new Semaphore(readsMax, { clock, permitMs: readTurnMs, besideMax: readsBesideMax, onFree });
+    this.#permits = new Semaphore(readsMax, { clock, permitMs: readPermitMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Starts the reads that are missing, as of the version that the state has now. */

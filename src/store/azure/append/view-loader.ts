@@ -18,9 +18,9 @@ import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties }
 import { Semaphore } from "../instance/semaphore.ts";
 import type { SegmentView } from "./segment-view.ts";
 
-/** Reads of one space's writer at the same time; one that takes longer than its turn goes on beside the others. */
+/** Reads of one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others. */
 const readsMax = 64;
-const readTurnMs = 100;
+const readPermitMs = 100;
 const readsBesideMax = 512;
 /** And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just failed. */
 const readsPerSegmentMax = { known: 8, unknown: 2, suspect: 1 };
@@ -54,7 +54,7 @@ export class ViewLoader {
     const { clock, wake: onFree } = deps;
     this.#grants = new GrantLoader(deps);
     this.#health = new SegmentHealth(clock);
-    this.#permits = new Semaphore(readsMax, { clock, permitMs: readTurnMs, besideMax: readsBesideMax, onFree });
+    this.#permits = new Semaphore(readsMax, { clock, permitMs: readPermitMs, besideMax: readsBesideMax, onFree });
   }
 
   /** Its reads have not been answered for a while. */

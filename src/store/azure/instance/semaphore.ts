@@ -1,21 +1,21 @@
 // Bounds how much runs at the same time; who waits is served in order.
 //
-// With patience, work that takes longer than usual gives its turn to the next and goes on beside the others: what hangs holds up
+// With patience, work that takes longer than usual gives its permit to the next and goes on beside the others: what hangs holds up
 // its own caller, not those behind it, as long as not too much of it hangs.
 
 import type { Clock } from "../../../core/clock.ts";
 
 export interface Patience {
   readonly clock: Clock;
-  /** How long a turn lasts, milliseconds. */
+  /** How long a permit lasts, milliseconds. */
   readonly permitMs: number;
-  /** How many go on after their turn, at the most; beyond, turns last until the work ends. */
+  /** How many go on without one, at the most; beyond, permits last until the work ends. */
   readonly besideMax: number;
-  /** A turn was given up, and nobody waited for it. */
+  /** A permit was given up, and nobody waited for it. */
   readonly onFree?: () => void;
 }
 
-/** Ends a turn; to be called once. */
+/** Gives the permit back; to be called once. */
 export type Leave = () => void;
 
 export class Semaphore {
@@ -29,7 +29,7 @@ export class Semaphore {
     this.#patience = patience;
   }
 
-  /** Who waits for a turn. */
+  /** How many wait for a permit. */
   get waiting(): number {
     return this.#waiting.length;
   }

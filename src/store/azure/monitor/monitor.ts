@@ -57,7 +57,7 @@ export interface MonitorDeps {
   readonly telemetry: Telemetry;
 }
 
-/** Logs visited at the same time; one that takes longer than its turn goes on beside the others. */
+/** Logs visited at the same time; one that takes longer than its permit lasts goes on beside the others. */
 const visitsMax = 4;
 const visitPermitMs = 2_000;
 const visitsBesideMax = 60;
@@ -82,7 +82,7 @@ interface Run extends OverdueRun {
 
 export class Monitor {
   readonly #deps: MonitorDeps;
-  /** Turns of its own: it does not wait behind what writers have to tell. */
+  /** Permits of its own: it does not wait behind what writers have to tell. */
   readonly #notifications = new Semaphore(visitsMax);
   /** How many visits have found a record damaged. */
   readonly #damaged = new LRUCache<string, number>({ max: damagedMax });

@@ -11,7 +11,7 @@ import type { SpaceWriter } from "../space/space-writer.ts";
 
 /** Of a range, read at once. */
 const pageMax = 500;
-/** Handed over at once, when the queue has taken some; `turns` bound how many are told at the same time. */
+/** Handed over at once, when the queue has taken some; `permits` bound how many are notified at the same time. */
 const togetherMax = 16;
 
 export interface OverdueRun {
@@ -93,7 +93,7 @@ async function tell(
   if (done.notified.has(timestamp)) return true;
   const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
   if (!isApplied || !isDue(now - writtenAt, graceMs)) return false;
-  // Who has waited for its turn behind one that the queue did not take is spared.
+  // The queue may have failed while this record waited: it is not tried again in this run.
   const outcome = await run.permits.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
   if (outcome === "notified") run.notified += 1;
   else if (!run.queueFails || outcome === "queue_failed") run.failed += 1;

@@ -20,12 +20,8 @@ export async function listOpenSpaces(
   const spaces = new Set<SpaceName>();
   let count = 0;
   const limit = max + 1;
-  const options = { select: ["v"], limit, firstRows: Math.min(limit, limits.pageRowsMax) };
-  for await (const { row } of rows(
-    registry,
-    openLogRange(store),
-    signal === undefined ? options : { ...options, signal },
-  )) {
+  const options = { select: ["v"], limit, firstRows: Math.min(limit, limits.pageRowsMax), signal };
+  for await (const { row } of rows(registry, openLogRange(store), options)) {
     count += 1;
     if (count > max) return undefined;
     const space = spaceOf(row);
