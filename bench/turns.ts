@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { limits } from "../src/core/limits.ts";
-import { inTurns } from "../src/server/records.ts";
+import { inTurns } from "../src/server/produce.ts";
 import type { RecordStep } from "../src/wire/records.ts";
 import type { Encoding } from "../src/wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody } from "../src/wire/records.ts";

@@ -19,7 +19,7 @@ import type * as runtime from "./runtime.ts";
 import type { Endpoint, OperationEndpoint } from "./server/endpoint.ts";
 import { systemClock } from "./system.ts";
 import { methodsOf } from "./wire/operation.ts";
-import type { PathTemplate } from "./wire/path.ts";
+import type { PathTemplate } from "./wire/operation.ts";
 
 type Runtime = typeof runtime;
 

@@ -12,8 +12,8 @@ import {
   segmentStatus as segmentStatusOperation,
 } from "../wire/operations/consume.ts";
 import { parseConsumeBody } from "../wire/consume-body.ts";
-import { parseEventId } from "../wire/event-ids.ts";
-import type { ResumedAt } from "../wire/event-ids.ts";
+import { parseEventId } from "../wire/places.ts";
+import type { ResumedAt } from "../wire/places.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import { bodyText } from "./body.ts";

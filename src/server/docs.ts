@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises";
 
 import { StoreError } from "../core/errors.ts";
 import { mediaTypes } from "../wire/media.ts";
-import { matchPath } from "../wire/path.ts";
-import { correlate } from "./correlation.ts";
+import { matchPath } from "../wire/operation.ts";
+import { correlate } from "./request-metrics.ts";
 import type { HttpResponse } from "./http.ts";
 import { withFields } from "../core/logger.ts";
-import { piecesOf } from "./pieces.ts";
+import { piecesOf } from "./http.ts";
 import { logFailure, problemAnswer } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 

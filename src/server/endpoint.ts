@@ -12,20 +12,18 @@ import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
 import { mediaTypes, negotiate } from "../wire/media.ts";
-import { mediaTypesOf } from "../wire/operation.ts";
+import { mediaTypesOf, matchPath, queryPairs } from "../wire/operation.ts";
 import type { MediaTypesOf, Operation } from "../wire/operation.ts";
 import { parseWith } from "../wire/parse.ts";
-import { matchPath, queryPairs } from "../wire/path.ts";
 import { authorise } from "./access.ts";
 import type { Identity } from "./access.ts";
 import { RequestBody } from "./body.ts";
 import type { Caller, Holding } from "./overload.ts";
-import { correlate, traceParentOf } from "./correlation.ts";
-import type { Correlation } from "./correlation.ts";
+import { correlate, traceParentOf, measureRequest } from "./request-metrics.ts";
+import type { Correlation } from "./request-metrics.ts";
 import { gzipped, isPacked, packing } from "./gzip.ts";
 import type { Connection, HttpResponse, SentResponse, HttpRequest } from "./http.ts";
-import { inPieces } from "./pieces.ts";
-import { measureRequest } from "./request-metrics.ts";
+import { inPieces } from "./http.ts";
 import type { Services } from "./services.ts";
 
 /** In the log and the metrics, of a caller that left before its answer began, or in the middle of its body: what proxies write for it. */

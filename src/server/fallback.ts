@@ -3,12 +3,11 @@
 import { StoreError } from "../core/errors.ts";
 import { withFields } from "../core/logger.ts";
 import { asKnown, errorKinds } from "../wire/errors.ts";
-import { methodsOf } from "../wire/operation.ts";
+import { methodsOf, matchPath } from "../wire/operation.ts";
 import { operations } from "../wire/operations.ts";
-import { matchPath } from "../wire/path.ts";
-import type { PathTemplate } from "../wire/path.ts";
-import { isPreflight, preflightHeaders } from "./cors.ts";
-import { correlate } from "./correlation.ts";
+import type { PathTemplate } from "../wire/operation.ts";
+import { isPreflight, preflightHeaders } from "./every-answer.ts";
+import { correlate } from "./request-metrics.ts";
 import { docsFilePath, docsPath } from "./docs.ts";
 import { emptyAnswer, logFailure, problemAnswer } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";

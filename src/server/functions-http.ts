@@ -5,12 +5,11 @@
 import type { HttpHandler, HttpResponseInit } from "@azure/functions";
 
 import { StoreError } from "../core/errors.ts";
-import { withCors } from "./cors.ts";
-import type { Origins } from "./cors.ts";
+import { withCors, everyAnswer } from "./every-answer.ts";
+import type { Origins } from "./every-answer.ts";
 import type { Connection } from "./http.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { problemAnswer } from "./endpoint.ts";
-import { everyAnswer } from "./every-answer.ts";
 import type { Services } from "./services.ts";
 import type { StreamGuard } from "./stream-guard.ts";
 

@@ -1,4 +1,7 @@
-// Requests and answers as the handlers see them, whatever carries them.
+// Requests and answers as the handlers see them, whatever carries them; and how a large text leaves.
+
+import { wireLimits } from "../wire/wire-limits.ts";
+import type { Holding } from "./overload.ts";
 
 /** The part of a request that is used; `Request` and the Functions library's have it. */
 export interface HttpRequest {
@@ -42,4 +45,30 @@ export interface SentResponse extends Omit<HttpResponse, "body"> {
 /** For requests whose connection cannot be seen. */
 export function unseenConnection(): Connection {
   return { signal: new AbortController().signal, writable: () => Promise.resolve(), destroy: () => false };
+}
+
+/**
+ * Streams a large text in pieces, so that a slow client applies back-pressure. Its bytes are held until the holding is closed, when the text
+ * has left.
+ */
+export function inPieces(answer: HttpResponse, memory: Holding): HttpResponse {
+  const { body } = answer;
+  if (typeof body !== "string" || body.length <= wireLimits.pieceCharacters) return answer;
+  // A budget smaller than a page still lets one page through at a time.
+  memory.take(Math.min(Buffer.byteLength(body), memory.largest));
+  return { ...answer, body: piecesOf(body) };
+}
+
+/** No character is cut in two: pieces are encoded one by one. */
+export function* piecesOf(text: string): Generator<string, void, undefined> {
+  for (let at = 0; at < text.length;) {
+    let end = at + wireLimits.pieceCharacters;
+    if (isLowSurrogate(text.charCodeAt(end))) end += 1;
+    yield text.slice(at, end);
+    at = end;
+  }
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code <= 0xdfff;
 }

@@ -1,7 +1,7 @@
 // Leases: acquire or renew, and release.
 
 import { leaseHeld } from "../core/errors.ts";
-import { parseObject } from "../wire/json-object.ts";
+import { parseObject } from "../wire/parse.ts";
 import {
   leaseAcquire as acquireOperation,
   leaseBodySchema,

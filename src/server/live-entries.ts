@@ -5,8 +5,8 @@
 
 import { entryText } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
-import { eventIdOf } from "../wire/event-ids.ts";
-import type { ResumedAt } from "../wire/event-ids.ts";
+import { eventIdOf } from "../wire/places.ts";
+import type { ResumedAt } from "../wire/places.ts";
 import { asOneLine } from "../wire/lines.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";

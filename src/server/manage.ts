@@ -4,7 +4,7 @@ import { invalidArgument } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import type { TrimPoint } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
-import { parseObject } from "../wire/json-object.ts";
+import { parseObject } from "../wire/parse.ts";
 import { cursorOf, integerIn } from "../wire/names.ts";
 import {
   trimSegment as trimSegmentOperation,

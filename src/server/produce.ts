@@ -1,4 +1,6 @@
-// Appending records: to one segment in chunks, or to several all or nothing.
+// Appends records: to one segment in chunks, or to several all or nothing. Records are read in turns with everyone else's.
+
+import { setImmediate as nextTurn } from "node:timers/promises";
 
 import type * as z from "zod";
 
@@ -16,16 +18,17 @@ import { produce as produceOperation, produceAll as produceAllOperation } from "
 import type { Encoding } from "../wire/payload.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../wire/records.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
-import { chunkRecords } from "../store/chunks.ts";
+import { chunkRecords } from "../store/create-store.ts";
 import { refuseBeyond } from "../store/together.ts";
 import type { CommittedTransaction, ProducedChunk, ProduceOptions, SegmentRecords } from "../store/store.ts";
 import type { RequestBody } from "./body.ts";
 import type { Connection } from "./http.ts";
-import { inTurns, stepsInTurns, Uncommitted } from "./records.ts";
 import { Repeats } from "./repeats.ts";
 import { jsonAnswer, endpoint } from "./endpoint.ts";
 import { lineAnswer } from "./lines.ts";
 import type { Line } from "./lines.ts";
+import type { RecordStep } from "../wire/records.ts";
+import type { Holding } from "./overload.ts";
 
 export const produce = endpoint(produceOperation, async (services, call) => {
   const { params, query, headers, body, memory, connection } = call;
@@ -197,4 +200,80 @@ function committed(status: SegmentStatus, transaction: CommittedTransaction): Co
 
 function transactionText({ id, number, firstSequence, lastSequence, offset, duplicate }: Committed): string {
   return JSON.stringify({ id, number, firstSequence, lastSequence, offset, duplicate });
+}
+
+// The records of a body on their way to the store: in turns with everyone else, and held against the request's share of memory.
+
+/** With pauses, so that others get their turns: none looks at more than twice `turnBytesMax` and one record. */
+export async function* inTurns(
+  steps: Iterable<RecordStep>,
+  pause: () => Promise<unknown> = nextTurn,
+): AsyncGenerator<AppendRecord, void, undefined> {
+  const looked = turnOf(pause);
+  for (const { record, bytes } of steps) {
+    if (record !== undefined) yield record;
+    const over = looked(bytes);
+    if (over !== undefined) await over;
+  }
+}
+
+/** The same, with the steps that have no record. */
+export async function* stepsInTurns<Step extends RecordStep>(
+  steps: Iterable<Step>,
+  pause: () => Promise<unknown> = nextTurn,
+): AsyncGenerator<Step, void, undefined> {
+  const looked = turnOf(pause);
+  for (const step of steps) {
+    yield step;
+    const over = looked(step.bytes);
+    if (over !== undefined) await over;
+  }
+}
+
+/** Counts what a turn looks at; gives the pause that is due. */
+function turnOf(pause: () => Promise<unknown>): (bytes: number) => Promise<unknown> | undefined {
+  let looked = 0;
+  return (bytes) => {
+    looked += bytes;
+    if (looked < wireLimits.turnBytesMax) return undefined;
+    looked = 0;
+    return pause();
+  };
+}
+
+/** What is held of lines that are not committed: the records of the present chunk, and the line that has begun. */
+export class Uncommitted {
+  readonly #memory: Holding;
+  #begun = 0;
+  #records = 0;
+  #last = 0;
+
+  constructor(memory: Holding) {
+    this.#memory = memory;
+  }
+
+  /** So many bytes are taken by the line that has begun, instead of those before. */
+  begin(bytes: number): void {
+    if (bytes > this.#begun) this.#memory.take(bytes - this.#begun);
+    else this.#memory.give(this.#begun - bytes);
+    this.#begun = bytes;
+  }
+
+  /** A record of so many bytes. */
+  add(bytes: number): void {
+    this.#memory.take(bytes);
+    this.#records += bytes;
+    this.#last = bytes;
+  }
+
+  /** The same chunks; with each its records are given back. */
+  async *released(chunks: AsyncIterable<ProducedChunk>): AsyncGenerator<ProducedChunk, void, undefined> {
+    for await (const chunk of chunks) {
+      // The last record that was read may be the first of the next chunk.
+      const left = Math.min(this.#last, this.#records);
+      this.#memory.give(this.#records - left);
+      this.#records = left;
+      yield chunk;
+    }
+  }
 }

@@ -10,7 +10,7 @@ import type { Telemetry } from "../core/telemetry.ts";
 import { cursorAfter, encodeCursor, laterCursor } from "../codec/cursor.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import { offsetsText } from "../wire/consume-body.ts";
-import type { ResumedAt } from "../wire/event-ids.ts";
+import type { ResumedAt } from "../wire/places.ts";
 import { cursorOf, theEnd } from "../wire/names.ts";
 import { cursorBeside, cursorBetween, encodePlace, notAnId, parsePlacesId, placesId } from "../wire/places.ts";
 import type { Store } from "../store/store.ts";

@@ -8,9 +8,9 @@ import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
-import type { Origins } from "./cors.ts";
+import type { Origins } from "./every-answer.ts";
 import type { SpaceWatches } from "./space-watch.ts";
-import type { BodyTimes } from "./body-pace.ts";
+import type { BodyTimes } from "./body.ts";
 import type { LivePlaces } from "./live-place.ts";
 import type { Budget } from "./overload.ts";
 

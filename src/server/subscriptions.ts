@@ -6,7 +6,7 @@ import { segmentsWanted } from "../core/segments-wanted.ts";
 import type { Health } from "../notify/health.ts";
 import type { Subscription } from "../notify/subscription.ts";
 import type { PutOutcome, PutRequest } from "../notify/subscriptions.ts";
-import { parseObject } from "../wire/json-object.ts";
+import { parseObject } from "../wire/parse.ts";
 import {
   subscriptionBodySchema,
   subscriptionDelete as deleteOperation,

@@ -4,7 +4,7 @@ import { StoreError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { health as healthOperation, openapi as openapiOperation } from "../wire/operations/system.ts";
 import { openApiText } from "../wire/openapi.ts";
-import { piecesOf } from "./pieces.ts";
+import { piecesOf } from "./http.ts";
 import { endpoint, jsonAnswer } from "./endpoint.ts";
 
 export const health = endpoint(healthOperation, async (services, call) => {

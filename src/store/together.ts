@@ -3,7 +3,7 @@
 import { contentBytes } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import { chunkRecords } from "./chunks.ts";
+import { chunkRecords } from "./create-store.ts";
 import type { SegmentRecords } from "./store.ts";
 
 /**

@@ -1,4 +1,4 @@
-// What is running in a store, so that closing it can refuse what is new and wait for what runs.
+// What is running in a store, so that closing it can refuse what is new and wait for what runs; and the memory that a read holds.
 
 import { StoreError } from "../core/errors.ts";
 
@@ -84,3 +84,15 @@ export class RunningWork {
     if (this.#closed && this.#running === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 }
+
+/** The memory of one read, counted by whoever runs the store. */
+export interface Memory {
+  /** A StoreError when there is no room: the read ends with it. */
+  take(bytes: number): void;
+  give(bytes: number): void;
+  /** Gives back all that is held. */
+  close(): void;
+}
+
+/** Counts nothing: for tools, and tests that look at something else. */
+export const unboundedMemory: Memory = { take: () => undefined, give: () => undefined, close: () => undefined };

@@ -5,7 +5,7 @@ import * as z from "zod";
 import { invalidArgument } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
-import { parseObject } from "./json-object.ts";
+import { parseObject, parseWith } from "./parse.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
 import {
   afterBodySchema,
@@ -16,7 +16,6 @@ import {
   theEnd,
   untilBodySchema,
 } from "./names.ts";
-import { parseWith } from "./parse.ts";
 import { wireLimits } from "./wire-limits.ts";
 
 export const consumeBodySchema = z

@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import { parseCursor } from "../codec/cursor.ts";
-import { idempotencyId } from "../codec/digest.ts";
+import { idempotencyId } from "../codec/transaction.ts";
 import { invalidArgument } from "../core/errors.ts";
 import { nameRule, parseSegmentName, parseSegmentPrefix, parseSpaceName, parseStoreId } from "../core/ids.ts";
 import type { Cursor } from "../core/ids.ts";

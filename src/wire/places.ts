@@ -71,3 +71,24 @@ export function notAnId(id: string): Error {
 function digestOf(segment: string): string {
   return hash("sha256", segment, "hex").slice(0, 2 * digestBytes);
 }
+
+/** The id of an event, as a client gives it back in `Last-Event-ID`: a client that reconnects by itself gets no more than it asked for. */
+export interface ResumedAt {
+  /** The place as its reading wrote it. */
+  readonly place: string;
+  /** Entries of the limit that were not sent yet; undefined: there is no limit. */
+  readonly left: number | undefined;
+}
+
+/** Never empty: a client forgets an empty id, and would begin again. */
+export function eventIdOf({ place, left }: ResumedAt): string {
+  if (left !== undefined) return `${place}.${left}`;
+  return place === "" ? "." : place;
+}
+
+/** Undefined for a client that begins. Whether the place is one, its reading decides. */
+export function parseEventId(header: string | undefined): ResumedAt | undefined {
+  if (header === undefined || header === "") return undefined;
+  const [, place = header, left = ""] = /^([^.]*)\.([0-9]{0,16})$/.exec(header) ?? [];
+  return { place, left: left === "" ? undefined : Number(left) };
+}

@@ -7,12 +7,11 @@ import { checkedBytes, noMetadata, pairBytes } from "../core/entry.ts";
 import { invalidArgument, recordTooLarge } from "../core/errors.ts";
 import type { SegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
-import { parseObject } from "./json-object.ts";
+import { parseObject, fieldOf, parseWith, unknownMember } from "./parse.ts";
 import { JsonPieces } from "./json-pieces.ts";
 import { JsonSlice, parseSlice, splitObject } from "./json-text.ts";
 import { segmentNameSchema } from "./names.ts";
 import { decodePayload } from "./payload.ts";
-import { fieldOf, parseWith, unknownMember } from "./parse.ts";
 import type { Encoding } from "./payload.ts";
 import { wireLimits } from "./wire-limits.ts";
 

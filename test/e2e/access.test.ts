@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, test } from "vitest";
 
 import { operations } from "../../src/wire/operations.ts";
-import { formatPath } from "../../src/wire/path.ts";
+import { formatPath } from "../../src/wire/operation.ts";
 import { startApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";
 

@@ -11,9 +11,8 @@ import { launch } from "puppeteer-core";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
-import { methodsOf } from "../../src/wire/operation.ts";
+import { methodsOf, formatPath } from "../../src/wire/operation.ts";
 import { operations } from "../../src/wire/operations.ts";
-import { formatPath } from "../../src/wire/path.ts";
 import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";

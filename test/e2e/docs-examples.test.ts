@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { operations } from "../../src/wire/operations.ts";
-import { matchPath } from "../../src/wire/path.ts";
+import { matchPath } from "../../src/wire/operation.ts";
 import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";

@@ -3,9 +3,8 @@
 
 import { ByteReader } from "../../src/codec/bytes.ts";
 import { joinData } from "../../src/codec/block.ts";
-import { contentDigest } from "../../src/codec/digest.ts";
+import { contentDigest, decodeBatch } from "../../src/codec/transaction.ts";
 import type { EntryBatch } from "../../src/codec/transaction.ts";
-import { decodeBatch } from "../../src/codec/transaction.ts";
 import { contentBytes } from "../../src/core/entry.ts";
 import { decodeLogHead, decodeRecordSummary } from "../../src/store/azure/rows/log-rows.ts";
 import type { LogHead, TransactionSummary } from "../../src/store/azure/rows/log-rows.ts";

@@ -5,7 +5,7 @@
 import type { AppendRecord } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
-import { derivedTransactionId } from "../../src/codec/digest.ts";
+import { derivedTransactionId } from "../../src/codec/transaction.ts";
 import type { Ack, LeaseToken } from "../../src/store/store.ts";
 
 export interface OperationPart {

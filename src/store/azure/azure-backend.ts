@@ -6,7 +6,7 @@ import { formatNotEnabled } from "../../core/errors.ts";
 import { withFields } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
-import { contentDigest } from "../../codec/digest.ts";
+import { contentDigest } from "../../codec/transaction.ts";
 import type { Table } from "../../table/port.ts";
 import type { Backend } from "../create-store.ts";
 import type {
@@ -39,8 +39,7 @@ import {
 } from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
 import type { Instance } from "./space/instance.ts";
-import type { SpaceWriter } from "./space/space-writer.ts";
-import type { SpaceWriters } from "./space/space-writers.ts";
+import type { SpaceWriter, SpaceWriters } from "./space/space-writer.ts";
 import { readTail } from "./read/tail.ts";
 import type { TrimDeps } from "./trim/segment-trim.ts";
 import { trimSegment } from "./trim/segment-trim.ts";

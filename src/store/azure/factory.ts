@@ -10,8 +10,8 @@ import { silentTelemetry } from "../../core/telemetry.ts";
 import type { Telemetry } from "../../core/telemetry.ts";
 import type { Compressor } from "../../codec/block.ts";
 import type { TableAccount } from "../../table/port.ts";
-import type { Memory } from "../memory.ts";
-import { unboundedMemory } from "../memory.ts";
+import type { Memory } from "../work.ts";
+import { unboundedMemory } from "../work.ts";
 import type { StatusNotifier } from "../notifier.ts";
 import type { Store, StoreFactory } from "../store.ts";
 import { createStore } from "../create-store.ts";
@@ -25,7 +25,7 @@ import { Monitor } from "./monitor/monitor.ts";
 import { SegmentCache } from "./instance/segment-cache.ts";
 import { Semaphore } from "./instance/semaphore.ts";
 import type { Instance } from "./space/instance.ts";
-import { SpaceWriters } from "./space/space-writers.ts";
+import { SpaceWriters } from "./space/space-writer.ts";
 
 export interface AzureStoreDeps {
   readonly account: TableAccount;

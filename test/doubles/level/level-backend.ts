@@ -18,7 +18,7 @@ import type { Cursor, NodeId, SegmentName, SpaceName, StoreId, TransactionId } f
 import { limits } from "../../../src/core/limits.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
 import { cursorAfter } from "../../../src/codec/cursor.ts";
-import { contentDigest } from "../../../src/codec/digest.ts";
+import { contentDigest } from "../../../src/codec/transaction.ts";
 import type { Backend } from "../../../src/store/create-store.ts";
 import type {
   ConsumeSegmentArgs,

@@ -18,7 +18,7 @@ export const committing: readonly Mutation[] = [
     "commit-unconditional",
     50,
     "commit without the condition",
-    azure("append/log-writes", inSend, `{ kind: "upsert", row: headRow, properties },`),
+    azure("append/commit", inSend, `{ kind: "upsert", row: headRow, properties },`),
   ),
   mutation(
     "blind-resend",

@@ -224,7 +224,7 @@ export const answering: readonly Mutation[] = [
     "stuck-take-the-list",
     "stuck segments may fill the log's list",
     azure(
-      "append/room",
+      "append/queue",
       "return unapplied >= 1 || !health.hasAnsweredSince(segment, Math.max(since, lately));",
       "return unapplied >= this.#options.pendingPerSegmentMax || lately > Infinity || health.isDown(segment);",
     ),

@@ -72,7 +72,7 @@ export const settling: readonly Mutation[] = [
     50,
     "settle without condition",
     azure(
-      "append/log-writes",
+      "append/commit",
       "properties: encodeLogHead(head), ifMatch: etag }",
       `properties: encodeLogHead(head), ifMatch: "*" }`,
     ),

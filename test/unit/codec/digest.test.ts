@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { contentDigest, derivedTransactionId } from "../../../src/codec/digest.ts";
+import { contentDigest, derivedTransactionId } from "../../../src/codec/transaction.ts";
 import { parseTransactionId } from "../../../src/core/ids.ts";
 import { invalid, metadata, payload, thrownBy, transactionId } from "./arbitraries.ts";
 

@@ -6,12 +6,11 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from "@azure/fu
 import { afterEach, describe, expect, test } from "vitest";
 
 import { StoreError } from "../../../src/core/errors.ts";
-import { parseOrigins, withCors } from "../../../src/server/cors.ts";
-import type { Origins } from "../../../src/server/cors.ts";
+import { parseOrigins, withCors } from "../../../src/server/every-answer.ts";
+import type { Origins } from "../../../src/server/every-answer.ts";
 import { functionsHandler } from "../../../src/server/functions-http.ts";
-import { methodsOf } from "../../../src/wire/operation.ts";
+import { methodsOf, formatPath } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
-import { formatPath } from "../../../src/wire/path.ts";
 import { json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 import { hiddenFromPages } from "./pages.ts";

@@ -6,9 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { fallback } from "../../../src/server/fallback.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
-import { methodsOf } from "../../../src/wire/operation.ts";
+import { methodsOf, formatPath } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
-import { formatPath } from "../../../src/wire/path.ts";
 import { openService } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 

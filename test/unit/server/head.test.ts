@@ -9,7 +9,7 @@ import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
 import type { Operation } from "../../../src/wire/operation.ts";
 import { operations } from "../../../src/wire/operations.ts";
-import { formatPath } from "../../../src/wire/path.ts";
+import { formatPath } from "../../../src/wire/operation.ts";
 import { recordedTelemetry } from "../telemetry/recorded.ts";
 import { json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";

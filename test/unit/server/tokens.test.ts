@@ -17,7 +17,7 @@ import { lookUpMs } from "../../../src/server/issuer-keys.ts";
 import { tokenAccess } from "../../../src/server/tokens.ts";
 import { parseStoreId } from "../../../src/core/ids.ts";
 import { operations } from "../../../src/wire/operations.ts";
-import { formatPath } from "../../../src/wire/path.ts";
+import { formatPath } from "../../../src/wire/operation.ts";
 import { clock, json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { AppendRecord } from "../../../src/core/entry.ts";
 import { contentBytes, noMetadata } from "../../../src/core/entry.ts";
 import { limits } from "../../../src/core/limits.ts";
-import { chunkRecords } from "../../../src/store/chunks.ts";
+import { chunkRecords } from "../../../src/store/create-store.ts";
 
 const { chunkBytesMax, chunkRecordsMax, recordBytesMax } = limits;
 /** Shared, so that many large records cost nothing. */

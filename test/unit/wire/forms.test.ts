@@ -9,7 +9,7 @@ import { errorCodes, problemOf, problemSchema, retryAfterSeconds } from "../../.
 import { JsonSlice } from "../../../src/wire/json-text.ts";
 import { readLines } from "../../../src/wire/lines.ts";
 import { bodyType, negotiate } from "../../../src/wire/media.ts";
-import { formatPath, matchPath } from "../../../src/wire/path.ts";
+import { formatPath, matchPath } from "../../../src/wire/operation.ts";
 import { decodePayload, encodings, payloadMembers } from "../../../src/wire/payload.ts";
 
 describe("lines", () => {

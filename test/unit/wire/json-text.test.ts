@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 import { invalidArgument, StoreError } from "../../../src/core/errors.ts";
 import { parseConsumeBody } from "../../../src/wire/consume-body.ts";
-import { parseObject } from "../../../src/wire/json-object.ts";
+import { parseObject } from "../../../src/wire/parse.ts";
 import { isPlainJson, parseSlice, splitArray, splitObject } from "../../../src/wire/json-text.ts";
 import { leaseBodySchema } from "../../../src/wire/operations/leases.ts";
 import { parseProduceAllBody, parseProduceBody, parseRecord } from "../../../src/wire/records.ts";

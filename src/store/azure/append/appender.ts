@@ -21,17 +21,16 @@ import { nextHead, measureCommit, measureCommitted, settledHead } from "./commit
 import { BackgroundApply } from "./background-apply.ts";
 import type { LogVersion } from "../log/log-reader.ts";
 import type { Registration } from "../log/registration.ts";
-import type { DoneList } from "./done-list.ts";
+import type { DoneList, Attempt, LogState } from "./log-state.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
-import type { LogWrites } from "./log-writes.ts";
-import type { Attempt, LogState } from "./log-state.ts";
+import type { LogWrites } from "./commit.ts";
 import type { AcceptedPart, Verdict } from "./plan.ts";
 import { planBounds, planCommit } from "./plan.ts";
 import type { AppendQueue, WaitingAppend } from "./queue.ts";
 import type { WriterTurns } from "./turns.ts";
 import type { ViewLoader } from "./view-loader.ts";
-import { Room } from "./room.ts";
-import { Signal } from "../instance/signal.ts";
+import { Room } from "./queue.ts";
+import { Signal } from "../instance/semaphore.ts";
 
 /** Attempts whose outcome is open, kept with what they hold: beyond them the last one is sent again, and nothing new. */
 const openAttemptsMax = 8;

@@ -9,8 +9,7 @@ import type { AzureStoreOptions } from "../instance/options.ts";
 import type { LogReader, LogVersion } from "../log/log-reader.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { isPending } from "../rows/pending.ts";
-import type { DoneList } from "./done-list.ts";
-import type { Attempt, LogState } from "./log-state.ts";
+import type { DoneList, Attempt, LogState } from "./log-state.ts";
 import type { WriterTurns } from "./turns.ts";
 
 export interface CatchUpDeps {

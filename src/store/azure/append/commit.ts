@@ -1,4 +1,4 @@
-// What one commit writes: the record of what was accepted, and the log's head after it.
+// What one commit writes: the record of what was accepted, and the log's head after it; and how a writer writes to its log.
 
 import type { NodeId, SpaceName } from "../../../core/ids.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
@@ -7,17 +7,18 @@ import type { Compressor } from "../../../codec/block.ts";
 import { encodeBlock } from "../../../codec/block.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
-import type { Settling } from "./done-list.ts";
-import type { LogVersion } from "../log/log-reader.ts";
-import type { Format } from "../rows/format.ts";
+import type { Settling, Attempt } from "./log-state.ts";
+import type { LogVersion, LogReader } from "../log/log-reader.ts";
+import type { Format, Counts } from "../rows/format.ts";
 import { laterFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
-import type { Counts } from "../rows/counts.ts";
-import type { Attempt } from "./log-state.ts";
 import { addPending, withoutDone } from "../rows/pending.ts";
 import type { AcceptedPart } from "./plan.ts";
 import type { WaitingAppend } from "./queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
+import type { SubmitResult, Table, Write } from "../../../table/port.ts";
+import { recordRow } from "../rows/keys.ts";
+import { encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
 
 export interface AttemptDeps {
   readonly space: SpaceName;
@@ -151,4 +152,44 @@ function batchOf({ part, summary }: AcceptedPart, space: SpaceName, timestamp: n
     segment,
   }));
   return { trx, space, segment, firstSequence, lastSequence, timestamp, entries };
+}
+
+/**
+ * Writes to the log: a record with the head that it makes, or a head alone; each under the version that it replaces. A write whose failure
+ * leaves its outcome open is thrown; a refusal too means no more than: look at the log.
+ */
+export class LogWrites {
+  readonly #table: Pick<Table, "create" | "submit">;
+  readonly #log: Pick<LogReader, "headRow" | "partition">;
+
+  constructor(table: Pick<Table, "create" | "submit">, log: Pick<LogReader, "headRow" | "partition">) {
+    this.#table = table;
+    this.#log = log;
+  }
+
+  /** The commit point: the record is in the log if and only if this succeeds. */
+  commit(version: LogVersion, head: LogHead, { content, record }: Attempt): Promise<SubmitResult> {
+    const { headRow } = this.#log;
+    const properties = encodeLogHead(head);
+    return this.#submit([
+      version.etag === undefined
+        ? { kind: "insert", row: headRow, properties }
+        : { kind: "replace", row: headRow, properties, ifMatch: version.etag },
+      { kind: "insert", row: recordRow(record.timestamp), properties: encodeRecord(record, content.data) },
+    ]);
+  }
+
+  /** A head that lists less, and says nothing else. */
+  settle(etag: string, head: LogHead): Promise<SubmitResult> {
+    return this.#submit([{ kind: "replace", row: this.#log.headRow, properties: encodeLogHead(head), ifMatch: etag }]);
+  }
+
+  async #submit(writes: readonly Write[]): Promise<SubmitResult> {
+    const { partition } = this.#log;
+    const result = await this.#table.submit(partition, writes);
+    if (result.kind === "done" || result.reason !== "table_missing") return result;
+    // The same attempt under the same condition: nothing is to be learned before it.
+    await this.#table.create();
+    return this.#table.submit(partition, writes);
+  }
 }

@@ -9,7 +9,7 @@ import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
-import { advance } from "../rows/segment-state.ts";
+import { advance } from "../rows/segment-rows.ts";
 
 /** What must be proved before a caller may be told of a verdict: see answers.ts. */
 export type Requirement = "nothing" | "head" | "commit";

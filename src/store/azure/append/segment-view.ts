@@ -5,7 +5,7 @@
 // transaction of the log is either in the journal or was applied before the read: so what neither shows is not there.
 
 import type { TransactionId } from "../../../core/ids.ts";
-import { advance, follows } from "../rows/segment-state.ts";
+import { advance, follows } from "../rows/segment-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 
 /** The answer of a look-up by id: where it is, or that it was not there. */

@@ -1,4 +1,4 @@
-// Reads what the waiting produces need to know: their segments' heads, what their ids were used for, their leases' grants.
+// Reads what the waiting produces need to know: the heads of their segments, what their ids were used for, and the grants of their leases.
 //
 // A segment that cannot be read fails the produces to it and no others.
 
@@ -8,7 +8,6 @@ import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
-import { GrantLoader, isGrantKnown } from "./grant-loader.ts";
 import { SegmentHealth } from "../apply/segment-health.ts";
 import type { AppendRequest } from "./append-request.ts";
 import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
@@ -17,6 +16,8 @@ import type { AppendQueue, WaitingAppend } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
 import { Semaphore } from "../instance/semaphore.ts";
 import type { SegmentView } from "./segment-view.ts";
+import { readLastToken } from "../../../lease/leases.ts";
+import type { LogHead } from "../rows/log-rows.ts";
 
 /** Reads of one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others. */
 const readsMax = 64;
@@ -191,4 +192,77 @@ export class ViewLoader {
     for (const { parts } of this.#deps.queue.waiting) if (parts.some((part) => part.segment === segment)) return true;
     return false;
   }
+}
+
+// Reads which token of a lease was granted last, for the produces whose token the space does not know.
+//
+// A key that the space has no token of may have been dropped to make room: then nothing in the log tells of newer tokens that have written.
+// So its token must be the last that was granted, as read when the log's version was known: whoever had written with a newer one
+// by then was granted it before. As long as no key has been dropped since, later versions tell of all who wrote later.
+
+export interface GrantLoaderDeps {
+  readonly table: Table;
+  readonly state: LogState;
+  readonly queue: AppendQueue;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Something was read. */
+  readonly wake: () => void;
+}
+
+/** Reads of grants by one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others. */
+const grantReads = { permits: 16, permitMs: 1_000, besideMax: 64 };
+
+export class GrantLoader {
+  readonly #deps: GrantLoaderDeps;
+  readonly #reading = new Set<WaitingAppend>();
+  readonly #permits: Semaphore;
+
+  constructor(deps: GrantLoaderDeps) {
+    this.#deps = deps;
+    const { clock, wake: onFree } = deps;
+    const { permits, permitMs, besideMax } = grantReads;
+    this.#permits = new Semaphore(permits, { clock, permitMs, besideMax, onFree });
+  }
+
+  /** Starts the reads that are missing, as of the version that the state has now. */
+  load(requests: Iterable<WaitingAppend>): void {
+    const head = this.#deps.state.version?.head;
+    if (head === undefined) return;
+    for (const request of requests) {
+      if (isGrantKnown(request, head) || this.#reading.has(request)) continue;
+      const leave = this.#permits.tryEnter();
+      if (leave === undefined) return;
+      this.#reading.add(request);
+      void this.#read(request, head.droppedAt).then(() => {
+        this.#reading.delete(request);
+        leave();
+        this.#deps.wake();
+      });
+    }
+  }
+
+  /** Dying in here leaves nothing behind: it only reads. */
+  async #read(request: WaitingAppend, droppedAt: number): Promise<void> {
+    const { clock, queue, random, table } = this.#deps;
+    try {
+      request.grant = { lastToken: await readLastToken(table, request.lease?.key ?? ""), droppedAt };
+    } catch (error) {
+      if (isTransient(error)) {
+        // Repeated, after a while, as long as it waits.
+        request.trouble = error;
+        await sleep(clock, 50 + 150 * random.fraction());
+      } else {
+        queue.fail(request, error);
+      }
+    }
+  }
+}
+
+/** Whether all is known that a plan against this head needs to judge the request's token. */
+export function isGrantKnown({ grant, lease }: AppendRequest, { droppedAt, fences }: LogHead): boolean {
+  if (lease === undefined) return true;
+  const fence = fences.get(lease.key);
+  if (fence !== undefined && lease.token <= fence) return true;
+  return grant !== undefined && (fence !== undefined || grant.droppedAt === droppedAt);
 }

@@ -12,8 +12,7 @@ import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
-import type { Compressor } from "../../../codec/block.ts";
-import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
+import { blockPlainBytes, encodeBlock, type Compressor } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Properties, Table, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
@@ -35,9 +34,10 @@ import {
   encodeTombstone,
   encodeTransactionRow,
   headProperties,
+  advance,
+  placeOf,
 } from "../rows/segment-rows.ts";
 import type { CachedSegments } from "../instance/segment-cache.ts";
-import { advance, placeOf } from "../rows/segment-state.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
 
 export interface ApplierDeps {

@@ -3,18 +3,18 @@
 import { isUnreadable } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
-import { contentDigest } from "../../../codec/digest.ts";
+import { contentDigest } from "../../../codec/transaction.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
-import type { Counts } from "../rows/counts.ts";
+import type { Counts } from "../rows/format.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
 import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
 import type { LogMarker } from "../rows/markers.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
-import { placeOf } from "../rows/segment-state.ts";
+import { placeOf } from "../rows/segment-rows.ts";
 import type { Findings } from "./finding.ts";
 import { rangeText } from "./finding.ts";
 

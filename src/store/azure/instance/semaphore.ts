@@ -1,4 +1,4 @@
-// Bounds how much runs at the same time; who waits is served in order.
+// Bounds how much runs at the same time, in the order of asking; and wakes those who wait for a change.
 //
 // With patience, work that takes longer than usual gives its permit to the next and goes on beside the others: what hangs holds up
 // its own caller, not those behind it, as long as not too much of it hangs.
@@ -83,5 +83,24 @@ export class Semaphore {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
+  }
+}
+
+/** Wakes those who wait for the next change. */
+export class Signal {
+  #resolve: () => void = () => undefined;
+  #next: Promise<void> | undefined;
+
+  /** Resolves at the next `fire`, also at one that comes before it is awaited. */
+  next(): Promise<void> {
+    this.#next ??= new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    return this.#next;
+  }
+
+  fire(): void {
+    this.#next = undefined;
+    this.#resolve();
   }
 }

@@ -17,7 +17,7 @@ import type { Place } from "../../../codec/cursor.ts";
 import { comparePlaces, cursorAfter, leastName, parseCursor } from "../../../codec/cursor.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row, Table } from "../../../table/port.ts";
-import type { Memory } from "../../memory.ts";
+import type { Memory } from "../../work.ts";
 import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../store.ts";
 import { asStoreError } from "../instance/failure.ts";
 import {

@@ -1,10 +1,11 @@
-// The formats of stored rows: what this version reads, and what it writes.
+// What all heads carry: the format of their rows, and how much a space has had.
 //
 // Format 2 is what data needs to end: first sequences, counts, markers. A row is written as 2 only where it needs it. A head says which it
 // is and never goes back: an instance that knows only 1 refuses it, and drops nothing.
 
-import type { Row } from "../../../table/port.ts";
-import { checkRowFormat } from "../../../table/row-values.ts";
+import type { Row, Properties } from "../../../table/port.ts";
+import { checkRowFormat, numberIn } from "../../../table/row-values.ts";
+import { limits } from "../../../core/limits.ts";
 
 export type Format = 1 | 2;
 
@@ -26,4 +27,23 @@ export function formatOf(row: Row): Format {
 /** What a head is written as: never less than it was. */
 export function laterFormat(stored: Format, wanted: Format): Format {
   return stored === 2 || wanted === 2 ? 2 : 1;
+}
+
+/** How much a space has had up to a record: entries, and their bytes (`contentBytes`). */
+export interface Counts {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+export function encodeCounts(counts: Counts | undefined): Properties {
+  return counts === undefined ? {} : { ce: BigInt(counts.entries), cb: BigInt(counts.bytes) };
+}
+
+/** Both or none: one alone is damage. */
+export function decodeCounts(row: Row): Counts | undefined {
+  if (row.properties["ce"] === undefined && row.properties["cb"] === undefined) return undefined;
+  return {
+    entries: numberIn(row, "ce", 0, limits.headNumberMax),
+    bytes: numberIn(row, "cb", 0, limits.headNumberMax),
+  };
 }

@@ -13,10 +13,8 @@ import { cutData } from "../../../codec/block.ts";
 import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn, uuidIn } from "../../../table/row-values.ts";
-import type { Format } from "./format.ts";
-import { checkFormat, formatFirst, formatOf } from "./format.ts";
-import type { Counts } from "./counts.ts";
-import { decodeCounts, encodeCounts } from "./counts.ts";
+import type { Format, Counts } from "./format.ts";
+import { checkFormat, formatFirst, formatOf, decodeCounts, encodeCounts } from "./format.ts";
 import { logMarkerProperties } from "./markers.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
@@ -64,7 +62,7 @@ export interface TransactionSummary {
   readonly lastSequence: number;
   readonly number: number;
   readonly id: TransactionId;
-  /** Digest of the records' content; see `codec/digest`. */
+  /** Digest of the records' content; see `codec/transaction`. */
   readonly digest: string;
   /** How many segments this id was committed to at once. */
   readonly segments: number;

@@ -9,9 +9,8 @@ import type { Place } from "../../../codec/cursor.ts";
 import { leastName } from "../../../codec/cursor.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { decoder, numberIn, textIn, uuidIn } from "../../../table/row-values.ts";
-import type { Counts } from "./counts.ts";
-import { decodeCounts, encodeCounts } from "./counts.ts";
-import { checkFormat, formatLatest } from "./format.ts";
+import type { Counts } from "./format.ts";
+import { decodeCounts, encodeCounts, checkFormat, formatLatest } from "./format.ts";
 import { timestampOfRow } from "./keys.ts";
 
 /** In place of all records of a log up to its timestamp. */

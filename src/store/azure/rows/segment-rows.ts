@@ -1,4 +1,4 @@
-// The rows of a segment: its head, its blocks, and what transaction ids were used for.
+// The rows of a segment: its head, its blocks, and what transaction ids were used for; and how a transaction moves the head.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import { corruptData } from "../../../core/errors.ts";
@@ -9,7 +9,7 @@ import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
-import type { TransactionSummary } from "./log-rows.ts";
+import type { TransactionSummary, RecordSummary } from "./log-rows.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 import { segmentRowOf } from "./keys.ts";
 import { isMarker, kindProperty } from "./markers.ts";
@@ -166,3 +166,39 @@ export const decodeTransactionRow = decoder((row, id: TransactionId): Transactio
     segments: numberIn(row, "sg", 1),
   };
 });
+
+export function placeOf(record: RecordSummary, transaction: TransactionSummary): TransactionPlace {
+  return {
+    id: transaction.id,
+    number: transaction.number,
+    firstSequence: transaction.firstSequence,
+    lastSequence: transaction.lastSequence,
+    timestamp: record.timestamp,
+    digest: transaction.digest,
+    segments: transaction.segments,
+  };
+}
+
+/** Whether the state has the transaction, or it comes next. */
+export function follows(state: SegmentHead, place: TransactionPlace): boolean {
+  if (place.lastSequence <= state.lastSequence) return true;
+  return place.firstSequence === state.lastSequence + 1 && place.number === state.transactionNumber + 1;
+}
+
+/** The state after a transaction; the same when it has it already. */
+export function advance(state: SegmentHead, place: TransactionPlace): SegmentHead {
+  if (place.lastSequence <= state.lastSequence) return state;
+  if (!follows(state, place)) {
+    throw corruptData(
+      `transaction ${place.id} (${place.firstSequence} to ${place.lastSequence}) does not follow sequence ${state.lastSequence}`,
+    );
+  }
+  return {
+    ...state,
+    firstTimestamp: state.firstSequence > state.lastSequence ? place.timestamp : state.firstTimestamp,
+    lastSequence: place.lastSequence,
+    lastTimestamp: place.timestamp,
+    transactionNumber: place.number,
+    transactionId: place.id,
+  };
+}

@@ -6,7 +6,7 @@ import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Table } from "../../../table/port.ts";
-import type { Memory } from "../../memory.ts";
+import type { Memory } from "../../work.ts";
 import type { StatusNotifier } from "../../notifier.ts";
 import type { PhysicalHead } from "../apply/segment-queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";

@@ -15,17 +15,15 @@ import type { Logger } from "../../../core/logger.ts";
 import type { Table } from "../../../table/port.ts";
 import { Appender } from "../append/appender.ts";
 import { catchUp } from "../append/catch-up.ts";
-import { buildAttempt } from "../append/commit.ts";
+import { buildAttempt, LogWrites } from "../append/commit.ts";
 import { Applier } from "../apply/applier.ts";
-import { DoneList } from "../append/done-list.ts";
+import { DoneList, LogState } from "../append/log-state.ts";
 import { asStoreError } from "../instance/failure.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
-import { LogState } from "../append/log-state.ts";
 import { isPending } from "../rows/pending.ts";
 import { findWinner } from "../append/winner.ts";
-import { LogWrites } from "../append/log-writes.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
@@ -306,6 +304,52 @@ export class SpaceWriter {
       const segments = segmentFields(transactions.map(({ segment }) => segment));
       logger.warn("a status notification was not sent; the monitor will", { timestamp, ...segments, error });
       return isAtQueue ? "queue_failed" : "left";
+    }
+  }
+}
+
+/** The writers of the spaces that an instance writes: one a space, made when it is needed, dropped when it is idle and the longest unused. */
+export class SpaceWriters {
+  readonly #instance: Instance;
+  /** Longest unused first. */
+  readonly #writers = new Map<string, SpaceWriter>();
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  get(store: StoreId, space: SpaceName, table: Table): SpaceWriter {
+    const key = `${store} ${space}`;
+    const known = this.#writers.get(key);
+    const writer = known ?? new SpaceWriter(this.#instance, store, space, table);
+    this.#writers.delete(key);
+    this.#writers.set(key, writer);
+    if (known === undefined) this.#dropIdle(writer);
+    return writer;
+  }
+
+  /** Ends what only time would end: what is pending is left to the monitor. */
+  close(store: StoreId): void {
+    for (const [key, writer] of this.#writers) {
+      if (writer.store !== store) continue;
+      writer.close();
+      this.#writers.delete(key);
+    }
+  }
+
+  closeAll(): void {
+    for (const writer of this.#writers.values()) writer.close();
+    this.#writers.clear();
+  }
+
+  /** `wanted` is about to be used: two writers of one space would not know what the other has sent. */
+  #dropIdle(wanted: SpaceWriter): void {
+    let excess = this.#writers.size - this.#instance.options.spaceCacheMax;
+    for (const [key, writer] of this.#writers) {
+      if (excess <= 0) return;
+      if (writer === wanted || !writer.isIdle) continue;
+      this.#writers.delete(key);
+      excess -= 1;
     }
   }
 }

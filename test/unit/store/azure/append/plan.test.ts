@@ -1,7 +1,7 @@
 // What one commit takes of what waits, and what is refused: decided without storage, clock or chance.
 
 import { describe, expect, test } from "vitest";
-import { contentDigest } from "../../../../../src/codec/digest.ts";
+import { contentDigest } from "../../../../../src/codec/transaction.ts";
 import { noMetadata } from "../../../../../src/core/entry.ts";
 import { parseSegmentName, parseTransactionId } from "../../../../../src/core/ids.ts";
 import type { AppendRequest, SegmentAppend } from "../../../../../src/store/azure/append/append-request.ts";
