@@ -26,7 +26,9 @@ export class ByteWriter {
     this.bytes = Buffer.allocUnsafe(size);
   }
 
-  /** What was written; anything but the size asked for is a mistake here, never the caller's. */
+  /**
+   * Returns what was written. A size other than the announced one is a mistake of this program, never of the caller.
+   */
   finish(): Uint8Array {
     if (this.at !== this.bytes.length) {
       throw new StoreError("internal", `An encoding has ${this.at} bytes where ${this.bytes.length} were computed.`);

@@ -21,7 +21,7 @@ import type { EntryBatch } from "./transaction.ts";
 import { ColumnReader, ColumnWriter, Dictionary } from "./varints.ts";
 
 const layout = 1;
-/** What an entry's flags say. */
+/** The flags of an entry. */
 const redactedFlag = 1;
 
 /** Whether a block's plain bytes are columns; else they are transactions one after the other. */
@@ -158,7 +158,7 @@ export function decodeColumns(plain: Uint8Array): EntryBatch[] {
   return batches;
 }
 
-/** What a transaction's place most likely is, from those before it in the row. */
+/** Predicts the place of the next transaction in the row from those before it. */
 class Expected {
   readonly #lastSequences = new Map<SegmentName, number>();
   readonly #numbers = new Map<SegmentName, number>();
@@ -199,7 +199,7 @@ class Expected {
   }
 }
 
-/** Of each entry; the values stand together, before the payloads. */
+/** Reads the metadata of all entries: their values stand together, before the payloads. */
 function readAllMetadata(
   reader: ColumnReader,
   pairCounts: readonly number[],

@@ -11,7 +11,7 @@ import { limits } from "../core/limits.ts";
 import { asBuffer } from "./bytes.ts";
 import { compareUtf8, fromHex, hexKey, int64, lexkey, uint64 } from "./lexkey.ts";
 
-/** What a cursor says. */
+/** The parts of a cursor. */
 export interface Place {
   readonly space: SpaceName;
   readonly timestamp: number;
@@ -54,7 +54,7 @@ export function comparePlaces(one: Omit<Place, "space">, other: Omit<Place, "spa
   return compareUtf8(one.segment, other.segment) || one.sequence - other.sequence;
 }
 
-/** Of two places of a space, the one that is further on. */
+/** Returns the later of two places of a space. */
 export function laterCursor(one: Cursor, other: Cursor): Cursor {
   return one < other ? other : one;
 }

@@ -107,9 +107,9 @@ export function decodeBatch(bytes: Uint8Array): EntryBatch {
   return { trx, space, segment, firstSequence, lastSequence, timestamp, entries };
 }
 
-// What decides whether two requests say the same, and what the chunks of one request are called.
+// Decides whether two requests say the same, and names the chunks of one request.
 //
-// Promise: functions of the content alone, fixed for good: they are compared with what earlier versions stored.
+// Promise: functions of the content alone, fixed for good, because they are compared with what earlier versions stored.
 
 const digestBytes = 16;
 /** Keeps these names apart from any other use of SHA-256 over an id. */
@@ -122,8 +122,9 @@ interface Content {
 }
 
 /**
- * Of the records of one transaction: how many, each payload and each pair of metadata behind its length, keys sorted as UTF-8.
- * Sequences are not part of it: an append at the tail and its repeat with sequences say the same.
+ * Digests the records of one transaction: how many they are, then each payload and each pair of metadata behind its
+ * length, keys sorted as UTF-8. Sequences are left out, so that an append at the tail and its repeat with sequences
+ * have the same digest.
  */
 export function contentDigest(records: readonly Content[]): string {
   let size = lengthBytes;

@@ -102,7 +102,7 @@ export class ColumnReader extends ByteReader {
     return count;
   }
 
-  /** What differs from `expected` by what follows; an integer from `min`. */
+  /** Reads an integer that is stored as its distance from `expected`; the result is at least `min`. */
   plus(expected: number, min: 0 | 1): number {
     const code = this.count();
     const value = expected + (code === 0 ? this.#whole() : code % 2 === 0 ? -code / 2 : (code - 1) / 2);

@@ -1,8 +1,9 @@
-// What can be known of a Zstd frame (RFC 8878) without decompressing it: where it ends, and how large its content can become.
+// Tells of a Zstd frame (RFC 8878), without decompressing it, where it ends and how large its content can become.
 //
-// Why: the library that decompresses keeps to no limit of ours. It follows one frame after another and grows its output as long
-// as blocks come; 4 bytes can stand for 128 KiB. What holds it is a single-segment frame, whose declared size it does not
-// exceed, or that few blocks can hold only so much. And it writes frames without that size, so it is added here.
+// Why: the library that decompresses keeps to no limit of ours. It follows one frame after another and grows its output
+// as long as blocks come; 4 bytes can stand for 128 KiB. Two kinds of frames bound it: a single-segment frame, whose
+// declared size the library does not exceed, and a frame whose few blocks can hold only so much. The library writes
+// frames without a size, so this file adds it.
 
 import { asBuffer } from "./bytes.ts";
 
@@ -30,7 +31,7 @@ export type FrameSize =
   | { readonly kind: "bounded"; readonly atMost: number; readonly exactly: number | undefined }
   | { readonly kind: "invalid"; readonly why: string };
 
-/** Of data that is one frame and nothing else. The bound is one that a decoder holds to, whatever is in the blocks. */
+/** Returns the bound of data that is one frame and nothing else. A decoder keeps to it, whatever the blocks contain. */
 export function frameSize(data: Uint8Array): FrameSize {
   const bytes = asBuffer(data);
   const header = readHeader(bytes);

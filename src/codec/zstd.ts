@@ -1,9 +1,10 @@
-// Zstd as the compressor of blocks, at the default level (3): small ones by Node.js on the event loop, which takes less than to
-// hand them over; larger ones by a library, off the event loop.
+// Zstd as the compressor of blocks, at the default level (3). Node.js compresses small blocks on the event loop, which
+// takes less time than handing them over; a library compresses larger ones off the event loop.
 //
-// Promise: what is compressed is one frame that declares the size of its content. What is decompressed never grows beyond what
-// was allowed, nor beyond what its bytes can hold: anything else is `corrupt_data` before the library sees it. Of what the library sees,
-// only what it says of the bytes is: that it had no memory says nothing of them.
+// Promise: the output of compressing is one frame that declares the size of its content. The output of decompressing
+// never grows beyond the given limit, nor beyond what its bytes can hold: anything else is `corrupt_data` before the
+// library sees it. An error of the library counts as damage only if it speaks of the bytes; that it had no memory says
+// nothing about them.
 
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { compress, decompress } from "@mongodb-js/zstd";

@@ -1,4 +1,4 @@
-// What is written and what is read: records, entries, transactions and the status of a segment.
+// The things that callers write and read: records, entries, transactions and the status of a segment.
 
 import { recordTooLarge } from "./errors.ts";
 import { limits } from "./limits.ts";
@@ -9,7 +9,7 @@ export type Metadata = ReadonlyMap<string, string>;
 
 export const noMetadata: Metadata = new Map();
 
-/** What a caller appends. Without a sequence it goes to the tail of its segment. */
+/** A record that a caller appends. Without a sequence it goes to the tail of its segment. */
 export interface AppendRecord {
   /** 1, 2, 3 ...: must continue the segment exactly. All records of a request have one, or none has. */
   readonly sequence?: number;

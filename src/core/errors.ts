@@ -29,10 +29,9 @@ export type ErrorCode =
   | "internal";
 
 /**
- * What became of a write that was answered with an error.
- * `none`: it did not happen and never will. `unknown`: it may have happened or may still happen.
- * `committed`: it is durable, but not yet visible everywhere; a repeat with the same transaction id completes it.
- * `partial`: its first records are committed; nothing else of it is, or will be.
+ * The outcome of a write that was answered with an error. `none`: it did not happen and never will. `unknown`: it may
+ * have happened or may still happen. `committed`: it is durable, but not yet visible everywhere; a repeat with the same
+ * transaction id completes it. `partial`: its first records are committed; nothing else of it is, or will be.
  */
 export type Effect = "none" | "unknown" | "committed" | "partial";
 
@@ -42,7 +41,7 @@ export interface StoreErrorOptions {
   readonly cause?: unknown;
   /** When to try again, milliseconds. */
   readonly retryAfterMs?: number | undefined;
-  /** What else the caller is told: plain JSON values, never secrets. */
+  /** Further facts for the caller: plain JSON values, never secrets. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
@@ -88,7 +87,7 @@ export function corruptData(what: string, cause?: unknown): StoreError {
   return new StoreError("corrupt_data", `Stored data cannot be read: ${what}.`, { cause });
 }
 
-/** What was stored, by a parser that is made for callers: what it refuses is damage here, never a caller's mistake. */
+/** Reads stored data with a parser that is made for callers: a refusal means damage here, never a caller's mistake. */
 export function readStored<T>(what: string, parse: () => T): T {
   try {
     return parse();
@@ -134,7 +133,10 @@ export function sequenceMismatch(mismatch: SequenceMismatch): StoreError {
   );
 }
 
-/** What a reader would go on with was trimmed: `earliest` is what there is, a sequence, or in a space the offset that it follows. */
+/**
+ * The next thing to read was trimmed. `earliest` is what there is: a sequence, or in a space the offset that it
+ * follows.
+ */
 export function trimmed(what: string, earliest: number | Cursor): StoreError {
   return new StoreError(
     "trimmed",
@@ -143,7 +145,7 @@ export function trimmed(what: string, earliest: number | Cursor): StoreError {
   );
 }
 
-/** What was asked for needs a format that the deployment does not write yet. */
+/** The call needs a format that the deployment does not write yet. */
 export function formatNotEnabled(what: string): StoreError {
   return new StoreError(
     "format_not_enabled",

@@ -20,7 +20,7 @@ export type TransactionId = Brand<string, "TransactionId">;
 export type NodeId = Brand<string, "NodeId">;
 /** A lease: named as a space is. */
 export type LeaseKey = Brand<string, "LeaseKey">;
-/** Who holds a lease: chosen by the caller, its own for each process that contends. */
+/** The holder of a lease: a name that the caller chooses, another one for each process that contends. */
 export type LeaseHolder = Brand<string, "LeaseHolder">;
 /** A subscription of a store: 1 to 128 letters, digits and `._:-`. */
 export type SubscriptionId = Brand<string, "SubscriptionId">;
@@ -56,7 +56,7 @@ export function parseSegmentName(text: string): SegmentName {
   return parseName("segment", text, limits.segmentNameBytesMax) as SegmentName;
 }
 
-/** What some segment's name may begin with. */
+/** A text that some segment's name may begin with. */
 export function parseSegmentPrefix(text: string): SegmentPrefix {
   const bytesMax = limits.segmentNameBytesMax;
   const valid = text.isWellFormed() && !controlPattern.test(text) && !text.includes("%") && text !== "";

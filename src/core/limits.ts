@@ -9,7 +9,10 @@ export const limits = {
   segmentNameBytesMax: 144,
   /** Sequences, timestamps and transaction numbers are exact integers in JavaScript and in JSON. */
   sequenceMax: Number.MAX_SAFE_INTEGER,
-  /** Of what a head counts (records, sequences, timestamps): more is damage, and what comes after it is exact as well. */
+  /**
+   * The largest count, sequence or timestamp in a head: a larger one is damage, and the numbers that follow it are
+   * still exact.
+   */
   headNumberMax: 2 ** 52,
   /** Payload plus metadata (`contentBytes`) of one record, bytes. */
   recordBytesMax: 768 * KiB,

@@ -14,7 +14,7 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** Of a line about several segments, so many are named: a record may have eighty. */
+/** How many segments a log line names: a record may have eighty. */
 const segmentsNamedMax = 8;
 
 /** The same logger, with these fields in every line. */

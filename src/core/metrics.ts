@@ -1,12 +1,12 @@
-// Every metric there is: its name and unit by OpenTelemetry's semantic conventions, and what kind of instrument it is.
-// What each means, and what to do when it moves, is in docs/telemetry.md.
+// Every metric there is: its name and unit by OpenTelemetry's semantic conventions, and the kind of its instrument.
+// docs/telemetry.md says what each means, and what to do when it moves.
 
 export interface Metric {
   readonly kind: "counter" | "histogram" | "gauge";
   /** UCUM. */
   readonly unit: string;
   readonly description: string;
-  /** Of a histogram: where its buckets end. */
+  /** Where the buckets of a histogram end. */
   readonly bounds?: readonly number[];
 }
 

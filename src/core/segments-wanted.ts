@@ -9,7 +9,7 @@ export const anyName = "*";
 export interface SegmentsWanted {
   /** `*`: any. */
   readonly segment: SegmentName;
-  /** Of any segment, those whose names begin so. Undefined: all of them. */
+  /** Restricts any segment to those whose names begin with this prefix. Undefined: all of them. */
   readonly prefix: SegmentPrefix | undefined;
 }
 

@@ -1,6 +1,8 @@
-// What is measured, as those who measure see it: metrics by their names, and spans when they are over. Who listens is not known here.
+// The measurements as the code that measures sees them: metrics by their names, and spans when they are over. This file
+// does not know who listens.
 //
-// Promise: neither call throws or waits. Attributes have few values: never names of spaces and segments, payloads or keys.
+// Promise: neither call throws or waits. Attributes have few values: never names of spaces and segments, payloads or
+// keys.
 
 import type { metrics } from "./metrics.ts";
 

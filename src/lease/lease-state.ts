@@ -1,4 +1,4 @@
-// What a lease is at one moment, and what an acquire makes of it: pure. And the row it is kept in.
+// The state of a lease at one moment, and how an acquire changes it: pure. And the row that keeps it.
 //
 // Promise: the token grows with every new holder, also after the lease has expired or was released, and never shrinks.
 

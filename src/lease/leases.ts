@@ -27,7 +27,7 @@ export interface HeldByAnother {
 export interface Leases {
   /** The holder of a lease that it still has keeps its token: a renewal, or a repeat whose first answer was lost. */
   acquire(key: LeaseKey, holder: LeaseHolder, ttlMs: number): Promise<AcquireOutcome>;
-  /** Of what the holder does not have, or has no more, there is nothing to release: that is released, too. */
+  /** Releases the lease. A lease that the holder does not have, or has no more, counts as released. */
   release(key: LeaseKey, holder: LeaseHolder): Promise<ReleaseOutcome>;
 }
 

@@ -41,7 +41,10 @@ const special4: readonly (readonly [string, number])[] = [
   ["203.0.113.0", 24],
   ["224.0.0.0", 3],
 ];
-/** Of IPv6 only 2000::/3 is the internet; within it, ways to reach what is not: protocol assignments, documentation, 6to4. */
+/**
+ * In IPv6 only 2000::/3 is the internet. These networks within it lead elsewhere: protocol assignments, documentation,
+ * 6to4.
+ */
 const special6: readonly (readonly [string, number])[] = [
   ["::", 3],
   ["4000::", 2],

@@ -60,7 +60,7 @@ type Outcome = "delivered" | "failed" | "rested" | "given_up";
 
 /** For a place, and then for an answer: so an invocation ends well within a second. */
 const patienceMs = 400;
-/** What makes a slow delivery good comes after the delivery's own time-out, with room. */
+/** The retry that insures a slow delivery becomes visible after the delivery's own time-out, with room. */
 const insuredMs = 15_000;
 /** A target that rests is met by one message, and then by the others one after the other, spread over up to so long. */
 const spreadMs = 60_000;
@@ -135,7 +135,7 @@ export class Courier {
     for (const message of sent) await this.#deps.retries.takeBack(message);
   }
 
-  /** Whoever was told may be told once more. */
+  /** Notes in the log that a target may get a message once more. */
   #mayRepeat({ part, subscription }: Errand, error: unknown): void {
     const fields = { ...notificationFields(part), subscription: subscription.id };
     this.#deps.logger.warn("a delivery that took long may be made again", { ...fields, error });

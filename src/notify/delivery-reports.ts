@@ -1,7 +1,8 @@
-// How deliveries go, gathered for a moment and then written beside each subscription.
+// Gathers the outcomes of deliveries for a moment and then writes them beside each subscription.
 //
-// Promise: never fails a delivery and never waits for one. What is not written in time, or when others write the same row too often, is
-// lost: counts are about right. Each change of how a subscription does is one line of the log, in whatever instance it was noticed first.
+// Promise: it never fails a delivery and never waits for one. Counts that cannot be written in time, or because others
+// write the same row too often, are lost: counts are about right. Each change of a subscription's health is one line of
+// the log, from the instance that noticed it first.
 
 import type { Clock } from "../core/clock.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
@@ -13,7 +14,7 @@ import type { Subscriptions } from "./subscriptions.ts";
 /** One write a subscription and second, however many messages there are. */
 const gatherMs = 1_000;
 
-/** What is known of a change besides, for who reads the log. Never told to callers. */
+/** Further facts about a change, for readers of the log. Callers never see them. */
 export type Circumstances = Readonly<Record<string, unknown>>;
 
 interface Gathered {

@@ -1,9 +1,10 @@
 // Gives each status notification to the subscriptions that want it.
 //
-// Promise: at least once, until it is given up after a day. A notification is tried with all who want it, side by side, and its invocation
-// ends soon, whatever they do: what fails, rests or takes long waits in the queue of retries, for those subscriptions alone. Where the
-// process dies, what was not done with is still in one of the two queues.
-// What a subscription is, is known for a few seconds: changes take effect as soon.
+// Promise: at least once, until it is given up after a day. The dispatcher tries a notification with all subscriptions
+// that want it, side by side, and its invocation ends soon, whatever their targets do: a delivery that fails, rests or
+// takes long waits in the queue of retries, for its subscription alone. If the process dies, unfinished work is still
+// in one of the two queues. The dispatcher keeps its picture of the subscriptions for a few seconds, so changes take
+// effect that fast.
 
 import { LRUCache } from "lru-cache";
 
@@ -140,7 +141,7 @@ function errandsOf({ subscriptions: only, since, ...notification }: Readable, al
   });
 }
 
-/** Those whose delays differ by less than double. */
+/** Groups the retries whose delays differ by less than a factor of two. */
 function together(left: readonly Left[]): readonly (readonly Left[])[] {
   const groups = new Map<number, Left[]>();
   for (const one of left) {

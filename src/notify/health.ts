@@ -27,7 +27,7 @@ export const nothingDelivered: DeliveryReport = {
   health: { kind: "ok" },
 };
 
-/** What happened meanwhile, all of it together. */
+/** Everything that happened since the last report. */
 export interface DeliveryNews extends Omit<DeliveryReport, "health"> {
   /** More or fewer messages that wait. */
   readonly waiting: number;
@@ -45,7 +45,7 @@ export const noNews: DeliveryNews = {
   ...{ waiting: 0, change: undefined },
 };
 
-/** What is worth a line in the log. */
+/** A change that is worth a line in the log. */
 export type Change = "failing" | "giving_up" | "recovered" | "disabled";
 
 export function addNews(before: DeliveryNews, after: DeliveryNews): DeliveryNews {
@@ -60,7 +60,7 @@ export function withNews(before: DeliveryReport, news: DeliveryNews): DeliveryRe
   return { ...countsOf(before, news), health: healthAfter(before.health, news) };
 }
 
-/** What changed between two reports; mostly nothing. */
+/** Compares two reports. Mostly nothing has changed. */
 export function changesOf(before: DeliveryReport, after: DeliveryReport): readonly Change[] {
   const changes: Change[] = [];
   const [was, is] = [before.health, after.health];

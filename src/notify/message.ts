@@ -19,7 +19,10 @@ import type { StatusNotification } from "../store/notifier.ts";
 
 export const messageVersion = 1;
 
-/** What every message leaves free: the dispatcher writes for whom and since when into those it sends again; one id fits at least. */
+/**
+ * The room that every message leaves free: the dispatcher adds for whom and since when to those it sends again; at
+ * least one id fits.
+ */
 const spareBytes = 256;
 
 export interface StatusMessage extends StatusNotification {
@@ -27,7 +30,10 @@ export interface StatusMessage extends StatusNotification {
   readonly subscriptions: readonly SubscriptionId[] | undefined;
   /** When it was first put off, milliseconds since 1970, the storage's time. Undefined: it comes for the first time. */
   readonly since: number | undefined;
-  /** Of statuses that are none, where each is in the message and what it should be. There is another one, then. */
+  /**
+   * Where the statuses that cannot be read are in the message, and what was expected there. Each comes with a readable
+   * one.
+   */
   readonly unreadable: readonly string[];
 }
 
@@ -54,7 +60,7 @@ export function messagesOf(notification: StatusNotification): readonly string[] 
   return messages;
 }
 
-/** What a subscription's target is given: the statuses it wants, in one message. */
+/** Writes the message for a subscription's target: the statuses that it wants. */
 export function deliveryText({ store, space, statuses }: StatusNotification): string {
   return messageOf(headText({ store, space }), statuses.map(statusText));
 }
@@ -87,7 +93,7 @@ export function retryTexts(
   return messages;
 }
 
-/** What a line of the log about a notification names. */
+/** The fields that a log line about a notification has. */
 export function notificationFields({ store, space, statuses }: StatusNotification): LogFields {
   return { store, space, ...segmentFields(statuses.map(({ segment }) => segment)) };
 }

@@ -1,7 +1,7 @@
-// Targets that fail are left in peace until their pause is over, so that trying them costs neither them nor others.
+// Leaves failing targets alone until their pause is over, so that trying them costs neither them nor others.
 //
-// Promise: one delivery of an instance finds out whether a resting target is back; as soon as any instance found that it is, all go on.
-// What this instance saw counts until the subscription's row tells it.
+// Promise: one delivery of an instance finds out whether a resting target is back; as soon as any instance found that
+// it is, all go on. The findings of this instance count until the subscription's row tells newer ones.
 
 import { LRUCache } from "lru-cache";
 
@@ -36,8 +36,8 @@ export class Rests {
   }
 
   /**
-   * How long to leave it in peace, ms; undefined: it may be tried now. Who is told that it may is the one who finds out.
-   * `health`: as the row has it; `now`: the storage's time, which that speaks of.
+   * How long to leave the target alone, ms; undefined: try it now. The caller that gets undefined is the one that finds
+   * out. `health`: as the row has it; `now`: the storage's time, which the row uses.
    */
   left(target: string, health: Health, now: number): number | undefined {
     const elapsed = this.#clock.elapsed();

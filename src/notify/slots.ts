@@ -7,7 +7,7 @@ import type { Clock } from "../core/clock.ts";
 
 /** Deliveries to one target: more would only queue up there. */
 const targetMax = 4;
-/** Of one store: its targets that hang leave this much of the instance to all others. */
+/** How many places the hanging targets of one store may take: all others keep the rest of the instance. */
 const storeMax = 16;
 /** In all: each is a connection, some tens of KiB. */
 const totalMax = 1_000;

@@ -15,7 +15,7 @@ import type { MessageQueue, QueueAccount, SentMessage } from "./queue.ts";
 
 export interface QueueAccountOptions {
   readonly clock: Clock;
-  /** Of one send, repeat and creation of the queue included. Default 10,000. */
+  /** The time of one send, with a repeat and the creation of the queue, ms. Default 10,000. */
   readonly requestTimeoutMs?: number;
 }
 
@@ -32,7 +32,7 @@ export function createQueueAccount(connection: StorageConnection, options: Queue
   };
 }
 
-/** What the service says of a message that somebody has received, or that is gone, alone or with its queue. */
+/** The codes for a message that somebody else has received, or that is gone, alone or with its queue. */
 const receivedCodes = ["MessageNotFound", "PopReceiptMismatch", "QueueNotFound"];
 
 function queueOf(name: string, client: () => Promise<QueueClient>, clock: Clock, timeoutMs: number): MessageQueue {

@@ -24,7 +24,7 @@ export interface Wanted extends SegmentsWanted {
 export interface Subscription extends Wanted {
   readonly id: SubscriptionId;
   readonly createdAt: number;
-  /** Of a webhook: what its messages are signed with. */
+  /** The secret that signs the messages of a webhook. */
   readonly secret: WebhookSecret | undefined;
   readonly report: DeliveryReport;
 }

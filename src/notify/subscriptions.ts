@@ -40,8 +40,8 @@ export interface SubscriptionList {
 /** Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. */
 export interface Subscriptions {
   /**
-   * What is there already keeps its counts with the same target, and its secret with a webhook of the same origin: another
-   * receiver must not be able to sign what this one trusts.
+   * Makes or changes a subscription. An existing one keeps its counts if the target stays the same, and its secret if
+   * the webhook stays at the same origin: another receiver must not be able to sign what this one trusts.
    */
   put(store: StoreId, id: SubscriptionId, request: PutRequest): Promise<PutOutcome>;
   get(store: StoreId, id: SubscriptionId): Promise<Subscription | undefined>;
@@ -49,7 +49,7 @@ export interface Subscriptions {
   remove(store: StoreId, id: SubscriptionId): Promise<"removed" | "missing">;
   /** In the order of their ids; one whose row cannot be read is logged and left out. */
   list(store: StoreId): Promise<readonly Subscription[]>;
-  /** Those of `list`, and those that it leaves out: all that there is to remove. */
+  /** The subscriptions of `list` and those that it leaves out: everything that there is to remove. */
   listAll(store: StoreId): Promise<SubscriptionList>;
   /** Adds to what is known of its deliveries, and tells what that changed; nothing when it is gone. */
   report(store: StoreId, id: SubscriptionId, news: DeliveryNews): Promise<readonly Change[]>;

@@ -1,4 +1,4 @@
-// What a subscription may be delivered to: told when it is made, and again whenever it is delivered.
+// Decides where a subscription may deliver: checked when it is made, and again at every delivery.
 
 import { isIP } from "node:net";
 
@@ -19,7 +19,10 @@ export interface TargetPolicy {
 /** Queues that belong to the Functions host, and those it puts what failed into. */
 const hostQueues = /^azure-webjobs-|-poison$/;
 
-/** `invalid_argument` for what is not allowed. What a host name resolves to is told when it is connected to. */
+/**
+ * Throws `invalid_argument` for a target that is not allowed. The addresses of a host name are checked when a
+ * connection is made.
+ */
 export function checkTarget(policy: TargetPolicy, target: Target): void {
   if ("queue" in target) checkQueue(policy, target.queue);
   else parseWebhook(policy, target.webhook);

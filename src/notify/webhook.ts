@@ -117,7 +117,7 @@ function post(url: URL, { signal, lookup, headers, body, now }: Post): Promise<D
     // A connection of its own: none is kept from when the policy or the name's address was another.
     const sent = request(url, { method: "POST", headers, lookup, signal, agent: false }, (response) => {
       resolve(deliveryOf(response, now));
-      // What it says besides is of no interest, however long it is.
+      // The rest of the answer is of no interest, however long it is.
       response.destroy();
     });
     sent.on("error", reject);

@@ -23,13 +23,13 @@ export interface AnswerPart {
   readonly body: string;
 }
 
-/** Of a request without a body. Minimal metadata tells the types of Int64 and Binary, and ETags. */
+/** The headers of a request without a body. Minimal metadata tells the types of Int64 and Binary, and ETags. */
 export const readHeaders = {
   Accept: "application/json;odata=minimalmetadata",
   DataServiceVersion: "3.0",
 };
 
-/** Of a request with an entity, which is not to be echoed: its ETag comes in a header. */
+/** The headers of a request with an entity, which the service does not echo: its ETag comes in a header. */
 export const jsonHeaders = { ...readHeaders, "Content-Type": "application/json", Prefer: "return-no-content" };
 
 export function writeRequest(table: string, partition: string, write: Write): WireRequest {

@@ -26,7 +26,7 @@ export interface SeenRow {
 export interface RowChange<T> {
   /** Told when the change is written, or at once where there is none. */
   readonly outcome: T;
-  /** What the row is to hold, or that it is to go. Undefined: it stays as it is. */
+  /** The new content of the row, or its removal. Undefined: the row stays as it is. */
   readonly change: { readonly kind: "put"; readonly properties: Properties } | { readonly kind: "delete" } | undefined;
 }
 

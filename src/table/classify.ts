@@ -1,7 +1,7 @@
 // The one place that knows what an error of the table service means: for single operations, for EGTs, for the network.
 //
-// Promise: decided by status and code alone. Of human messages only the index that leads those of an EGT is read, which the
-// service documents. In doubt a write's effect is `unknown`.
+// Promise: it decides by status and code alone. Of a human message it reads only the index that leads those of an EGT,
+// which the service documents. In doubt a write's effect is `unknown`.
 
 import { TableFailure, type Refusal, type TableFailureKind } from "./port.ts";
 import { parseODataError } from "./odata.ts";
@@ -12,7 +12,7 @@ export type Operation = "read" | "write";
 export interface ErrorAnswer {
   readonly status: number;
   readonly body: string;
-  /** Of the Retry-After header. */
+  /** The value of the Retry-After header. */
   readonly retryAfterMs: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export type Verdict =
 /** A deleted table keeps its name for at least 40 seconds; asking more often than this is of no use. */
 const beingDeletedRetryMs = 10_000;
 
-/** Of an answer with an error status. */
+/** Classifies an answer with an error status. */
 export function classifyAnswer(answer: ErrorAnswer, operation: Operation): Verdict {
   const { code, message } = parseODataError(answer.body);
   const index = /^(\d{1,3}):/.exec(message)?.[1];
@@ -52,7 +52,7 @@ export function classifyAnswer(answer: ErrorAnswer, operation: Operation): Verdi
   }
 }
 
-/** Of an error that came instead of an answer. */
+/** Classifies an error that came instead of an answer. */
 export function classifyThrown(error: unknown, operation: Operation): TableFailure {
   const { code, name } = namesOf(error);
   if (credentialErrors.has(name)) {
@@ -110,7 +110,7 @@ function kindOf(status: number, code: string | undefined): readonly [TableFailur
   if (status === 413) return ["too_large", false];
   // The service gives a code with each refusal: what has none, such as a redirection, is another's.
   if (code === undefined) return ["unavailable", true];
-  // What is neither a refusal nor the service's own trouble is a mistake of ours.
+  // Anything that is neither a refusal nor the service's own trouble is a mistake of ours.
   return status >= 300 && status < 500 ? ["rejected", false] : ["unavailable", true];
 }
 
@@ -124,7 +124,7 @@ const kindsByCode: ReadonlyMap<string, readonly [TableFailureKind, boolean]> = n
   ["TooManyProperties", ["too_large", false]],
 ]);
 
-/** Of `@azure/identity`. */
+/** The names of the errors of `@azure/identity`. */
 const credentialErrors = new Set([
   "AuthenticationError",
   "AuthenticationRequiredError",

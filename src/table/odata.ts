@@ -1,7 +1,8 @@
 // The service's JSON, written and read by hand: entities, keys in URLs, errors.
 //
-// Promise: what is written is pure ASCII (everything else as \u escapes), so that its length is its size and no charset,
-// line separator or multipart parser can harm it. What is read and not of the port's types is left out, never guessed.
+// Promise: the output is pure ASCII (everything else as \u escapes), so that its length is its size and no charset,
+// line separator or multipart parser can harm it. The reader leaves out values that are not of the port's types, and
+// never guesses.
 
 import type { Properties, Row, Value } from "./port.ts";
 
@@ -92,7 +93,7 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 // `__proto__` would not become a property.
 const systemNames = new Set(["PartitionKey", "RowKey", "Timestamp", "__proto__"]);
-// What JSON writes as it is, one byte a character.
+// The characters that JSON writes as they are, one byte each.
 const plainPattern = /^[ !#-[\]-~]*$/;
 
 function member(name: string, value: Value): string {

@@ -3,7 +3,7 @@
 // Promise: an implementation translates. It neither decides, nor retries writes, nor logs. A write whose outcome is not
 // certain is thrown as a TableFailure with effect `unknown`; a refusal by the service is a value.
 
-/** What a property may hold: Edm.String, Edm.Int64, Edm.Boolean, Edm.Binary. */
+/** The values that a property may hold: Edm.String, Edm.Int64, Edm.Boolean, Edm.Binary. */
 export type Value = string | bigint | boolean | Uint8Array;
 export type Properties = Readonly<Record<string, Value>>;
 

@@ -1,4 +1,4 @@
-// What a row holds, by name and kind; a row that does not hold it, or is of a later format, is an error.
+// Reads the values of a row by name and kind. A row without the value, or of a later format, is an error.
 
 import { corruptData, NewerFormat, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";

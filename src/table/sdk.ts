@@ -152,7 +152,7 @@ class SdkTable implements Table {
   ): Promise<SubmitResult> {
     const request = batchRequest(this.#transport.endpoint, this.#name, partition, writes, this.#transport.uuid());
     const answer = await this.#transport.send(request, "write", signal);
-    // What concerns the whole request (credentials, size, throttling) is answered as a single operation is.
+    // An error of the whole request (credentials, size, throttling) is answered as for a single operation.
     if (!isSuccess(answer.status)) {
       return resultOf(answer, [{ status: answer.status, etag: undefined, body: answer.body }], writes);
     }
@@ -221,7 +221,9 @@ function parseContinuation(continuation: string): readonly [string | undefined, 
   return [typeof partition === "string" ? partition : undefined, typeof row === "string" ? row : undefined];
 }
 
-/** What the parts of an answer say of the writes: all done, or which one was refused, or thrown. */
+/**
+ * Reads the outcome of the writes from the parts of an answer: all done, or which one was refused. Throws the others.
+ */
 function resultOf(answer: Answer, parts: readonly AnswerPart[], writes: readonly Write[]): SubmitResult {
   const { serviceTime } = answer;
   const failed = parts.find((part) => !isSuccess(part.status));

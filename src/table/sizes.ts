@@ -1,5 +1,5 @@
-// What the service refuses by size or form, checked before anything is sent: the emulator does not enforce it, and a commit
-// that Azure alone refuses would be found in production. Both sides of the port use these checks.
+// The service's rules on size and form, checked before anything is sent: the emulator does not enforce them, and a
+// commit that Azure alone refuses would be found in production. Both sides of the port use these checks.
 //
 // Promise: pure. A request that passes is within the service's documented limits.
 

@@ -1,4 +1,4 @@
-// What a request that failed at a table is in the store's words.
+// Translates a failed request of a table into the store's words.
 
 import type { Effect } from "../core/errors.ts";
 import { StoreError } from "../core/errors.ts";

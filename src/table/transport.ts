@@ -22,7 +22,7 @@ import { sharedKeyPolicy } from "./shared-key.ts";
 export interface TableAccountOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Of one request, from its start to the end of its answer. Default 10,000. */
+  /** The time of one request, from its start to the end of its answer, ms. Default 10,000. */
   readonly requestTimeoutMs?: number;
   /** How often a read is tried that found the service unavailable or too busy. Default 3. */
   readonly readAttemptsMax?: number;
@@ -34,7 +34,7 @@ export interface TableAccountOptions {
   readonly serviceClock?: ServiceClock;
 }
 
-/** What the service answered, whatever its status. */
+/** The service's answer, whatever its status. */
 export interface Answer {
   readonly status: number;
   readonly body: string;
@@ -60,7 +60,7 @@ export class Transport {
   constructor(connection: StorageConnection, options: TableAccountOptions) {
     this.endpoint = connection.tableEndpoint;
     this.#serviceClock = options.serviceClock ?? new ServiceClock(options.clock);
-    // What is signed by a clock that is wrong is refused: by the service's, it is refused once.
+    // The service refuses a signature with a wrong time. Signed by the service's own clock, that happens at most once.
     this.#pipeline = pipelineOf(connection, this.#serviceClock);
     this.#clock = options.clock;
     this.#random = options.random;
@@ -170,7 +170,10 @@ function statusOf(status: number): Attributes {
   return { "db.response.status_code": code, ...(failed ? { "error.type": code } : {}) };
 }
 
-/** What an answer says is wrong, if the next one may be another: the service is unavailable, or asks for less. */
+/**
+ * Returns the failure that an answer reports, if the next answer may be another: the service is unavailable, or asks
+ * for less.
+ */
 function passingFailure(answer: Answer): TableFailure | undefined {
   if (answer.status < 400) return undefined;
   const verdict = classify.classifyAnswer(errorOf(answer), "read");

@@ -20,9 +20,9 @@ import { createTelemetry } from "./otel.ts";
 const exportEveryMs = 60_000;
 
 export interface SdkOptions {
-  /** What this instance is: `service.name`, `service.instance.id` ... */
+  /** The attributes of this instance: `service.name`, `service.instance.id` ... */
   readonly resource: Attributes;
-  /** Of requests whose caller does not say whether they are traced, 0 to 100. */
+  /** The share of traced requests among those whose caller does not decide it, 0 to 100. */
   readonly tracePercent: number;
 }
 
@@ -34,7 +34,7 @@ export interface AzureMonitorOptions extends SdkOptions {
 
 export function listenByAzureMonitor(options: AzureMonitorOptions): Listener {
   const { connectionString, credential } = options;
-  // What cannot be sent is not worth a disk that is shared with the host.
+  // Data that cannot be sent is not worth a disk that is shared with the host.
   const exporter = {
     connectionString,
     disableOfflineStorage: true,

@@ -1,6 +1,8 @@
-// Telemetry whose listener comes late: what is measured before it is there is kept for it, so that starting does not wait for it.
+// Telemetry whose listener comes late: measurements that come before it are kept for it, so that starting does not wait
+// for it.
 //
-// Promise: nothing is loaded before the first measurement is a while old. What is kept is bounded; what is beyond is dropped and said.
+// Promise: nothing is loaded before the first measurement is a while old. The kept measurements are bounded; those
+// beyond are dropped, and the log says so.
 
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";

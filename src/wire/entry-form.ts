@@ -2,7 +2,7 @@
 
 import type { Encoding } from "./payload.ts";
 
-/** What a reader may ask for, or leave out, of an entry. `encoding` comes and goes with the payload. */
+/** The members of an entry that a reader may ask for, or leave out. `encoding` comes and goes with the payload. */
 export const entryFields = [
   "sequence",
   "timestamp",

@@ -63,14 +63,14 @@ export const problemSchema = z
     }),
     requestId: z.string().optional().meta({ description: "The id of the request in the logs." }),
     field: z.string().optional().meta({ description: "What of the request is wrong." }),
-    // Of no type: of a type of two kinds some generators read the first alone, and fail at a problem with the other.
+    // No type on purpose: some generators read only the first of two types, and fail at a problem with the other.
     expected: z.unknown().optional().meta({
       description: "What would have been right: in words; of `sequence_mismatch` the sequence, an integer.",
     }),
     received: z.int().optional().meta({ description: "The sequence, or the lease's token, that was sent." }),
     lastSequence: z.int().optional().meta({ description: "Where the segment ends." }),
     winner: z.string().optional().meta({ description: "The transaction that holds the sequence that was sent." }),
-    // Of no type, for the same reason.
+    // No type, for the same reason.
     earliest: z.unknown().optional().meta({
       description: "What to go on from: of a segment the sequence, an integer; of a space the offset.",
     }),
@@ -113,7 +113,7 @@ export const problemSchema = z
 export type Problem = z.infer<typeof problemSchema>;
 
 /**
- * Of what a caller sent, no more than this is told back, characters: without what a list of committed chunks takes, a problem is
+ * The most characters of a caller's text that an error tells back. Without its list of committed chunks a problem stays
  * below 4 KiB.
  */
 const textCharactersMax = 400;
@@ -129,7 +129,7 @@ export function isFailure(code: ErrorCode): boolean {
   return errorKinds[code].status >= 500 || code === "not_confirmed";
 }
 
-/** What a caller is told. Of a mistake of ours no more than the request id leaves. */
+/** The problem that a caller gets for an error. For a mistake of ours it has no more than the request id. */
 export function problemOf(error: unknown, requestId: string | undefined): Problem {
   const known = asKnown(error);
   const kind = errorKinds[known.code];
@@ -164,7 +164,7 @@ function shown(text: string): string {
   return short.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd").toWellFormed();
 }
 
-/** Of some errors it is known when a repeat may succeed: all that `retryAfterSeconds` says a time for. */
+/** Whether it is known when a repeat may succeed: true for all codes that `retryAfterSeconds` has a time for. */
 export function mayRetryAfter(code: ErrorCode): boolean {
   return errorKinds[code].retryable !== false;
 }

@@ -1,8 +1,8 @@
-// JSON in pieces of bytes, as a body arrives: taken apart value by value, never joined, because a hundred megabytes as one text would take
-// as much again, and a look from its one end to the other would keep the process from everyone else.
+// JSON in pieces of bytes, as a body arrives. It is taken apart value by value and never joined: a hundred megabytes as
+// one text would take as much again, and a look from its one end to the other would block everyone else.
 //
-// Promise: each value that is taken becomes text of its own, of a bounded length; no step looks at more than the bytes it is told. What
-// lies between quotes and brackets is judged when the text is parsed, not here.
+// Promise: each value that is taken becomes a text of its own, of a bounded length; no step looks at more bytes than
+// the caller allows. The content of quotes and brackets is judged when the text is parsed, not here.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
@@ -12,7 +12,7 @@ const backslash = 0x5c;
 
 export class JsonPieces {
   readonly #pieces: readonly Uint8Array[];
-  /** What the whole is called in errors. */
+  /** The name of the whole in errors. */
   readonly #field: string;
   #index = 0;
   #at = 0;

@@ -174,7 +174,7 @@ function syntax(field: string, text: string, at: number, expected: string): Stor
   return invalidArgument(field, `${expected} at character ${at}, found ${found}`);
 }
 
-/** Of a payload. */
+/** The error of a payload that is nested too deeply. */
 export function depthExceeded(field: string): StoreError {
   return invalidArgument(field, `at most ${wireLimits.jsonDepthMax} arrays and objects within each other`);
 }

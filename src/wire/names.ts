@@ -155,7 +155,7 @@ export function integerIn(text: string, min: number, max: number): number | unde
   return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
 }
 
-/** An integer in a query. What is refused is told back as it was written. */
+/** An integer in a query. A refusal repeats the text as it was written. */
 export function queryInteger(min: number, max: number, description: string) {
   return z
     .string()

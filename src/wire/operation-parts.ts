@@ -1,4 +1,5 @@
-// What the definitions of several calls share: their paths' parameters, the headers of live readers, and the usual errors.
+// The parts that the definitions of several calls share: parameters of paths, headers of live readers, and the usual
+// errors.
 
 import * as z from "zod";
 
@@ -17,7 +18,7 @@ export const lastEventId = z.object({
   }),
 });
 
-/** Of a call that answers without a body. */
+/** The errors of a call that answers without a body. */
 export const silentErrors = [
   "invalid_argument",
   "unauthenticated",

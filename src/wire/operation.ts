@@ -1,5 +1,5 @@
-// What is known of one call of the interface, and how its path is read and written. Servers parse with it, clients are typed by it, the
-// OpenAPI document is made from it.
+// The definition of one call of the interface, and how its path is read and written. Servers parse with it, clients are
+// typed by it, the OpenAPI document is made from it.
 
 import type * as z from "zod";
 
@@ -20,7 +20,7 @@ export interface Operation {
   readonly id: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: PathTemplate;
-  /** What a caller must be allowed in the store of the path; `public` is for everyone. */
+  /** The permission that a caller needs in the store of the path; `public` is for everyone. */
   readonly access: "public" | "read" | "write" | "manage";
   readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Subscriptions" | "Service";
   readonly summary: string;

@@ -66,9 +66,10 @@ export function fieldOf(at: string, path: readonly PropertyKey[]): string {
 }
 
 /**
- * What the schema makes of the object. The members of `asWritten` are slices of its text. `at` leads the names of fields in errors.
+ * Checks the object against the schema. The members of `asWritten` stay slices of its text. `at` leads the names of
+ * fields in errors.
  *
- * Reading ends at the first member that has no place there: what is refused anyway is never parsed, however large it is.
+ * Reading ends at the first unknown member: a body that is refused anyway is never parsed, however large it is.
  */
 export function parseObject<Schema extends z.ZodObject>(
   schema: Schema,
@@ -108,7 +109,7 @@ function exactNumber(raw: JsonSlice, field: string, schema: z.core.$ZodType | un
   return new JsonSlice(digits);
 }
 
-/** What is in the way of an integer: that it may be absent, or null. */
+/** Looks through the wrappers that let an integer be absent, or null. */
 function isInteger(schema: z.core.$ZodType | undefined): boolean {
   const definition = schema?._zod.def as { readonly type?: string; readonly innerType?: z.core.$ZodType } | undefined;
   if (definition?.innerType !== undefined) return isInteger(definition.innerType);

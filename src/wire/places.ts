@@ -1,8 +1,10 @@
-// Where a reader of several spaces is, as the id of an event: short enough for the header in which it comes back, whatever the names.
+// The place of a reader of several spaces, as the id of an event: short enough for the header in which it comes back,
+// whatever the names.
 //
-// An id has 24 bytes for each space, in the order of their names: of its cursor the timestamp, the sequence and a digest of the segment's
-// name; zeros before the first. What the digest is of is found at that timestamp, where the cursor is not one between two timestamps.
-// In base64url, a hundred spaces are 3,200 characters; servers take about 8,000 in all headers together.
+// An id has 24 bytes for each space, in the order of their names: the timestamp and the sequence of its cursor and a
+// digest of the segment's name; zeros before the first. The segment with that digest is found at that timestamp, unless
+// the cursor is one between two timestamps. In base64url, a hundred spaces are 3,200 characters; servers take about
+// 8,000 in all headers together.
 
 import { hash } from "node:crypto";
 
@@ -11,7 +13,7 @@ import type { Entry } from "../core/entry.ts";
 import { invalidArgument } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
 
-/** Of one space; undefined before its first entry. */
+/** The place in one space; undefined before its first entry. */
 export interface ShortPlace {
   readonly timestamp: number;
   readonly sequence: number;

@@ -51,7 +51,7 @@ const errors: Readonly<Partial<Record<ErrorCode, StoreError>>> = {
   }),
 };
 
-/** What a caller is told with this code. */
+/** An example of the problem that has this code. */
 export function problemExample(code: ErrorCode): Problem {
   return problemOf(errors[code] ?? new StoreError(code, sentences[code] ?? "It cannot be done."), requestId);
 }

@@ -75,7 +75,7 @@ export const produceAllBodySchema = z
   })
   .meta({ examples: [{ segments: [{ segment: "order-1", records: [{ payload: { item: "book" } }] }] }] });
 
-/** What one step of reading a body came to: at most a record, and how many bytes were looked at for it. */
+/** The result of one step of reading a body: at most one record, and how many bytes the step looked at. */
 export interface RecordStep {
   readonly record: AppendRecord | undefined;
   readonly bytes: number;
@@ -141,7 +141,7 @@ function* membersOf<Step extends RecordStep>(
     throw invalidArgument(fieldOf(at, [missing]), `${memberKinds[missing]}, but it is missing`);
 }
 
-/** What the members of bodies are, in errors. */
+/** The kinds of the members of bodies, as errors name them. */
 const memberKinds: Readonly<Record<string, string>> = {
   records: "an array of records",
   segments: "an array of segments",

@@ -35,7 +35,7 @@ const liveEntries = {
     "Everything that matches, then what comes: one event an entry, `id` is where to go on (Last-Event-ID). `event: live` when all that there was has been told, `event: heartbeat` while nothing comes, each with `next`. Ended by the server from time to time: `event: end`, then reconnect; 204 when nothing more can come. A failure is `event: problem`; where what comes next was trimmed, `event: trimmed` with the same data.",
 };
 
-/** What a reader of a segment and one of a space may both ask for. */
+/** The parameters that readers of a segment and of a space share. */
 const readingQuery = {
   after: afterSchema.optional(),
   until: untilSchema.optional(),

@@ -28,7 +28,10 @@ const ttlSecondsSchema = z
   .max(ttlMax, { error: `an integer from ${ttlMin} to ${ttlMax}` })
   .meta({ description: "How long the lease lasts unless it is renewed, seconds." });
 
-/** Of a produce: both or none. In the query, because a key may be any Unicode and a body of lines has no place for it. */
+/**
+ * The lease of a produce: both parameters or none. They are in the query, because a key may be any Unicode and a body
+ * of lines has no place for it.
+ */
 export const leaseQuery = {
   leaseKey: leaseKeySchema.optional().meta({
     description: "With `leaseToken`: the lease that this is produced under.",

@@ -21,7 +21,7 @@ export const trimSegmentBodySchema = z
 const pointExpected = "a timestamp, milliseconds since 1970, or an offset";
 export const trimSpaceBodySchema = z
   .strictObject({
-    // Of one type for generators: a timestamp is taken in digits, too.
+    // One type, for generators: a timestamp is taken in digits, too.
     before: z
       .unknown()
       .transform((value, context): string => {

@@ -86,7 +86,7 @@ export const subscriptionSchema = z
   })
   .meta({ id: "Subscription" });
 
-/** What a caller says of a subscription. */
+/** The members that a caller sends for a subscription. */
 const wantedMembers = {
   space: wantedSpaceSchema,
   segment: wantedSegmentSchema.optional(),
@@ -94,7 +94,7 @@ const wantedMembers = {
   target: wantedTargetSchema,
 };
 
-/** What a GET gave may be PUT back: all the members that the service makes are there again, and mean nothing. */
+/** The members that the service makes. A caller may PUT the answer of a GET: they are ignored there. */
 const readOnlyMembers = Object.fromEntries(
   Object.entries(subscriptionSchema.shape)
     .filter(([name]) => !Object.hasOwn(wantedMembers, name))
