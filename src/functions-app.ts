@@ -64,8 +64,8 @@ export function registerPage(name: string, path: PathTemplate, endpoint: Endpoin
 }
 
 /**
- * What no operation takes. Hosts go through functions in the alphabetical order of their names, and the first route that fits wins:
- * this one must come last.
+ * The fallback takes what no operation takes. Hosts go through functions in the alphabetical order of their names, and
+ * the first route that fits wins: this one must come last.
  */
 export function registerFallback(endpoint: Endpoint): void {
   app.http("zzFallback", {
@@ -76,7 +76,7 @@ export function registerFallback(endpoint: Endpoint): void {
   });
 }
 
-/** What runs without a caller needs the settings to be registered at all. */
+/** Registers the functions that run without a caller. They need the settings to be registered at all. */
 export function registerBackground(register: (runtime: Runtime) => void): void {
   if (!(loaded instanceof StoreError)) register(loaded);
 }
@@ -87,7 +87,7 @@ function handlerOf(endpoint: Endpoint): HttpHandler {
     : functionsHandler(endpoint, loaded.httpParts, loaded.settings.origins);
 }
 
-/** What is built from the settings; else what is wrong with them. */
+/** Builds the runtime from the settings, or returns what is wrong with them. */
 async function load(): Promise<Runtime | StoreError> {
   // A static import of the name would fail before anything could be said.
   const { zstdCompressSync: zstd } = zlib as Partial<typeof zlib>;

@@ -158,7 +158,7 @@ const keptForSmall = { percent: 12.5, bytes: 64 * 1024 };
 
 const streams = new Budget("streams", settings.streamsMax, shares);
 
-/** What the HTTP functions work with. */
+/** The parts that the HTTP functions work with. */
 export const httpParts = once((): HttpParts => ({
   guard,
   services: {
@@ -205,7 +205,10 @@ export async function dispatch(message: unknown): Promise<void> {
   await dispatcher().dispatch(message);
 }
 
-/** What failed for good waits for somebody to look at it. Nobody is told where nobody measures. */
+/**
+ * Counts the messages that failed for good and wait for a person to look at them. Without telemetry nobody would learn
+ * the count.
+ */
 async function countPoisoned(): Promise<void> {
   const { notificationsQueue, retriesQueue } = settings;
   if (notificationsQueue === undefined || late === undefined) return;

@@ -1,4 +1,5 @@
-// Who calls, and who may do what. With keys the Functions host has decided before a request comes here; with tokens it is decided here.
+// Decides who calls, and who may do what. With keys the Functions host has decided before a request comes here; with
+// tokens this file decides.
 
 import { createHash } from "node:crypto";
 
@@ -11,10 +12,10 @@ export type Permission = "read" | "write" | "manage";
 
 /** A caller whose claims were checked. */
 export interface Identity {
-  /** Who it is, as far as can be told: shares are counted by it. Never a key or a token. */
+  /** Names the caller as far as is known, to count shares by. Never a key or a token. */
   readonly caller: string;
   allows(store: StoreId, permission: Permission): boolean;
-  /** What to do about a permission that is missing; absent: nothing that can be said here. */
+  /** What to do about a missing permission; absent: nothing that can be said here. */
   readonly hint?: string;
 }
 
@@ -24,8 +25,8 @@ export interface Access {
 }
 
 /**
- * Everyone may do everything: the host has checked a key, or the storage is an emulator. What removes data is for those who were allowed it
- * by a setting, as keys do not tell who may. A caller is a key, or else an address.
+ * Lets everyone do everything: the host has checked a key, or the storage is an emulator. A setting allows the calls
+ * that remove data, because a key does not tell who may make them. A caller is a key, or else an address.
  */
 export function openAccess(manages: boolean): Access {
   return {
@@ -47,7 +48,7 @@ function keyCaller({ headers, url }: Pick<HttpRequest, "headers" | "url">): stri
   return key === "" ? undefined : `key ${createHash("sha256").update(key).digest("base64url").slice(0, 22)}`;
 }
 
-/** What stands before the app adds the address that it sees at the end. */
+/** A proxy in front of the app adds the address that it sees at the end. */
 function addressCaller({ headers }: Pick<HttpRequest, "headers">): string {
   const last = headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
   return `address ${last.replace(/(?<=[\d\]]):\d+$/, "").slice(0, 64)}`;

@@ -1,8 +1,8 @@
-// What waits in front of a server of this process: Node.js accepts one connection in a turn of its loop, so that hundreds that come
-// at once, while each turn is long, wait for seconds with their requests already sent.
+// Waits for what stands in front of a server of this process. Node.js accepts one connection in a turn of its loop, so
+// when hundreds come at once and each turn is long, they wait for seconds with their requests already sent.
 //
-// Promise: `caughtUp` resolves when every connection that was made before it was called has been accepted, and what was sent on it read;
-// or when that cannot be learned. It never rejects.
+// Promise: `caughtUp` resolves when the server has accepted every connection that was made before the call, and read
+// what was sent on it; or when that cannot be learned. It never rejects.
 
 import { request as openRequest } from "node:http";
 
@@ -14,7 +14,7 @@ const answerWithinMs = 60_000;
 export class Backlog {
   readonly #server: URL;
   readonly #clock: Clock;
-  /** What was asked last, and what is asked after that for those who came meanwhile. */
+  /** The last question, and the next one for those who came meanwhile. */
   #asked: Promise<void> | undefined;
   #next: Promise<void> | undefined;
 

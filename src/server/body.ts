@@ -1,7 +1,8 @@
 // The body of a request: read once, counted while it is read, never cancelled.
 //
-// Promise: what is held of it is held against a budget, and no more than the limit; one that does not come is waited for only so long.
-// What a handler leaves is read and dropped, because a body that is given up would close the connection before the answer has left.
+// Promise: the bytes that are held count against a budget and stay within the limit; a body that does not come is
+// waited for only so long. The rest that a handler leaves is read and dropped, because giving up a body would close the
+// connection before the answer has left.
 
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
@@ -64,7 +65,7 @@ export class RequestBody {
 
   /** All of it, `bytesMax` at most, in blocks, held by `holding` until that is closed. */
   async blocks(holding: Holding, bytesMax: number = limits.requestBytesMax): Promise<readonly Uint8Array[]> {
-    // What is more than may be held at all would be `overloaded` however often it came.
+    // A body larger than the whole budget would be `overloaded` however often it came.
     const most = Math.min(bytesMax, holding.largest);
     if (this.#announced > most) throw tooLarge(this.#announced, most);
     const blocks = new Blocks();
@@ -191,7 +192,7 @@ export interface BodyTimes {
   readonly wholeMs: number;
 }
 
-/** What a caller that is not stalled sends in the time of a stall: less than any modem does. */
+/** The bytes that a caller sends within the time of a stall if it is not stalled: any modem sends more. */
 export const paceBytes = 64 * 1024;
 
 export class BodyPace {
@@ -206,7 +207,10 @@ export class BodyPace {
     this.#times = times;
   }
 
-  /** What is read, unless it takes too long: then `request_timeout`, and whatever is still read is nobody's. */
+  /**
+   * Returns the bytes that were read, unless reading takes too long: then throws `request_timeout`, and drops whatever
+   * still arrives.
+   */
   async wait<T>(read: Promise<T>): Promise<T> {
     const { stallMs, wholeMs } = this.#times;
     const startedAt = this.#clock.elapsed();

@@ -94,7 +94,7 @@ async function answerReading(
   const limit = wanted.limit ?? 0;
   if (wait > 0 && accept !== mediaTypes.json) throw invalidArgument("wait", `nothing with Accept: ${accept}`);
   if (accept === mediaTypes.events) return liveEntries(context, store, reading, { form, limit, resumed });
-  // Of the newest no more than were asked for, also when others come while they are read.
+  // Returns no more of the newest than the caller wants, also when others arrive while they are read.
   const most = limit === 0 ? (wanted.last ?? 0) : limit;
   if (accept === mediaTypes.ndjson) return lineAnswer(context, entryLines(context, reading, most, form));
   const entries = await readPage(context, reading, most, form);

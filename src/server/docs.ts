@@ -40,7 +40,7 @@ const eventsMs = 5_000;
 
 const start = `const readFor = ${eventsMs};
 
-// The viewer shows an answer when it has ended. Of a live stream it shows what came, and that it was left.
+// The viewer shows an answer when it has ended. For a live stream it shows what came, and that it left the stream.
 async function readEvents(url, request) {
   const leaving = new AbortController();
   const answer = await fetch(url, { ...request, signal: leaving.signal });
@@ -101,7 +101,7 @@ export function docsFile(folder: URL): Endpoint {
       const type = file.endsWith(".css") ? "text/css" : "text/javascript";
       return { status: 200, headers: headersOf(`${type}; charset=utf-8`, correlation.requestId), body: piecesOf(body) };
     } catch (error) {
-      // What could not be read is read again for the next who asks.
+      // A file that could not be read is read again for the next caller.
       for (const name of viewerFiles) texts.delete(name);
       logFailure(
         withFields(services.logger, { ...correlation }),

@@ -38,9 +38,9 @@ export interface Call<Op extends Operation> {
   readonly accept: MediaTypesOf<Op["answer"]>;
   readonly contentType: string | null;
   readonly body: RequestBody;
-  /** Whose it is: shares are counted by it. */
+  /** The caller, to count shares by. */
   readonly caller: Caller;
-  /** What the request holds of the instance's memory; given back when it is over. */
+  /** The memory that the request holds; given back when the request is over. */
   readonly memory: Holding;
   readonly connection: Connection;
   readonly requestId: string;
@@ -72,7 +72,7 @@ export function endpoint<Op extends Operation>(operation: Op, handler: Handler<O
     let memory: Holding | undefined;
     const finish = (): void => {
       memory?.close();
-      // Who does not send what is left in time is let go, with the answer or without.
+      // The connection closes on a caller that does not send the rest in time, with the answer or without.
       void body.drop().then((isOver) => isOver || connection.destroy());
     };
     try {
@@ -136,16 +136,17 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpRes
   };
 }
 
-/** Whoever loses a race has done nothing wrong, and a busy store has many that do. */
+/** The loser of a race has done nothing wrong, and a busy store has many losers. */
 const conflicts: ReadonlySet<ErrorCode> = new Set(["sequence_mismatch", "transaction_id_mismatch", "lease_held"]);
 
 /**
- * Failures that are ours, or the storage's, with all there is to know; a caller's mistakes in a word. Who is told to come back later is a
- * line without a stack: under load there are many, and all alike. Conflicts are what the store is for: no line unless all requests have one.
+ * Logs a failure of ours or of the storage with all there is to know, and a caller's mistake in a word. A caller that
+ * is told to come back later gets a line without a stack: under load there are many, all alike. A conflict gets no line
+ * unless all requests have one, because the store is there to decide conflicts.
  */
 export function logFailure(logger: Logger, message: string, error: unknown): void {
   const { code, details } = asKnown(error);
-  // What was read of several spaces, or written to several segments, failed in one of them.
+  // Of several spaces or segments, the fields name the one that failed.
   const fields = { ...subjectOf(details), code };
   if (code === "overloaded" || code === "throttled") logger.warn(message, { ...fields, ...reasonsOf(error) });
   else if (isFailure(code)) logger.error(message, { ...fields, error });
@@ -153,7 +154,7 @@ export function logFailure(logger: Logger, message: string, error: unknown): voi
   else logger.info(message, fields);
 }
 
-/** What a line of the log may name of a request, or of an error. */
+/** The subjects of a request, or of an error, that a log line may name. */
 const subjects = ["store", "space", "segment", "subscription"] as const;
 
 /** The one thing in the paths that is called by its id alone is a subscription. */
@@ -177,7 +178,7 @@ interface Asked<Op extends Operation> {
   readonly params: Call<Op>["params"];
 }
 
-/** Who asks, and for what: whatever is wrong with the rest, a line of the log can name it. */
+/** Reads the subjects of the request first: whatever is wrong with the rest, a log line can name them. */
 async function askedFor<Op extends Operation>(
   operation: Op,
   services: Services,
@@ -221,7 +222,7 @@ function parseCall<Op extends Operation>(
   };
 }
 
-/** Whoever asks by HEAD asks for what is there now. */
+/** HEAD asks for what is there now. */
 function withoutWait<Query extends object>(query: Query): Query {
   return "wait" in query ? { ...query, wait: 0 } : query;
 }

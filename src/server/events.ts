@@ -15,7 +15,7 @@ import type { Services } from "./services.ts";
 import { startedAnswer } from "./streams.ts";
 import type { StreamContext } from "./streams.ts";
 
-/** What a browser waits before it reconnects. */
+/** How long a browser waits before it reconnects. */
 const reconnectMs = 1_000;
 
 /** A live stream says it in its own words: `text` leaves at once; `place` is where the caller is when it has it. */
@@ -59,7 +59,8 @@ async function* livePieces(
   const { services, connection } = context;
   const { clock, options } = services;
   const held = services.livePlaces.take(context.caller, store.id, spaces);
-  // Whoever leaves this stream ends what it waits for. The instance outlives its streams: none may stay tied to its signal.
+  // A caller that leaves this stream ends its waits. The instance outlives its streams: none may stay tied to its
+  // signal.
   const leaving = new AbortController();
   const signal = AbortSignal.any([connection.signal, leaving.signal]);
   const stopping = new AbortController();
@@ -87,7 +88,7 @@ async function* livePieces(
     }
   } catch (error) {
     if (connection.signal.aborted) return;
-    // Of several the one that failed is named already.
+    // The error of one of several spaces names the space already.
     const failed = spaces.length === 1 && spaces[0] !== undefined ? inSpace(spaces[0], error) : error;
     logFailure(context.logger, "a live stream failed", failed);
     // Not `error`: a browser's EventSource has an event of that name itself.

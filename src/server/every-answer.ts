@@ -1,7 +1,7 @@
-// What holds of every answer, whichever endpoint it comes from: HEAD, and CORS.
+// The rules for every answer, whichever endpoint it comes from: HEAD, and CORS.
 //
-// Promise: HEAD is answered as GET, without a body, and nothing that the body would have needed stays behind. Pages of the origins that
-// are set may read it, whether it is a success or an error.
+// Promise: HEAD is answered as GET, without a body, and leaves behind nothing that the body would have needed. Pages of
+// the origins in the settings may read every answer, success or error.
 
 import type { Endpoint } from "./endpoint.ts";
 import type { Connection, HttpRequest, SentResponse } from "./http.ts";
@@ -37,10 +37,10 @@ export type Origins = ReadonlySet<string> | "*";
 
 type Headers = Readonly<Record<string, string>>;
 
-/** What answers have besides what any page may see. */
+/** The headers of answers that a page may read only if they are named here. */
 const exposed = "accept-encoding, allow, date, location, retry-after, www-authenticate, x-request-id";
 
-/** What the service reads of requests. */
+/** The request headers that the service reads. */
 const read: readonly string[] = [
   ...["accept", "authorization", "content-encoding", "content-type"],
   ...["traceparent", "tracestate", "x-functions-key", "x-request-id"],
@@ -91,7 +91,7 @@ export function isPreflight(origins: Origins, request: HttpRequest): boolean {
   );
 }
 
-/** What a preflight is told. */
+/** The answer to a preflight. */
 export function preflightHeaders(request: HttpRequest, methods: readonly string[]): Headers {
   // Tracing libraries of pages add headers of their own. They do nothing here, and refused they would keep the page from calling.
   const asked = (request.headers.get("access-control-request-headers") ?? "").toLowerCase().split(",");

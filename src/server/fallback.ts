@@ -1,4 +1,4 @@
-// What no other endpoint takes: the root, methods that a path does not take, what a path takes (OPTIONS), and paths that are none.
+// Answers what no other endpoint takes: the root, methods that a path does not take, OPTIONS, and unknown paths.
 
 import { StoreError } from "../core/errors.ts";
 import { withFields } from "../core/logger.ts";
@@ -53,7 +53,7 @@ export const fallback: Endpoint = (services, request) => {
 };
 
 function refusal(method: string, pathname: string, allowed: readonly string[]): StoreError {
-  // What is served and comes here all the same is a function that the operator has disabled.
+  // A known operation that comes here all the same is a function that the operator has disabled.
   if (allowed.length === 0 || allowed.includes(method)) return nothingAt(pathname);
   return new StoreError("method_not_allowed", `This path takes ${allowed.join(", ")}, not ${method}.`, {
     details: { allowed },

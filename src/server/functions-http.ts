@@ -65,7 +65,7 @@ async function* guardedBytes(
       await connection.writable();
     }
   } catch (error) {
-    // Who made the body has logged it, with the request's id.
+    // The code that made the body has logged the failure, with the request's id.
     if (connection.signal.aborted) return;
     if (!connection.destroy()) throw error;
   }

@@ -30,7 +30,7 @@ export async function* gunzipped(pieces: AsyncIterable<Uint8Array>): AsyncGenera
   }
 }
 
-/** What has come is sent with each piece: none waits for the next. */
+/** Each piece flushes all that has come: none waits for the next. */
 export async function* gzipped(
   pieces: AsyncIterable<string> | Iterable<string>,
 ): AsyncGenerator<Uint8Array, void, undefined> {

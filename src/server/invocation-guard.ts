@@ -15,7 +15,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { Backlog } from "./backlog.ts";
 
-/** What is used of the library's programming model, which the host calls. */
+/** The parts of the library's programming model that this file uses; the host calls them. */
 export interface ProgrammingModel {
   getInvocationModel(context: CoreContext): InvocationModel;
   getCapabilities(capabilities: Capabilities): Promise<Capabilities>;
@@ -165,7 +165,7 @@ function sendInPlace(server: URL, id: string): void {
   request.on("error", () => undefined).end();
 }
 
-/** What the library looks at of an invocation over HTTP. */
+/** The parts of an HTTP invocation that the library reads. */
 function contextOf(id: string): CoreContext {
   const bindings = {
     request: { type: "httpTrigger", direction: "in" },

@@ -39,7 +39,7 @@ export class IssuerKeys<Keys> {
     this.#logger = logger;
   }
 
-  /** What `find` finds among the keys; undefined when the issuer, asked anew, has no such key. */
+  /** Returns what `find` finds among the keys; undefined when the issuer, asked anew, has no such key. */
   async find<Key>(find: (keys: Keys) => Promise<Key | undefined>): Promise<Key | undefined> {
     const asked = this.#clock.elapsed();
     const kept = this.#usable();
@@ -52,7 +52,7 @@ export class IssuerKeys<Keys> {
     await this.#refreshed(asked);
     if (this.#fetched === undefined) return undefined;
     const found = await find(this.#fetched.keys);
-    // Of a fetch that was on its way already: the key may have been published since.
+    // The fetch was on its way before the question: the key may have been published since.
     if (found === undefined && this.#fetched.at < asked) throw comeBack(lookUpMs);
     return found;
   }

@@ -1,19 +1,23 @@
-// What one instance takes on at the same time, and how much of it one caller or one store may have. Beyond it callers are told to come
-// back: those who work already are not slowed.
+// The limits of what one instance takes on at the same time, and how much of it one caller or one store may have.
+// Beyond them callers are told to come back, so that running work is not slowed.
 //
-// Promise: whoever takes more than its share stops itself, not others. A part of the whole is kept for those who need little.
+// Promise: a caller that takes more than its share stops itself, not others. A part of the whole is kept for callers
+// that need little.
 
 import { StoreError } from "../core/errors.ts";
 
 export interface Shares {
-  /** What one caller, and one store, may have of the whole, percent. */
+  /** The share of the whole that one caller, and one store, may have, percent. */
   readonly callerPercent: number;
   readonly storePercent: number;
-  /** What those who hold no more than `bytes` find left when others have taken all they may: a percentage of the whole. */
+  /**
+   * A percentage of the whole that stays free for callers that hold no more than `bytes`, when others have taken all
+   * they may.
+   */
   readonly kept?: { readonly percent: number; readonly bytes: number };
 }
 
-/** Whose request it is. */
+/** The caller of a request, and its store. */
 export interface Caller {
   readonly caller: string;
   /** Undefined: it is about no store. */
@@ -40,7 +44,7 @@ export class Budget {
     this.#kept = ((shares.kept?.percent ?? 0) / 100) * max;
   }
 
-  /** What one request holds; nothing yet. */
+  /** Opens a holding for one request; it is empty at first. */
   open(caller: Caller): Holding {
     return new Holding(this, caller);
   }
@@ -64,7 +68,7 @@ export class Budget {
   /** Why the holder, who has `held`, may not have `amount` more; undefined when it may. */
   refusal({ caller, store }: Caller, held: number, amount: number): StoreError | undefined {
     const { callerPercent, storePercent, kept } = this.#shares;
-    // Who holds little finds the kept part above every bound.
+    // A caller that holds little may use the kept part beyond every bound.
     const more = held + amount <= (kept?.bytes ?? 0) ? this.#kept : 0;
     const what = this.#what;
     if (this.#used + amount > this.max - this.#kept + more) {
@@ -93,7 +97,7 @@ export class Budget {
   }
 }
 
-/** What one request holds of a budget. */
+/** The part of a budget that one request holds. */
 export class Holding {
   readonly #budget: Budget;
   readonly #caller: Caller;

@@ -99,8 +99,9 @@ async function* recordLines(
 }
 
 /**
- * The records of a body that was looked at to its end: nothing is written of one that is wrong anywhere. Those of more than one chunk
- * are not kept but read again as they are committed: as objects they would take many times the memory of their text.
+ * Yields the records of a body that was checked to its end: nothing is written if any record is wrong. A body of more
+ * than one chunk is read again as it is committed, because its records as objects would take many times the memory of
+ * their text.
  */
 async function checkedRecords(
   blocks: readonly Uint8Array[],
@@ -166,7 +167,7 @@ async function producedText(chunks: AsyncIterable<ProducedChunk>): Promise<strin
   return `{"status":${statusText(status)},"transactions":[${transactions.map(transactionText).join(",")}]}`;
 }
 
-/** What failed, and what had been committed before it. */
+/** Adds to a failure the chunks that were committed before it. */
 function withCommitted(error: unknown, status: SegmentStatus | undefined, transactions: readonly Committed[]): unknown {
   if (!(error instanceof StoreError) || status === undefined || transactions.length === 0) return error;
   return new StoreError(error.code, error.message, {
@@ -241,7 +242,7 @@ function turnOf(pause: () => Promise<unknown>): (bytes: number) => Promise<unkno
   };
 }
 
-/** What is held of lines that are not committed: the records of the present chunk, and the line that has begun. */
+/** Counts the memory of lines that are not committed: the records of the present chunk, and the line that has begun. */
 export class Uncommitted {
   readonly #memory: Holding;
   #begun = 0;

@@ -21,7 +21,7 @@ export interface Reading {
   readonly spaces: readonly SpaceName[];
   /** Whether what is committed may be readable only a while after it. */
   readonly lags: boolean;
-  /** What matches beyond the present place; 0 is no limit. */
+  /** The entries that match beyond the present place; 0 is no limit. */
   read(limit: number, signal: AbortSignal): AsyncIterable<Entry>;
   advance(entry: Entry): void;
   /** The present place, as JSON: `next` of an answer. */
@@ -34,7 +34,7 @@ export interface Reading {
   finished(): boolean;
 }
 
-/** Who asks, and how: live readers go on where others have their answer. */
+/** Who asks, and how. A live reader goes on where others have their answer. */
 export interface ReadingContext {
   readonly serviceClock: Pick<Clock, "now">;
   readonly signal: AbortSignal;

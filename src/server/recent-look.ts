@@ -1,8 +1,9 @@
-// One look at all spaces of a store that are watched: the list of those that had a commit lately, once in a second for all of them.
+// Looks at all watched spaces of a store at once: reads the list of spaces with a recent commit, once a second for all
+// of them.
 //
-// Promise: a space is quiet only when whatever was committed to it since the last look at it is still to come into the list: it is not there,
-// and the list had been read while a commit since that look would be. Whoever is not told so looks for itself. A space that comes into the
-// list is looked at at once.
+// Promise: a space counts as quiet only if a commit since the last look at it would have been in the list that was
+// read. A space that does not count as quiet is looked at by itself. A space that comes into the list is looked at at
+// once.
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { SpaceName, StoreId } from "../core/ids.ts";
@@ -43,7 +44,7 @@ export class RecentLook {
   readonly #store: StoreId;
   readonly #recent: RecentSpaces;
   readonly #deps: RecentLookDeps;
-  /** Whom to tell that a space has come into the list. */
+  /** The callbacks of spaces that want to know when they come into the list. */
   readonly #members = new Map<SpaceName, () => void>();
   #last: List | undefined;
   /** While lists are asked for: how that is stopped. */
@@ -58,7 +59,8 @@ export class RecentLook {
   add(space: SpaceName, listed: () => void): RecentMember {
     this.#members.set(space, listed);
     this.#startOrStop();
-    // Of the time that the list vouches for a look: drawn, so that spaces that were opened together are not looked at together.
+    // A random part of the time that the list vouches for, so that spaces that were opened together are not looked at
+    // together.
     const ms = this.#recent.ms * (0.5 + this.#deps.random.fraction() / 2);
     return {
       isQuiet: (lookedAt) => this.#isQuiet(space, lookedAt, ms),

@@ -1,7 +1,8 @@
-// What a failed write is answered with, where the same request would write once more if it came again.
+// Chooses the answer to a failed write where the same request would write once more if it came again.
 //
-// Promise: a caller that repeats by itself what is usually repeated (408, 429, 5xx) writes nothing twice. An error after which something
-// is there, or may be, has such a status only where a repeat is known to be the same write: by its key, or by the sequences of its records.
+// Promise: a caller that repeats by itself the usual statuses (408, 429, 5xx) writes nothing twice. An error that
+// leaves something behind, or may, has such a status only where a repeat is known to be the same write: by its key, or
+// by the sequences of its records.
 
 import type { AppendRecord } from "../core/entry.ts";
 import { notConfirmed, StoreError } from "../core/errors.ts";
@@ -55,7 +56,10 @@ export class Repeats {
   }
 }
 
-/** Of the chunk that failed: what is committed of it, although the answer could not wait until it is visible. */
+/**
+ * Returns how many records of the failed chunk are committed, although the answer could not wait until they are
+ * visible.
+ */
 function committedIn({ effect, details }: StoreError): number {
   const { committedRecords } = details;
   return effect === "committed" && typeof committedRecords === "number" ? committedRecords : 0;

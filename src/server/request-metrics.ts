@@ -8,12 +8,12 @@ import { wireLimits } from "../wire/wire-limits.ts";
 
 export interface RequestMetrics {
   readonly operation: Operation;
-  /** Of the request: that of the operation, or HEAD. */
+  /** The method of the request: that of the operation, or HEAD. */
   readonly method: string;
   readonly requestId: string;
   readonly parent: TraceParent | undefined;
   readonly status: number;
-  /** What the answer, or its body, failed with. */
+  /** The error of the answer, or of its body. */
   readonly error: unknown;
   readonly ms: number;
   /** When it ended, milliseconds since 1970. */
@@ -48,7 +48,7 @@ function failureOf(error: unknown): string | undefined {
   return isFailure(code) ? code : undefined;
 }
 
-// What ties a request to its log lines, and both to those of the caller.
+// The ids that tie a request to its log lines, and both to those of the caller.
 
 export interface Correlation {
   /** The caller's `x-request-id` when it is a plain token, else a new one. */

@@ -1,4 +1,4 @@
-// What the handlers work with. Built once, by the composition root or by a test.
+// The services that handlers work with. Built once, by the composition root or by a test.
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -23,13 +23,13 @@ export interface ServerOptions {
 
 export interface Services {
   readonly stores: StoreFactory;
-  /** Of one store. Does no request. */
+  /** The leases of one store. Makes no request. */
   leases(store: StoreId): Leases;
   readonly subscriptions: Subscriptions;
   readonly access: Access;
   /** How callers are known, for the description. */
   readonly accessKind: "key" | "jwt" | "none";
-  /** Whose pages may call from a browser. */
+  /** The origins whose pages may call from a browser. */
   readonly origins: Origins;
   readonly watches: SpaceWatches;
   /** Bytes that requests hold in memory: of their bodies, and of large answers until they have left. */
@@ -38,7 +38,7 @@ export interface Services {
   readonly bodyTimes: BodyTimes;
   /** Streamed and waiting answers. */
   readonly streams: Budget;
-  /** Of those that wait for news. */
+  /** The places of live readers that wait for news. */
   readonly livePlaces: LivePlaces;
   readonly clock: Clock;
   /** The storage's time: what a caller or another machine has a time for is judged by it. */

@@ -33,7 +33,7 @@ export class SpacePoller {
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   readonly #stopListening: () => void;
-  /** Of the look at all spaces of the store, where there is one. */
+  /** The space's part in the look at the whole store, where there is one. */
   readonly #member: RecentMember | undefined;
   readonly #waiters = new Set<() => void>();
   #end = "";
@@ -58,7 +58,7 @@ export class SpacePoller {
     });
     this.#member = recent?.add(space, () => this.#wake());
     this.ready = this.#look();
-    // Whoever waits for `ready` is told; the poller itself must not be an unhandled rejection.
+    // Waiters of `ready` get the error; the poller itself must not be an unhandled rejection.
     void this.ready.then(() => this.#run()).catch(() => undefined);
   }
 

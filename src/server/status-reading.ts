@@ -94,7 +94,7 @@ export class StatusReading {
     if (limit === 0 || answered < limit) this.#place = { kind: "changes", after: through };
   }
 
-  /** Those that could not be read, since this was asked last: whoever tells a place must tell these before. */
+  /** The statuses that could not be read since the last call. A caller that tells a place must tell these before. */
   takeUnreadable(): readonly UnreadableStatus[] {
     const taken = this.#unreadable;
     this.#unreadable = [];
@@ -111,7 +111,7 @@ export class StatusReading {
     return this.#isBehind;
   }
 
-  /** What has changed since: of each segment the last status, in the order of their names. */
+  /** Returns the last status of each segment that has changed since, in the order of names. */
   async changes(signal: AbortSignal): Promise<readonly SegmentStatus[]> {
     if (this.#place.kind !== "changes") throw new StoreError("internal", "The snapshot comes before the changes.");
     const { after } = this.#place;
@@ -149,7 +149,7 @@ export class StatusReading {
   async #statusAt({ segment, sequence, timestamp }: Entry, signal: AbortSignal): Promise<SegmentStatus | undefined> {
     const { space } = this.#wanted;
     const known = this.#known.get(segment);
-    // Of one that was empty when it was read last it is not known when it begins now.
+    // A segment that was empty at the last read may begin anywhere now.
     const isKnown =
       known !== undefined && known.firstTimestamp > 0 && known.firstSequence <= Math.max(1, known.lastSequence);
     const begins = isKnown ? known : await this.#beginning(segment, signal);
@@ -169,7 +169,10 @@ export class StatusReading {
     }
   }
 
-  /** Of a segment that has entries: as it is applied, or else among the records that are not applied yet. Undefined: it cannot be read. */
+  /**
+   * Finds where a segment with entries begins: in its head, or else among the records that are not applied yet.
+   * Undefined: it cannot be read.
+   */
   async #beginning(
     segment: SegmentName,
     signal: AbortSignal,

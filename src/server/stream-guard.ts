@@ -1,9 +1,10 @@
-// What the Functions library does not tell: whether the caller is still there, and whether it takes what it is sent.
+// Learns what the Functions library does not tell: whether the caller is still there, and whether it takes what it is
+// sent.
 //
-// The library serves streamed requests from an HTTP server of its own, without a look at its connections. Node announces each
-// request of each server in this process on a diagnostics channel; the host has put the invocation's id into its headers.
-// Promise: for such a request a caller that leaves aborts `gone`, a caller that does not read holds back the body, and one that
-// does not read for too long is let go. For any other request nothing is done.
+// The library serves streamed requests from an HTTP server of its own, without a look at its connections. Node
+// announces each request of each server in this process on a diagnostics channel; the host has put the invocation's id
+// into its headers. Promise: for such a request a caller that leaves aborts `gone`, a caller that does not read holds
+// back the body, and one that does not read for too long is disconnected. Any other request is left alone.
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { IncomingMessage, ServerResponse } from "node:http";

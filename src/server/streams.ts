@@ -1,6 +1,7 @@
-// What all streamed answers share: who asks, and how a stream becomes an answer.
+// The parts that all streamed answers share: who asks, and how a stream becomes an answer.
 //
-// Promise: a failure before the first piece is thrown, so that it becomes a proper status; leaving the answer leaves the stream.
+// Promise: a failure before the first piece is thrown, so that it becomes a proper status; leaving the answer leaves
+// the stream.
 
 import type { Logger } from "../core/logger.ts";
 import type { Connection, HttpResponse } from "./http.ts";

@@ -1,4 +1,4 @@
-// What is asked of the service itself: whether it lives, and what it offers.
+// The calls about the service itself: whether it lives, and what it offers.
 
 import { StoreError } from "../core/errors.ts";
 import { version } from "../core/version.ts";

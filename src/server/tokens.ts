@@ -107,7 +107,7 @@ async function fetchKeys(url: URL): Promise<JSONWebKeySet> {
   return JSON.parse(Buffer.concat(pieces).toString()) as JSONWebKeySet;
 }
 
-/** Whom the token speaks of: a new token of the same subject is the same caller. */
+/** Names the caller by the subject of its token: a new token of the same subject is the same caller. */
 function callerOf(payload: JWTPayload): string {
   const names: readonly unknown[] = [payload.sub, payload["client_id"], payload["azp"], payload["appid"]];
   const name = names.find((value): value is string => typeof value === "string" && value !== "") ?? "";

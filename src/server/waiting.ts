@@ -25,7 +25,7 @@ export class Waiting {
     this.#seen = watch.version;
   }
 
-  /** What is read after this has resolved, or after `changed` has, misses nothing. */
+  /** A read that starts after this has resolved, or after `changed` has, misses nothing. */
   static async open(services: Services, store: Store, reading: Reading): Promise<Waiting> {
     const opened = await Promise.allSettled(
       reading.spaces.map((space) =>

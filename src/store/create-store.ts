@@ -29,7 +29,10 @@ import { limits } from "../core/limits.ts";
 
 type Signal = AbortSignal | undefined;
 
-/** What keeps the rows of one store. Arguments, answers and errors are those of `Store`; reads are lazy, as there. */
+/**
+ * The backend that keeps the rows of one store. Arguments, answers and errors are those of `Store`; reads are lazy, as
+ * there.
+ */
 export interface Backend {
   readSpaces(options?: NamesOptions): AsyncIterable<SpaceName>;
   readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName>;
@@ -69,7 +72,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,
     options: ProduceOptions = {},
   ): AsyncGenerator<ProducedChunk> {
-    // Of a request without an id nobody can repeat a chunk, but one id to trace it by is still worth having.
+    // Nobody can repeat a chunk of a request without an id, but an id to trace it by is still worth having.
     const first = options.transactionId ?? newTransactionId(random);
     let position = 0;
     for await (const chunk of chunkRecords(records)) {

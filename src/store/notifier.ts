@@ -1,4 +1,4 @@
-// What a store tells the world after it has applied a record: which segments moved, and to where.
+// The message of a store to the world after it has applied a record: which segments moved, and to where.
 
 import type { SegmentStatus } from "../core/entry.ts";
 import type { StoreId, SpaceName } from "../core/ids.ts";

@@ -18,8 +18,9 @@ export interface NamesOptions extends StreamOptions {
 }
 
 /**
- * Of what was trimmed nothing is read. Who begins at the beginning begins at what there is; whose place is before something that was
- * trimmed is told so (`trimmed`, with the `earliest` to go on from), once he has begun, too.
+ * Trimmed entries are never read. A reader that begins at the beginning begins at what there is. A reader whose place
+ * is before something that was trimmed gets `trimmed`, with the `earliest` to go on from, also when it has begun
+ * already.
  */
 export interface ClampOptions {
   /** Go on from the earliest there is, instead of being told. */
@@ -79,7 +80,7 @@ export interface LeaseToken {
   readonly token: number;
 }
 
-/** What one committed chunk was given. */
+/** The sequences and the id of one committed chunk. */
 export interface CommittedTransaction {
   readonly id: TransactionId;
   readonly number: number;

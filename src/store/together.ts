@@ -1,4 +1,5 @@
-// What may be produced to several segments at once: one transaction each, in one commit, so together no more than one chunk.
+// Checks a produce to several segments at once: one transaction each, in one commit, so together no more than one
+// chunk.
 
 import { contentBytes } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";

@@ -1,4 +1,5 @@
-// What is running in a store, so that closing it can refuse what is new and wait for what runs; and the memory that a read holds.
+// The work that runs in a store, so that closing it can refuse new work and wait for the rest; and the memory that a
+// read holds.
 
 import { StoreError } from "../core/errors.ts";
 

@@ -38,7 +38,7 @@ export interface AzureStoreDeps {
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
   readonly options?: AzureStoreSettings;
-  /** What one read of a store may hold. Absent: as much as it likes. */
+  /** The memory that one read of a store may hold. Absent: as much as it likes. */
   readonly openMemory?: (store: StoreId) => Memory;
 }
 
@@ -118,7 +118,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
       const open = [...stores.values()];
       stores.clear();
       await Promise.all(open.map((store) => store.close()));
-      // Those too that the monitor opened, of stores that nobody asked for.
+      // Includes the writers that the monitor opened, of stores that nobody asked for.
       writers.closeAll();
     },
   };

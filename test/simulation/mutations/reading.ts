@@ -64,6 +64,6 @@ export const reading: readonly Mutation[] = [
     "committed-before-listed",
     50,
     "a commit that does not wait until its log is registered",
-    azure("append/appender", "    await registration.registered(version);\n    // Who", "    // Who"),
+    azure("append/appender", "    await registration.registered(version);\n", ""),
   ),
 ];

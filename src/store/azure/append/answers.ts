@@ -1,15 +1,18 @@
-// The one place that decides when a caller may be told what became of its produce.
+// The one place that decides when a caller may be told the outcome of its produce.
 //
-// A verdict says what it `requires` before a caller may be told of it, and `answer` compares that with the proof at hand:
+// A verdict says what it `requires` before a caller may be told of it, and `answer` compares that with the proof at
+// hand:
 //
-//   nothing   it rests on what the log has for good: later commits cannot make it untrue;
-//   head      it is true of the version it was decided on, and only as long as that version is the log's: told when a head that was
-//             read after the decision still is that version;
-//   commit    it rests on a group-mate that this commit writes: told when the commit has succeeded.
+// nothing: it rests on what the log has for good; later commits cannot make it untrue.
 //
-// A commit under the version's ETag proves that the version was the log's until then, so it proves the head as well. What the
-// commit itself took is answered by `answerCommitted`, once its record is known to be in the log. Failures, whose effect may be
-// unknown, are the queue's to answer.
+// head: it is true of the version it was decided on, and only while that version is the log's. A caller is told when a
+// head that was read after the decision still is that version.
+//
+// commit: it rests on a group-mate that this commit writes. A caller is told when the commit has succeeded.
+//
+// A commit under the version's ETag proves that the version was the log's until then, so it proves the head as well.
+// The requests that the commit itself took are answered by `answerCommitted`, once its record is known to be in the
+// log. Failures, whose effect may be unknown, are answered by the queue.
 
 import { corruptData, leaseNotGranted, leaseSuperseded, StoreError, unreachable } from "../../../core/errors.ts";
 import type { AppendOutcome } from "./append-request.ts";
@@ -17,7 +20,9 @@ import type { Attempt, LogState } from "./log-state.ts";
 import type { Requirement, Verdict } from "./plan.ts";
 import type { AppendQueue, WaitingAppend } from "./queue.ts";
 
-/** What is proved when callers are to be told: nothing yet, that the version is the log's, or that the commit succeeded. */
+/**
+ * The proof at hand when callers are to be told: none yet, that the version is the log's, or that the commit succeeded.
+ */
 export type Proof = "none" | "head" | "commit";
 
 export interface Answering {
@@ -51,8 +56,8 @@ export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }
 }
 
 /**
- * What became of the attempts cannot be told any more, because that part of the log was trimmed: nobody may commit them again. A request with
- * an id of its caller's waits on: the id's row tells, as for any repeat.
+ * The outcome of these attempts cannot be known any more, because that part of the log was trimmed: nobody may commit
+ * them again. A request with an id of its caller's waits on: the id's row tells, as for any repeat.
  */
 export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: readonly Attempt[]): void {
   for (const { members } of attempts) {

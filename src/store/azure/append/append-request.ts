@@ -11,7 +11,7 @@ export interface SegmentAppend {
   readonly segment: SegmentName;
   readonly records: readonly AppendRecord[];
   readonly digest: string;
-  /** What the entries take before compression, bytes. */
+  /** The size of the entries before compression, bytes. */
   readonly plainBytes: number;
   /** `contentBytes` of all records. */
   readonly contentBytes: number;
@@ -21,16 +21,16 @@ export interface SegmentAppend {
   readonly gap: { readonly index: number; readonly received: number } | undefined;
 }
 
-/** What a produce asks for: all of it in one log record, or nothing. */
+/** The wish of one produce: all of it in one log record, or nothing. */
 export interface AppendRequest {
   readonly id: TransactionId;
   /** The caller chose the id, so it may be a repeat, or be repeated: it is looked up, and kept. */
   readonly keyed: boolean;
   /** Refused when the space has seen a newer token of the lease. */
   readonly lease: LeaseToken | undefined;
-  /** What is known of the lease's grants. */
+  /** The known grants of the lease. */
   readonly grant?: Grant | undefined;
-  /** Of different segments, at least one. */
+  /** At least one, each of another segment. */
   readonly parts: readonly SegmentAppend[];
 }
 

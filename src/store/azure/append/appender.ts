@@ -36,7 +36,7 @@ import { Signal } from "../instance/semaphore.ts";
 const openAttemptsMax = 8;
 /** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
 const retryAfterMaxMs = 5_000;
-/** What was sent and not answered has landed by then or never will: nothing on the way keeps a request for longer. */
+/** A request that was sent and not answered has landed by then or never will: nothing on the way keeps it longer. */
 const landsWithinMs = 5 * 60_000;
 
 export type SettleOutcome = "done" | "lost_race";
@@ -45,7 +45,7 @@ export interface AppenderDeps {
   readonly writes: LogWrites;
   readonly readHead: () => Promise<LogVersion>;
   readonly registration: Pick<Registration, "registered">;
-  /** What waits, what is known of the log and of its segments, and what is done and not yet written off. */
+  /** The waiting requests, the knowledge of the log and its segments, and the finished work to write off. */
   readonly queue: AppendQueue;
   readonly state: LogState;
   readonly loader: Pick<ViewLoader, "isStuck" | "load" | "ready">;
@@ -221,11 +221,11 @@ export class Appender {
     const turn = turns.next();
     if (turn.kind === "wait") {
       await sleep(clock, turn.ms);
-      // What is ready then, and what the log is then, is another matter.
+      // After the wait other requests may be ready, and the log may be another.
       this.#stale ||= turn.thenLook;
       return true;
     }
-    // Who asks at the same time is in the same group.
+    // Requests that come at the same time join the same group.
     await Promise.resolve();
     loader.load(queue.waiting);
     ready = loader.ready(queue.waiting);
@@ -290,7 +290,7 @@ export class Appender {
     const { buildAttempt, queue, registration, state } = this.#deps;
     const attempt = await buildAttempt(version, timestamp, accepted);
     await registration.registered(version);
-    // Who was answered meanwhile was told that nothing happened: then nothing of this may be sent.
+    // A request that was answered meanwhile was told that nothing happened: then nothing of this may be sent.
     if ([...accepted.keys()].some((request) => !queue.has(request))) return true;
     state.sent(attempt);
     return this.#transmit(version, attempt, verdicts);
@@ -370,7 +370,7 @@ export class Appender {
     return outcome === "written";
   }
 
-  /** What was tried and lost is left to the next commit or the monitor. */
+  /** Records whose settling lost its race are left to the next commit or the monitor. */
   #settled(outcome: SettleOutcome): void {
     this.#settleWanted = false;
     for (const resolve of this.#settleWaiters.splice(0)) resolve(outcome);

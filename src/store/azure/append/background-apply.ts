@@ -38,7 +38,10 @@ export class BackgroundApply {
     this.#done = done;
   }
 
-  /** For a request whose segments take no more. Those to which nothing is committed are asked whether they would. */
+  /**
+   * Called for a request whose segments take no more. Segments that get no commits are asked whether they would take
+   * some.
+   */
   waiting({ parts }: AppendRequest): void {
     for (const { segment } of parts) {
       const last = this.#deps.applier.pendingIn(segment).findLast(({ applied }) => !applied);

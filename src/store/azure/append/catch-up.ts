@@ -24,7 +24,9 @@ export interface CatchUpDeps {
   readonly telemetry: Telemetry;
 }
 
-/** What has become known: own attempts that are in the log, and the records since the last look, as far as they were read. */
+/**
+ * The news of a look: own attempts that are in the log, and the records since the last look, as far as they were read.
+ */
 export interface CaughtUp {
   readonly landed: readonly Attempt[];
   /** Own attempts that are in the log, or were trimmed from it, or never were: nobody can tell any more. */

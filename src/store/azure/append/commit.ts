@@ -1,4 +1,5 @@
-// What one commit writes: the record of what was accepted, and the log's head after it; and how a writer writes to its log.
+// The content of one commit: the record of what was accepted, and the log's head after it; and how a writer writes to
+// its log.
 
 import type { NodeId, SpaceName } from "../../../core/ids.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
@@ -76,7 +77,7 @@ export function nextHead(
   };
 }
 
-/** What is not known stays so: only a log that begins begins at nothing. */
+/** Unknown counts stay unknown: only a log that begins counts from nothing. */
 function nextCounts(before: LogHead, accepted: readonly AcceptedPart[], format: Format): Counts | undefined {
   const begins = before.count === 0 && laterFormat(before.format, format) === 2;
   const counts = before.counts ?? (begins ? { entries: 0, bytes: 0 } : undefined);
@@ -99,7 +100,7 @@ function nextFences(
   for (const { lease } of members.keys()) {
     if (lease === undefined) continue;
     const token = Math.max(lease.token, fences.get(lease.key) ?? 0);
-    // Whoever comes last is the one that was used last.
+    // The last key in the map is the one that was used last.
     fences.delete(lease.key);
     fences.set(lease.key, token);
   }
@@ -119,7 +120,7 @@ export function settledHead(head: LogHead, settling: Settling): LogHead | undefi
   return isSame ? undefined : { ...head, unapplied, unnotified };
 }
 
-/** What a commit of this instance brought; told once it is known to be in the log. */
+/** Measures what a commit of this instance brought, once it is known to be in the log. */
 export function measureCommitted(telemetry: Telemetry, { members, record }: Attempt): void {
   let records = 0;
   let bytes = 0;

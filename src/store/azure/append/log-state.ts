@@ -1,6 +1,6 @@
-// What a writer holds of its space's log: the version it knows, the views of segments as of it, the attempts that may
-// still land under it. Everything moves together in one synchronous step, so that no commit is ever validated against
-// one version and sent under another.
+// The knowledge that a writer has of its space's log: the version it knows, the views of segments as of it, the
+// attempts that may still land under it. Everything moves together in one synchronous step, so that no commit is ever
+// validated against one version and sent under another.
 
 import type { SegmentName } from "../../../core/ids.ts";
 import type { Applier } from "../apply/applier.ts";
@@ -33,7 +33,7 @@ export class LogState {
   readonly #options: ViewBounds;
   #version: LogVersion | undefined;
   #attempts: Attempt[] = [];
-  /** What the attempts hold: ids, each with a segment. */
+  /** The ids that open attempts hold, each with a segment. */
   readonly #open = new Set<string>();
   #restarts = 0;
 
@@ -82,7 +82,7 @@ export class LogState {
     for (const { id, segment } of attempt.record.transactions) this.#open.add(`${id} ${segment}`);
   }
 
-  /** What was sent under the request's id, for whomever, may still land, or is known to be in the log. */
+  /** Whether a record under the request's id, from any caller, may still land, or is known to be in the log. */
   mayHold({ id, parts }: Pick<AppendRequest, "id" | "parts">): boolean {
     return parts.some(({ segment }) => {
       const found = this.#views.peek(segment)?.find(id)?.timestamp ?? Infinity;
@@ -120,7 +120,7 @@ export class LogState {
     const of = (fate: Fate): Attempt[] => attempts.filter(({ record }) => fates.get(record.recordId) === fate);
     const landed = of("landed");
     const unknown = of("unknown");
-    // Whoever waits with an id is looked up by it, and may be told anything but that nothing happened.
+    // The id's row decides about a request with an id; nobody may tell it that nothing happened.
     for (const { members } of unknown) for (const request of members.keys()) request.mayBeInLog = true;
     this.#views.clear();
     this.#restarts += 1;
@@ -149,7 +149,7 @@ export class LogState {
   }
 }
 
-/** What one write of the head writes off. */
+/** The records that one write of the head writes off. */
 export interface Settling {
   readonly applied: Done;
   readonly notified: Done;

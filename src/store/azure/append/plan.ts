@@ -11,7 +11,7 @@ import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
 import { advance } from "../rows/segment-rows.ts";
 
-/** What must be proved before a caller may be told of a verdict: see answers.ts. */
+/** The proof that a verdict needs before a caller may be told of it: see answers.ts. */
 export type Requirement = "nothing" | "head" | "commit";
 
 export type Verdict =
@@ -31,8 +31,9 @@ export type Verdict =
   /** `token`: the newer one that has committed to the space. */
   | { readonly kind: "fenced"; readonly token: number; readonly requires: "nothing" | "commit" }
   /**
-   * Its token is not the last that was granted of a lease that the space does not have, or beyond all that were. Of a version that is the
-   * log's no more the first says nothing: it may have been committed since, and be a repeat.
+   * The space has no token of the lease, and this one is not the last that was granted; or this one is beyond all that
+   * were granted. If the log has moved on, the first says nothing: the request may have been committed since, and be a
+   * repeat.
    */
   | { readonly kind: "not_granted"; readonly lastToken: number; readonly requires: "nothing" | "head" }
   /**
@@ -50,13 +51,13 @@ export interface AcceptedPart {
 }
 
 export interface PlanBounds {
-  /** Of all entries of a record before compression; one request always fits. */
+  /** The bytes of all entries of a record before compression; one request always fits. */
   readonly plainBytesMax: number;
   readonly transactionsMax: number;
   readonly summaryBytesMax: number;
 }
 
-/** Of what the service takes in one record. */
+/** The bounds that the service sets for one record. */
 export const planBounds: PlanBounds = {
   // A sum of plain bytes within this always fits when compressed: incompressible data grows by less than 2 %.
   plainBytesMax: Math.floor(limits.dataBytesMax * 0.98),
@@ -71,7 +72,7 @@ export interface PlanInput<I extends AppendRequest> {
   /** Segments that take no more for now. */
   readonly isFull: (segment: SegmentName) => boolean;
   readonly timestamp: number;
-  /** Of the last record of the version that is decided on. */
+  /** The timestamp of the last record in the version that the plan is made against. */
   readonly logTimestamp: number;
   /** The greatest token of each lease that has committed. */
   readonly fences: ReadonlyMap<string, number>;
@@ -167,7 +168,7 @@ class Group {
     if (lease.token < token) return { kind: "fenced", token, requires: isCommitted ? "nothing" : "commit" };
     if (lease.token === committed) return undefined;
     const lastToken = grant?.lastToken ?? 0;
-    // Of a key that the space does not have, newer tokens may have committed: see `GrantLoader`.
+    // If the space does not have the key, newer tokens may have committed: see `GrantLoader`.
     const isGranted = committed === undefined ? lease.token === lastToken : lease.token <= lastToken;
     if (isGranted) return undefined;
     return { kind: "not_granted", lastToken, requires: committed === undefined ? "head" : "nothing" };

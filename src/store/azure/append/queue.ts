@@ -21,7 +21,7 @@ export class WaitingAppend implements AppendRequest {
   readonly outcome: Promise<AppendOutcome>;
   /** It is part of an attempt whose outcome is open, or another call's with its id has landed: nobody may say that it did not happen. */
   mayBeInLog = false;
-  /** What its segment has and the log, as far as it was known, had not; and how often the log had been caught up with by then. */
+  /** Its segment was ahead of the log as it was known then; and how often the log had been caught up with by then. */
   ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
   /** The last failure of the storage that kept it waiting. */
   trouble: unknown;
@@ -48,7 +48,10 @@ export interface QueueBounds {
   readonly queuedBytesMax: number;
 }
 
-/** Of the bounds: what the produces to one segment may take, so that one that cannot move leaves room for its neighbours. */
+/**
+ * The share of the bounds that the produces to one segment may take, so that one that cannot move leaves room for its
+ * neighbours.
+ */
 const segmentShare = 0.25;
 
 interface Load {
@@ -137,7 +140,10 @@ export class AppendQueue {
     for (const request of [...this.#waiting.keys()]) this.fail(request, error);
   }
 
-  /** What may be told of it when it fails: this instance has sent nothing under its id that is in the log or may get there, or it has. */
+  /**
+   * The effect to report if the request fails: whether this instance has sent something under its id that is in the
+   * log, or may get there.
+   */
   effectOf(request: WaitingAppend): Effect {
     return request.mayBeInLog || this.#hooks.mayBeInLog(request) ? "unknown" : "none";
   }

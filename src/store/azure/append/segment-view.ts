@@ -1,8 +1,9 @@
-// What a writer knows of one segment as of a version of its log: the logical state that produces are validated against.
+// The knowledge of one segment that a writer validates produces against: its logical state as of a version of the log.
 //
 // A view is read after the log's version is known, and overlaid with the transactions that were pending then or were
-// committed since (the journal). What is read may be ahead of the version: folding in is idempotent. By construction a
-// transaction of the log is either in the journal or was applied before the read: so what neither shows is not there.
+// committed since (the journal). The read may be ahead of the version, because folding in is idempotent. By
+// construction a transaction of the log is either in the journal or was applied before the read: if neither shows it,
+// it is not there.
 
 import type { TransactionId } from "../../../core/ids.ts";
 import { advance, follows } from "../rows/segment-rows.ts";
@@ -70,7 +71,7 @@ export class SegmentView {
 
   /** The answer of reading the id's row, begun after this view. */
   foundById(id: TransactionId, place: FoundPlace): void {
-    // What is forgotten is looked up again if it is asked for again.
+    // A forgotten lookup is made again when it is needed again.
     if (this.#found.size >= this.#lookupsMax) this.#found.clear();
     this.#found.set(id, place);
   }

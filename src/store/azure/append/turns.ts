@@ -1,25 +1,29 @@
 // Lets several instances that write one space share it: turns go round, in the order of the instances' ids.
 //
-// Nobody hands a turn over: each reckons from whose record it saw last how many come before it, gives each of them the time of a
-// turn, and looks again. Who is wrong loses a race, no more: the log's ETag decides.
+// Nobody hands a turn over. Each instance counts how many come between the writer of the last record and itself, gives
+// each of them the time of a turn, and looks again. An instance that is wrong loses a race, no more: the log's ETag
+// decides.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import type { NodeId } from "../../../core/ids.ts";
 
 /** No wait for a turn is longer, milliseconds, however many writers there are. */
 const turnWaitMaxMs = 250;
-/** Of one turn, in round trips: who waits has seen the record before it late, and so gives less than the two that a turn takes. */
+/**
+ * The length of one turn in round trips. A waiting instance has seen the record before it late, so it gives less than
+ * the two that a turn takes.
+ */
 const turnRoundTrips = 1.25;
 /** Turns in a row that a writer lets pass before the others no longer wait for it. */
 const missedTurnsMax = 2;
 /**
- * Who commits without a pause never sees those who want to: they lose every race, having read what is no longer so. So after so
- * many commits in a row it leaves time for whoever there may be to get in and be seen.
+ * A writer that commits without a pause never sees the others: they lose every race, because what they read is out of
+ * date. So after this many commits in a row it leaves time for others to get in and be seen.
  */
 const commitsInARowMax = 32;
 const breakRoundTrips = 2;
 
-/** What to do before the next commit. */
+/** The thing to do before the next commit. */
 export type Turn =
   /** Commit at once. */
   | { readonly kind: "now" }
@@ -34,14 +38,14 @@ export class WriterTurns {
   readonly #self: NodeId;
   readonly #rememberMs: number;
   readonly #others = new Map<NodeId, { readonly seenAt: number; missed: number }>();
-  /** Whose record was the last that was seen, and when. */
+  /** The writer of the last record that was seen, and when. */
   #last: NodeId;
   #lastAt = -Infinity;
   /** The log was looked at after those who come before had had their time: nobody used it. */
   #granted = true;
   /** The log had moved when it was last looked at, or a race was lost: it will most likely have moved again. */
   #wasBehind = false;
-  /** Of a commit, milliseconds: a moving average. */
+  /** The time of a commit, milliseconds: a moving average. */
   #roundTripMs = 10;
   #wonAt = -Infinity;
   #wonInARow = 0;
@@ -104,7 +108,7 @@ export class WriterTurns {
     return { kind: "wait", ms: Math.max(0, ms), thenLook: true };
   }
 
-  /** Those whose turns come after the last and before one's own. */
+  /** The instances whose turns come after the last writer's and before one's own. */
   #before(): readonly NodeId[] {
     const ring = [...this.#others.keys(), this.#self].sort();
     const next = ring.indexOf(this.#last) + 1;

@@ -77,7 +77,7 @@ export class ViewLoader {
     }
   }
 
-  /** Those of which all is known, in their order. */
+  /** The requests of which everything is known, in their order. */
   ready<I extends AppendRequest>(requests: Iterable<I>): I[] {
     const { state } = this.#deps;
     const head = state.version?.head;
@@ -141,7 +141,8 @@ export class ViewLoader {
         await this.#health.watch(segment, read);
       } catch (error) {
         if (!isCorrupt(error)) throw error;
-        // What contradicts the segment may be what is remembered of the log: then the log, as it is now, tells.
+        // If something contradicts the segment, this instance's picture of the log may be out of date: read the log as
+        // it is now.
         await this.#deps.refresh();
         if (state.restarts === restarts) throw error;
       }
@@ -181,7 +182,7 @@ export class ViewLoader {
         this.#readsOf.set(segment, left);
       } else {
         this.#readsOf.delete(segment);
-        // What is known of it is worth something for as long as somebody waits.
+        // The suspicion matters only while a request waits for the segment.
         if (this.#suspects.has(segment) && !this.#isWaitedFor(segment)) this.#suspects.delete(segment);
       }
       this.#deps.wake();

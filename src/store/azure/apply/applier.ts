@@ -6,21 +6,19 @@
 // needs the segment, or the monitor, goes on from the stored head.
 
 import type { Clock, Random } from "../../../core/clock.ts";
-import type { Entry } from "../../../core/entry.ts";
-import { corruptData, StoreError } from "../../../core/errors.ts";
+import { StoreError } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
-import { limits } from "../../../core/limits.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
-import { blockPlainBytes, encodeBlock, type Compressor } from "../../../codec/block.ts";
-import type { EntryBatch } from "../../../codec/transaction.ts";
-import type { Properties, Table, Write } from "../../../table/port.ts";
+import type { Compressor } from "../../../codec/block.ts";
+import type { Table, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
+import { NextBlock } from "./next-block.ts";
 import { blockRow, neverThereRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import type { PendingItem, PhysicalHead, RecordContent } from "./segment-queue.ts";
-import { SegmentQueue, PendingRecord, sharedData } from "./segment-queue.ts";
+import { SegmentQueue, PendingRecord } from "./segment-queue.ts";
 import { SegmentHealth } from "./segment-health.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
@@ -29,9 +27,7 @@ import type { SegmentHead } from "../rows/segment-rows.ts";
 import {
   decodeSegmentHead,
   emptySegment,
-  encodeBlockRow,
   encodeSegmentHead,
-  encodeTombstone,
   encodeTransactionRow,
   headProperties,
   advance,
@@ -68,6 +64,7 @@ export class Applier {
   /** The log's first record while it is pending: the space's own row in the inventory is not confirmed. */
   #opening: PendingRecord | undefined;
   readonly #inventory: Inventory;
+  readonly #blocks: NextBlock;
   /** Stored heads as last seen or written. Another instance may have moved them: an ETag tells. */
   readonly #heads: CachedSegments<PhysicalHead>;
   /** Heads that are being read ahead. */
@@ -79,6 +76,7 @@ export class Applier {
     this.#heads = deps.heads;
     this.health = new SegmentHealth(deps.clock);
     this.#inventory = new Inventory(space, deps);
+    this.#blocks = new NextBlock(deps.reader, deps.compressor);
   }
 
   get pendingRecords(): Iterable<PendingRecord> {
@@ -99,7 +97,7 @@ export class Applier {
     for (const item of record.items) {
       const { segment } = item.transaction;
       this.#queueOf(segment).add(item);
-      // Who committed it has most likely moved the head by now.
+      // The instance that committed it has most likely moved the head by now.
       if (content === undefined) this.#heads.delete(segment);
     }
     return record;
@@ -156,7 +154,7 @@ export class Applier {
     return this.#heads.get(segment)?.head;
   }
 
-  /** What follows soon will need the segment's head: it is read beside the commit in flight. */
+  /** The next produces will need the segment's head: read it beside the commit in flight. */
   prepare(segment: SegmentName): void {
     if (this.#heads.has(segment) || this.#prepared.has(segment)) return;
     const read = this.#readHead(segment).finally(() => this.#prepared.delete(segment));
@@ -189,18 +187,8 @@ export class Applier {
 
   /** Gives up what cannot be read of the record, so that its segments go on without it. False: all of it can. */
   async giveUpLost(record: PendingRecord): Promise<boolean> {
-    for (const item of record.items) item.unreadable ||= !item.applied && !(await this.#isReadable(item));
+    for (const item of record.items) item.unreadable ||= !item.applied && !(await this.#blocks.isReadable(item));
     return record.items.some((item) => item.unreadable);
-  }
-
-  async #isReadable(item: PendingItem): Promise<boolean> {
-    try {
-      await this.#batch(item);
-      return true;
-    } catch (error) {
-      if (error instanceof StoreError && error.code === "corrupt_data") return false;
-      throw error;
-    }
   }
 
   async #reach(queue: SegmentQueue, sequence: number): Promise<void> {
@@ -254,13 +242,19 @@ export class Applier {
     }
   }
 
-  /** What has just failed waits for no turn: it would wait behind all that hang, and takes none from those that are well. */
+  /**
+   * A segment that has just failed skips the permits: it would wait behind all that hang, and it takes no permit from
+   * segments that are well.
+   */
   #inTurn(queue: SegmentQueue): Promise<Step> {
     const step = (): Promise<Step> => this.health.watch(queue.segment, () => this.#step(queue));
     return queue.isSuspect ? step() : this.#deps.workers.run(step);
   }
 
-  /** What contradicts the segment may be a picture of the log that is past: what is pending no more may have been trimmed since. */
+  /**
+   * The contradiction may come from an old picture of the log: a record that is no longer pending may have been trimmed
+   * since.
+   */
   async #isOutdated(queue: SegmentQueue): Promise<boolean> {
     const { forgotten } = queue;
     const before = [...queue.items];
@@ -286,24 +280,24 @@ export class Applier {
   }
 
   async #apply(queue: SegmentQueue, physical: PhysicalHead, candidates: readonly PendingItem[]): Promise<boolean> {
-    const { run, lastEntry, block } = await this.#block(physical.head.lastSequence + 1, candidates);
+    const block = await this.#blocks.make(physical.head.lastSequence + 1, candidates);
     const partition = segmentPartition(this.#space, queue.segment);
     let head = physical.head;
     const used: Write[] = [];
-    for (const { record, transaction } of run) {
+    for (const { record, transaction } of block.run) {
       const place = placeOf(record.summary, transaction);
       head = advance(head, place);
       if (transaction.keyed)
         used.push({ kind: "upsert", row: transactionRow(transaction.id), properties: encodeTransactionRow(place) });
     }
-    const properties = encodeSegmentHead(head, lastEntry);
+    const properties = encodeSegmentHead(head, block.lastEntry);
     const row = segmentHeadRow(partition);
     const { etag } = physical;
     const { clock, telemetry } = this.#deps;
     const startedAt = clock.elapsed();
     const result = await this.#deps.table.submit(partition, [
       etag === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch: etag },
-      { kind: "insert", row: blockRow(head.lastSequence), properties: block },
+      { kind: "insert", row: blockRow(head.lastSequence), properties: block.properties },
       ...used,
     ]);
     const outcome = result.kind === "done" ? "applied" : "overtaken";
@@ -316,54 +310,6 @@ export class Applier {
     this.#heads.set(queue.segment, { etag: result.etags[0], head });
     this.#reached(queue, head);
     return true;
-  }
-
-  /** The block of as many of the transactions as one takes; in place of one that is lost, a tombstone. */
-  async #block(
-    firstSequence: number,
-    candidates: readonly PendingItem[],
-  ): Promise<{ run: readonly PendingItem[]; lastEntry: Entry | undefined; block: Properties }> {
-    const [first] = candidates;
-    if (first?.unreadable === true) {
-      return {
-        run: [first],
-        lastEntry: undefined,
-        block: encodeTombstone(firstSequence, first.record.summary.timestamp),
-      };
-    }
-    const { run, batches } = await this.#content(candidates);
-    const data = sharedData(run) ?? (await encodeBlock(batches, this.#deps.compressor));
-    return { run, lastEntry: batches.at(-1)?.entries.at(-1), block: encodeBlockRow(firstSequence, data) };
-  }
-
-  /** The entries of as many of the transactions as one block takes. */
-  async #content(items: readonly PendingItem[]): Promise<{ run: readonly PendingItem[]; batches: EntryBatch[] }> {
-    const batches: EntryBatch[] = [];
-    let plainBytes = 0;
-    for (const item of items) {
-      let batch: EntryBatch;
-      try {
-        batch = await this.#batch(item);
-      } catch (error) {
-        // What comes before it is not held up by it.
-        if (batches.length > 0) break;
-        throw error;
-      }
-      plainBytes += blockPlainBytes([batch]);
-      if (batches.length > 0 && plainBytes > limits.dataBytesMax * 0.98) break;
-      batches.push(batch);
-    }
-    return { run: items.slice(0, batches.length), batches };
-  }
-
-  async #batch(item: PendingItem): Promise<EntryBatch> {
-    const { record, transaction } = item;
-    const batches = record.content?.batches ?? (await this.#deps.reader.readBatches(record.summary.timestamp));
-    const batch = batches[item.index];
-    if (batch?.segment !== transaction.segment || batch.firstSequence !== transaction.firstSequence) {
-      throw corruptData(`the log record at ${record.summary.timestamp} has other entries than its summary`);
-    }
-    return batch;
   }
 
   async #readHead(segment: SegmentName): Promise<PhysicalHead> {

@@ -27,8 +27,8 @@ export class Inventory {
   }
 
   /**
-   * `opening`: the log's first record, as long as it is pending. Whoever is acknowledged finds the space by its name, also
-   * when that record is somebody else's.
+   * `opening`: the log's first record, as long as it is pending. A caller whose record is acknowledged finds the space
+   * by its name, also when the first record is somebody else's.
    */
   async listSpace(opening: PendingRecord | undefined): Promise<void> {
     if (opening === undefined || opening.spaceListed) return;

@@ -1,4 +1,4 @@
-// What is to be applied to one segment, in order, and what each log record still needs: bookkeeping, no requests.
+// The transactions to apply to one segment, in order, and what each log record still needs: bookkeeping, no requests.
 
 import { corruptData } from "../../../core/errors.ts";
 import type { SegmentName } from "../../../core/ids.ts";
@@ -38,7 +38,7 @@ export class PendingRecord {
     return this.#content;
   }
 
-  /** What waits for long is read again from the log, rather than kept. */
+  /** A record that waits for long is read again from the log, rather than kept. */
   dropContent(): void {
     this.#content = undefined;
   }
@@ -167,7 +167,7 @@ export class SegmentQueue {
     });
   }
 
-  /** What is to be applied is of a log that is no more. */
+  /** The waiting transactions are of a log that does not exist any more. */
   forget(error: unknown): void {
     this.#items.length = 0;
     this.forgotten += 1;

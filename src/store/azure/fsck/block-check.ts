@@ -18,9 +18,9 @@ export class SegmentLog {
   readonly segment: SegmentName;
   readonly transactions: readonly LoggedTransaction[];
   readonly lastSequence: number;
-  /** What must have been applied, whoever is under way. */
+  /** The last sequence that must have been applied, whatever else is under way. */
   readonly settledLast: number;
-  /** What somebody has seen applied. */
+  /** The last sequence that somebody has seen applied. */
   readonly confirmedLast: number;
   readonly #byFirst: ReadonlyMap<number, LoggedTransaction>;
 
@@ -59,7 +59,7 @@ export interface SeenBlock {
   /** Undefined: it does not tell. */
   readonly firstSequence: number | undefined;
   readonly lastSequence: number;
-  /** What is wrong with it in itself. */
+  /** The fault of the block in itself. */
   readonly fault: Fault | undefined;
   /** Its last transaction, when it can be read. */
   readonly lastBatch: EntryBatch | undefined;

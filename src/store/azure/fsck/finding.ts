@@ -1,7 +1,7 @@
-// What a check can find, in words a person understands, and what can be done about it.
+// The findings of a check, in words that a person understands, and what can be done about them.
 //
-// Promise: a finding is a disagreement between stored rows that holds whatever writers did meanwhile; what is merely on its
-// way (pending) is counted, not found.
+// Promise: a finding is a disagreement between stored rows that holds whatever writers did meanwhile; pending work is
+// counted, not found.
 
 import type { StoreError } from "../../../core/errors.ts";
 import { NewerFormat } from "../../../core/errors.ts";

@@ -49,9 +49,9 @@ export interface FsckReport {
   readonly unapplied: number;
   readonly unnotified: number;
   readonly oldestPendingMs: number;
-  /** What is wrong; after a repair, what still is. */
+  /** The findings; after a repair, those that are left. */
   readonly findings: readonly Finding[];
-  /** What was wrong before the repair. */
+  /** The findings before the repair. */
   readonly repaired: readonly Finding[];
 }
 
@@ -122,7 +122,7 @@ async function findSpaces(
   return spaces;
 }
 
-/** What a key tells; undefined, and found, when it tells nothing that can be. */
+/** Reads a key. An impossible key becomes a finding, and undefined. */
 function readable<T>(read: () => T, findings: Findings): T | undefined {
   try {
     return read();

@@ -25,14 +25,14 @@ export interface LogPicture {
   /** As stored; where that is missing or wrong, as the records say. */
   readonly head: LogHead;
   readonly records: number;
-  /** What a trim has removed: up to this timestamp; 0: nothing. */
+  /** The timestamp that a trim has removed up to; 0: nothing. */
   readonly trimmedThrough: number;
   /** The first record has been applied, so the space must be listed. */
   readonly begun: boolean;
   readonly entries: number;
   readonly unapplied: number;
   readonly unnotified: number;
-  /** Of those to apply: that may still wait, and so are not expected anywhere. */
+  /** How many of the records to apply may still wait, so that nothing of them is expected anywhere. */
   readonly waiting: number;
   /** Age of the oldest pending record by the service's clock, milliseconds; 0 when nothing is pending. */
   readonly oldestPendingMs: number;
@@ -60,7 +60,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   const findings = new Findings(space);
   const readable = row === undefined ? undefined : headOf(row, findings);
   const stored = options.ignoreHead === true ? undefined : readable;
-  // What a head of a later format lists as pending is not known: of its records nothing is expected anywhere.
+  // The pending list in a head of a later format cannot be read, so nothing of its records is expected anywhere.
   const isNewer = findings.list.some(({ kind }) => kind === "row_newer");
   const { appliedAfterMs = Infinity } = options;
   const mayWait = (writtenAt: number): boolean => isNewer || serviceTime - writtenAt < appliedAfterMs;
@@ -106,7 +106,10 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   };
 }
 
-/** Of a head that is lost they are lost, too: then each lease's last token must be asked for, as after dropping its key. */
+/**
+ * If the head is lost, so are its fences: then the last token of each lease must be asked for, as after its key was
+ * dropped.
+ */
 function fencesOf(readable: LogHead | undefined): Pick<LogHead, "droppedAt" | "fences"> {
   const { droppedAt, fences } = readable ?? emptyLog;
   return { droppedAt, fences };

@@ -47,7 +47,7 @@ export class LogWalk {
   readonly segments = new Map<SegmentName, LoggedSegment>();
   records = 0;
   entries = 0;
-  /** What a trim has removed from the log: up to this timestamp; 0: nothing. */
+  /** The timestamp that a trim has removed from the log up to; 0: nothing. */
   trimmedThrough = 0;
   /** The first record is not pending. */
   begun = false;
@@ -69,7 +69,7 @@ export class LogWalk {
   #latest: number[] = [];
   #timestamp = 0;
   #recordId = "";
-  /** What the last record says that the space has had; undefined: it does not know, or cannot be read. */
+  /** The counts in the last record; undefined: they are unknown, or cannot be read. */
   #counts: Counts | undefined;
   /** How many of those that the head lists are records. */
   readonly #listed = { unapplied: 0, unnotified: 0 };
@@ -264,7 +264,7 @@ export class LogWalk {
     const last = logged.transactions.at(-1);
     const next = (last?.lastSequence ?? 0) + 1;
     const nextNumber = (last?.number ?? 0) + 1;
-    // What was trimmed does not tell where a segment had come to.
+    // A trimmed part does not tell how far a segment had come.
     const isContinued =
       (last === undefined && this.trimmedThrough > 0) || (firstSequence === next && number === nextNumber);
     if (!isContinued || lastSequence < firstSequence) {

@@ -39,12 +39,15 @@ interface Step {
   readonly grown?: Properties;
 }
 
-/** Of a head with its last entry in a request, bytes. */
+/** The size of a head with its last entry in a request, bytes. */
 const headBytesMax = 64 * 1024;
 /** Transactions of one new block: each may have a row for its id. */
 const runMax = 80;
 
-/** Of the same rows, while live writers move the head: between its read and the write there is a moment, not a check. */
+/**
+ * How often the same rows are tried while live writers move the head: between the read and the write there is a moment,
+ * not a check.
+ */
 const triesMax = 20;
 
 /** False when somebody wrote meanwhile: then check again. */
@@ -100,7 +103,7 @@ class GuardedRows {
     head: Properties | undefined,
     when: "more follows" | "the last",
   ): Promise<boolean> {
-    // What is stored is kept, whatever a writer has made of it since.
+    // The stored head stays as a writer has made it since.
     const keepsHead = head !== undefined && (head === this.#checked || head === this.head);
     for (let tries = 1; ; tries += 1) {
       const properties = keepsHead ? this.head : head;
@@ -166,7 +169,7 @@ class Rebuild {
     for (const [row, ifMatch] of this.#bad) yield { writes: [{ kind: "delete", row, ifMatch }] };
   }
 
-  /** What the head must say in the end; undefined: there is to be none. */
+  /** The head that must be there in the end; undefined: none. */
   async finalHead(): Promise<Properties | undefined> {
     const { findings, head, headRow, log } = this.#picture;
     const target = this.#target();
@@ -199,7 +202,7 @@ class Rebuild {
     for (const transaction of log.transactions) {
       const { lastSequence, readable } = transaction;
       if (lastSequence > target) break;
-      // What was trimmed never comes back.
+      // Trimmed entries never come back.
       if (lastSequence < this.#picture.firstSequence) continue;
       const firstSequence = Math.max(transaction.firstSequence, this.#picture.firstSequence);
       while ((kept[at]?.lastSequence ?? Infinity) < firstSequence) at += 1;
@@ -265,7 +268,9 @@ class Rebuild {
     return encodeSegmentHead(head, entry);
   }
 
-  /** Of a transaction that can be read. One record is kept: its transactions are asked for one after the other. */
+  /**
+   * Reads the entries of a transaction. One record is kept, because its transactions are asked for one after the other.
+   */
   async #batch({ timestamp, index }: LoggedTransaction): Promise<EntryBatch> {
     if (this.#known?.timestamp !== timestamp) {
       this.#known = { timestamp, batches: await this.#reader.readBatches(timestamp) };

@@ -24,7 +24,10 @@ export interface RepairOptions
 /** A live writer may come between: more tries than these mean that the space is busier than a repair can be. */
 const roundsMax = 5;
 
-/** Does what it can; a further check tells what that was. What is pending for longer than the grace time is applied, too. */
+/**
+ * Repairs as much as it can; a further check tells how much that was. Records that have been pending for longer than
+ * the grace time are applied, too.
+ */
 export async function repairSpace(deps: SpaceCheckDeps, picture: SpacePicture, options: RepairOptions): Promise<void> {
   const { isOffline } = options;
   if (picture.findings.length === 0 && picture.log.unapplied === 0) return;
@@ -72,7 +75,7 @@ function isRepairable(
   const { findings, head, log: of } = segment;
   if ((forked || head === undefined) && !mode.isOffline) return false;
   if (findings.list.some(({ kind }) => kind === "row_newer")) return false;
-  // What a segment is beyond its log by is given up only when the log is surely all there is.
+  // Entries beyond the log are given up only when the log is surely complete.
   if (forked && (!log.whole || log.records === 0 || mode.needsHead)) return false;
   const isWhole = log.segments.get(of.segment)?.whole ?? log.whole;
   return isWhole && (forked || findings.list.some(({ remedy }) => remedy !== "none"));

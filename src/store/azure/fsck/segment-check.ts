@@ -1,7 +1,8 @@
 // Checks one segment's rows against its log: head, blocks, and what transaction ids were used for.
 //
-// Promise: the head is read before the other rows, so what it covers must be among them, whatever is applied meanwhile. What
-// the log picture does not know yet is not judged here; `reach` tells how far the rows go, for whoever reads the log again.
+// Promise: the head is read before the other rows, so the entries that it covers must be among them, whatever is
+// applied meanwhile. Entries that the log picture does not know yet are not judged here; `reach` tells how far the rows
+// go, so that the caller can read the log again.
 
 import type { Entry } from "../../../core/entry.ts";
 import { isUnreadable } from "../../../core/errors.ts";
@@ -126,7 +127,7 @@ class SegmentCheck {
     };
     try {
       const place = decodeTransactionRow(row, id);
-      // Of what the log has lost by a trim, ids stay.
+      // The ids of trimmed records stay.
       if (known === undefined && place.timestamp <= this.#trimmedThrough) return;
       if (known !== undefined && isSamePlace(place, known)) this.#keptIds.add(id);
       else if (place.timestamp > this.#through) this.#reach = Math.max(this.#reach, place.lastSequence);
@@ -196,7 +197,7 @@ class SegmentCheck {
     this.#findings.add(kind, message, this.#log.segment);
   }
 
-  /** Of the head; of what the log says where the head cannot be trusted. */
+  /** Taken from the head; from the log where the head cannot be trusted. */
   get #lastSequence(): number {
     return this.#head?.lastSequence ?? this.#log.settledLast;
   }
@@ -225,7 +226,7 @@ class SegmentCheck {
     );
   }
 
-  /** Of the first entry that is there; undefined: the log does not tell any more. */
+  /** The timestamp of the first entry that is there; undefined: the log does not tell any more. */
   #firstTimestamp({ firstSequence, lastSequence, lastTimestamp }: SegmentHead): number | undefined {
     if (firstSequence > lastSequence) return lastTimestamp;
     const first = this.#log.holderOf(firstSequence);

@@ -5,7 +5,7 @@ import { TableFailure } from "../../../table/port.ts";
 
 export { asStoreError } from "../../../table/store-error.ts";
 
-/** What is stored contradicts itself, or what is remembered of it. */
+/** Stored data, or what is remembered of it, contradicts itself. */
 export function isCorrupt(cause: unknown): boolean {
   return cause instanceof StoreError && cause.code === "corrupt_data";
 }

@@ -1,4 +1,4 @@
-// What can be set about the Azure backend: every bound and wait with its unit, its default and the reason for it.
+// The options of the Azure backend: every bound and wait with its unit, its default and the reason for it.
 
 import * as z from "zod";
 
@@ -23,8 +23,8 @@ export const optionsSchema = z.strictObject({
     .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
     .default("streamkit"),
   /**
-   * The format of what is written. 2 counts what a space has had and lets data end: trims need it. What is 2 stays 2. 1 is for a deployment
-   * that is being upgraded, as long as instances run that know only 1.
+   * The format of what is written. 2 counts what a space has had and lets data end: trims need it. A row of format 2
+   * stays so. 1 is for a deployment during an upgrade, as long as instances run that know only 1.
    */
   formatVersion: z.literal([1, 2], { error: "1 or 2" }).default(2),
   /** Segments that one instance applies at the same time, over all its spaces. */

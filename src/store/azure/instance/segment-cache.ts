@@ -1,4 +1,4 @@
-// What an instance remembers of segments, bounded over all its spaces together: what was not used for longest is forgotten.
+// The segments that an instance remembers, bounded over all its spaces together: the longest unused is forgotten.
 // Forgetting costs a read when the segment is used again, never more.
 
 import { LRUCache } from "lru-cache";

@@ -21,7 +21,7 @@ import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
 import { decodeLogMarker, isMarker } from "../rows/markers.ts";
 
-/** What the log is at one moment. A commit replaces exactly this, or nothing. */
+/** The log at one moment. A commit replaces exactly this, or nothing. */
 export interface LogVersion {
   /** Undefined: there is no head yet. */
   readonly etag: string | undefined;
@@ -79,9 +79,9 @@ export class LogReader {
   }
 
   /**
-   * What came since a version. Head and records are asked for at the same time; that the records are all there is told
-   * by their number, which must be the difference of the heads'. That the log is the same one is told by the version's own last
-   * record, which is read with them.
+   * Reads the records since a version. Head and records are asked for at the same time. The number of records proves
+   * that none is missing: it must be the difference of the heads' counts. The version's own last record, which is read
+   * with them, proves that the log is the same one.
    */
   async readSince(version: LogVersion, recordsMax: number): Promise<CatchUp> {
     const { count, timestamp: from, recordId } = version.head;
@@ -117,7 +117,7 @@ export class LogReader {
       throw corruptData(`the log does not have the last of the ${head.count} records that its head counts`);
   }
 
-  /** What was trimmed was there, as far as anybody can tell. */
+  /** A trimmed record counts as present, as far as anybody can tell. */
   async #has({ count, recordId, timestamp }: LogHead): Promise<boolean> {
     if (count === 0) return true;
     const row = await this.#firstFrom(timestamp);
@@ -131,8 +131,8 @@ export class LogReader {
   }
 
   /**
-   * Of a record that was sent with this timestamp. The first row at or above it tells: rows are removed in front of a marker
-   * alone, so that what is behind it was never removed.
+   * Finds the fate of a record that was sent with this timestamp. The first row at or above it tells: rows are removed
+   * in front of a marker alone, so what is behind the marker was never removed.
    */
   async fateOf(timestamp: number, recordId: string): Promise<Fate> {
     const row = await this.#firstFrom(timestamp);

@@ -1,7 +1,7 @@
-// Whether the storage is well, as those who write need it: one row is read and written under its ETag.
+// Checks whether the storage is well, as writers need it: one row is read and written under its ETag.
 //
-// Promise: two requests, three the first time. Whoever asks within a second of a probe's start, or while it is on its way, gets that one's
-// answer: asking often does not cost more.
+// Promise: two requests, three the first time. A caller that asks within a second of a probe's start, or while it is on
+// its way, gets that probe's answer: asking often does not cost more.
 
 import type { Clock } from "../../../core/clock.ts";
 import type { Table, Write } from "../../../table/port.ts";

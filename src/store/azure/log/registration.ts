@@ -10,7 +10,7 @@ export class Registration {
   readonly #registry: Table;
   readonly #store: StoreId;
   readonly #space: SpaceName;
-  /** What was begun last, and for which version. */
+  /** The last registration that was begun, and for which version. */
   #last: { readonly version: LogVersion; readonly done: Promise<void> } | undefined;
 
   constructor(registry: Table, store: StoreId, space: SpaceName) {

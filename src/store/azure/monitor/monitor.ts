@@ -141,7 +141,7 @@ export class Monitor {
       });
       under.add(visit);
     }
-    // What hangs goes on by itself, if it can: whoever runs this is waited for by the host.
+    // Work that hangs goes on by itself, if it can: the host waits for this run.
     await Promise.race([Promise.all(under), timeIsUp]);
     const { logs, closed, applied, notified, failed, oldestMs } = run;
     const complete = this.#resumeAt === undefined && under.size === 0;
@@ -188,7 +188,7 @@ export class Monitor {
     }
   }
 
-  /** What waits only for a record that is lost is tried again, in order, once that is given up. */
+  /** Records that wait only for a lost record are tried again, in order, once that one is given up. */
   async #apply(writer: SpaceWriter, serviceTime: number, run: Run): Promise<void> {
     const { applier } = writer;
     const { options } = this.#deps;
@@ -244,9 +244,9 @@ export class Monitor {
   }
 
   /**
-   * Takes a resting log from the list of open ones. The row and its ETag were read before the head; the head is replaced even if
-   * it says so already, or inserted: that fences every writer that holds the former version; and only when that is
-   * confirmed is the row deleted, if no writer has written it since. Whoever dies in between leaves a row too many.
+   * Takes a resting log from the list of open ones. The row and its ETag were read before the head. The head is
+   * replaced even if it says so already, or inserted: that fences every writer that holds the former version. Only when
+   * that is confirmed is the row deleted, if no writer has written it since. Dying in between leaves a row too many.
    */
   async #close(
     row: Row,
@@ -294,7 +294,7 @@ function isResting(head: LogHead, notifies: boolean): boolean {
   return !hasPending(head.unapplied) && !(notifies && hasPending(head.unnotified));
 }
 
-/** Those of the record's entries that cannot be read: their segments will go on without them. */
+/** Gives up the record's entries that cannot be read: their segments will go on without them. */
 async function giveUp(writer: SpaceWriter, record: PendingRecord): Promise<void> {
   const { applier, logger } = writer;
   if (!(await applier.giveUpLost(record))) return;
@@ -311,7 +311,7 @@ function segmentsOf(items: readonly PendingItem[]): LogFields {
   return segmentFields(items.map(({ transaction }) => transaction.segment));
 }
 
-/** Whose log it is; the row's key, where that cannot be read. */
+/** Names the space of the log; the row's key, where that cannot be read. */
 function logFieldsOf({ row }: Row): LogFields {
   try {
     return openLogOfRow(row);

@@ -1,7 +1,8 @@
-// Tells of what was applied and not told: what the monitor does after a queue was dead, or a writer died.
+// Sends the notifications of records that are applied and not notified: the monitor does so after a queue was dead, or
+// a writer died.
 //
-// Promise: each record at least once, in no order. Those that the head lists are told one by one; a range of them from its
-// beginning on, and how far that has come is what is known of it.
+// Promise: each record at least once, in no order. The records that the head lists are notified one by one, a range of
+// them from its beginning on; how far that has come is the only progress that is kept.
 
 import type { LogHead } from "../rows/log-rows.ts";
 import type { StoredRecord } from "../log/log-reader.ts";
@@ -9,7 +10,7 @@ import { isPending } from "../rows/pending.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
 import type { SpaceWriter } from "../space/space-writer.ts";
 
-/** Of a range, read at once. */
+/** The records of a range that are read at once. */
 const pageMax = 500;
 /** Handed over at once, when the queue has taken some; `permits` bound how many are notified at the same time. */
 const togetherMax = 16;

@@ -26,7 +26,7 @@ export interface RowsOptions {
   readonly limit?: number | undefined;
   /** How many are likely to be enough: more are read only when they are asked for. Absent: all are. */
   readonly likely?: number | undefined;
-  /** Of a range that is read beside others; absent or undefined: as far ahead as is good for one alone. */
+  /** For a range that is read beside others. Absent or undefined: read ahead as far as is good for one alone. */
   readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
   /** Rows of the first page; absent: few, as nothing is known of their size. */
   readonly firstRows?: number | undefined;
@@ -82,7 +82,7 @@ async function* heldBlocks(
         if (row === undefined) break;
         const bytes = dataBytes(row);
         const batches = decodeRow(row, compressor);
-        // Whoever leaves before its turn does not hear of it.
+        // A reader that leaves before its turn does not hear of the failure.
         batches.catch(() => undefined);
         begun.push({ row, bytes, batches });
         bytesBegun += bytes;
@@ -119,7 +119,7 @@ async function* pages(
       if (!leaving.signal.aborted) memory.take(pageBytes(answer.rows));
       return answer;
     });
-    // Whoever leaves does not hear of the page that was on its way.
+    // A reader that leaves does not hear of the page that was on its way.
     page.catch(() => undefined);
     return page;
   };

@@ -50,7 +50,7 @@ import {
 export interface Source {
   readonly table: Table;
   readonly compressor: Compressor;
-  /** What one read holds. Absent: nobody counts it. */
+  /** The memory that one read holds. Absent: nobody counts it. */
   readonly openMemory?: () => Memory;
 }
 
@@ -90,7 +90,7 @@ export async function* readSegment(
   // A block has an entry at least, unless it is a marker or the time hides some.
   const likely = after === 0 ? wanted : Infinity;
   let left = open(args.limit);
-  // Whoever names the last one wants them all: in as few pages as the service gives.
+  // A reader that names the last sequence wants all entries up to it: fetch them in as few pages as the service gives.
   const firstRows = to === Infinity ? {} : { firstRows: Math.min(wanted, limits.pageRowsMax) };
   const options = { signal: args.signal, select: blockProperties, likely, ...firstRows };
   let passed = from - 1;

@@ -12,7 +12,7 @@ import { keyAfter, logPartition, recordRange, timestampOfRow } from "../rows/key
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
 import { isMarker } from "../rows/markers.ts";
 
-/** What the head says of the log: its last timestamp, and how many records it has. */
+/** The end of the log according to its head: its last timestamp, and how many records it has. */
 interface LogEnd {
   readonly timestamp: number;
   readonly records: number;

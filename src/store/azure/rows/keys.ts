@@ -82,7 +82,7 @@ export function timestampOfRow(row: string): number {
   return Number(timestamp);
 }
 
-/** What a row of a segment's partition is, as its key tells; undefined for what nobody writes there. */
+/** Tells from a key which row of a segment's partition it is; undefined for a row that nobody writes there. */
 export function segmentRowOf(
   row: string,
 ):
@@ -99,7 +99,10 @@ export function segmentRowOf(
   return /^[0-9a-f]{32}$/.test(uuid) ? { kind: "transaction", id: parseTransactionId(dashed(uuid)) } : undefined;
 }
 
-/** What a partition of a store's table holds; undefined for one that is not this backend's. `corrupt_data`: no names are in it. */
+/**
+ * Tells the content of a partition of a store's table; undefined for one that is not this backend's. `corrupt_data`: no
+ * names are in it.
+ */
 export function contentOfPartition(
   partition: string,
 ):

@@ -1,4 +1,4 @@
-// The rows of a space's log: its head, and its records. What is written here is what every later version must read.
+// The rows of a space's log: its head, and its records. Every later version must read what is written here.
 
 import { isUtf8 } from "node:buffer";
 
@@ -20,7 +20,7 @@ import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { dashed, timestampOfRow } from "./keys.ts";
 
-/** What one version of a log is, as its next commit needs to know. */
+/** One version of a log, with all that its next commit needs to know. */
 export interface LogHead {
   /** Records in the log. */
   readonly count: number;
@@ -36,9 +36,9 @@ export interface LogHead {
   readonly fences: ReadonlyMap<string, number>;
   /** Timestamp of the last record when a key was dropped from them last; 0: never. */
   readonly droppedAt: number;
-  /** What the row was written as, at least; it never goes back. */
+  /** The least format that the row was written in; it never goes back. */
   readonly format: Format;
-  /** What the space has had up to the last record; undefined: nobody has counted, which is not 0. */
+  /** How much the space has had up to the last record; undefined: nobody has counted, which is not 0. */
   readonly counts: Counts | undefined;
 }
 
@@ -80,7 +80,7 @@ export interface RecordSummary {
   readonly position: number;
   /** In the order of (segment as UTF-8, sequence). */
   readonly transactions: readonly TransactionSummary[];
-  /** What the space has had up to this record; absent: nobody has counted. */
+  /** How much the space has had up to this record; absent: nobody has counted. */
   readonly counts?: Counts | undefined;
 }
 
@@ -106,7 +106,7 @@ export const decodeLogHead = decoder((row): LogHead => {
   const count = numberIn(row, "n", 0, limits.headNumberMax);
   const timestamp = numberIn(row, "ts", 0, limits.headNumberMax);
   const recordId = textIn(row, "id");
-  // Whoever believed one of them alone would take a log with records for an empty one.
+  // All three or none: one of them alone would make a log with records look empty.
   const empty = [count === 0, timestamp === 0, recordId === ""];
   if (empty.includes(true) && empty.includes(false)) throw corruptData("the last record in the head of a log");
   return {

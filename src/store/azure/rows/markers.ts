@@ -1,6 +1,7 @@
-// What stands where rows were removed: pure.
+// The rows that stand where others were removed: pure.
 //
-// A marker's key is the last place that is gone, so that a reader who comes from before it meets it before anything that is still there.
+// A marker's key is the last place that is gone, so that a reader who comes from before it meets it before anything
+// that is still there.
 
 import { readStored } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
@@ -22,11 +23,11 @@ export interface LogMarker {
   readonly position: number;
   /** Its id; undefined where it was not kept. */
   readonly recordId: string | undefined;
-  /** What the space has had up to it; undefined: nobody has counted. */
+  /** How much the space has had up to it; undefined: nobody has counted. */
   readonly counts: Counts | undefined;
 }
 
-/** What to select, beside a kind's own, so that a marker of a log can be read. */
+/** The properties to select, beside a kind's own, so that a marker of a log can be read. */
 export const logMarkerProperties: readonly string[] = ["v", "k", "n", "ms", "mq", "id", "ce", "cb"];
 
 /** The property that says which kind a row among blocks or records is; absent of those that the first format has. */
@@ -40,7 +41,7 @@ export function goneWith(space: SpaceName, { last, timestamp }: LogMarker): Plac
     : { space, timestamp, segment: last.segment, sequence: last.sequence };
 }
 
-/** Of a row that was read with `kindProperty`. */
+/** Whether a row that was read with `kindProperty` is a marker. */
 export function isMarker(row: Row): boolean {
   return row.properties[kindProperty] === markerKind;
 }

@@ -15,7 +15,7 @@ export interface Pending {
   readonly listed: readonly number[];
 }
 
-/** What is done, as far as one write of the head may write it off. */
+/** The finished records, as far as one write of the head may write them off. */
 export interface Done {
   readonly records: ReadonlySet<number>;
   /** All records up to this one are done. */
@@ -66,7 +66,7 @@ export function encodePending({ from, to, listed }: Pending): Uint8Array {
   return bytes;
 }
 
-/** Of a log whose last record has this timestamp. */
+/** Decodes the list of a log whose last record has this timestamp. */
 export function decodePending(bytes: Uint8Array, lastTimestamp: number): Pending {
   const buffer = asBuffer(bytes);
   const numbers: number[] = [];

@@ -14,20 +14,20 @@ import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 import { segmentRowOf } from "./keys.ts";
 import { isMarker, kindProperty } from "./markers.ts";
 
-/** What a segment's head row says: the status, and the transaction that made it so. */
+/** A segment's head row: the status, and the transaction that made it so. */
 export interface SegmentHead {
-  /** Of the first entry that is there, or will be: one after the last where all were trimmed. */
+  /** The sequence of the first entry that is there, or will be: one after the last where all were trimmed. */
   readonly firstSequence: number;
   /** How far trims of the segment itself went, as a first sequence: a trim of its space moves the first sequence alone. */
   readonly ownFirst: number;
-  /** Of the first entry that is there; where all were trimmed, of the last that was. */
+  /** The timestamp of the first entry that is there; where all were trimmed, of the last that was. */
   readonly firstTimestamp: number;
   readonly lastSequence: number;
   readonly lastTimestamp: number;
   /** Number and id of the last transaction; 0 and empty before the first. */
   readonly transactionNumber: number;
   readonly transactionId: string;
-  /** What the row was written as, at least; it never goes back. */
+  /** The least format that the row was written in; it never goes back. */
   readonly format: Format;
 }
 

@@ -1,4 +1,4 @@
-// What all spaces of an instance share: made once, where the backend is wired.
+// The parts that all spaces of an instance share: made once, where the backend is wired.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import type { NodeId, StoreId } from "../../../core/ids.ts";
@@ -30,6 +30,6 @@ export interface Instance {
   /** Segments applied, and notifications sent, at the same time. */
   readonly workers: Semaphore;
   readonly notifications: Semaphore;
-  /** What one read of a store holds in memory. */
+  /** The memory that one read of a store holds. */
   readonly openMemory: (store: StoreId) => Memory;
 }

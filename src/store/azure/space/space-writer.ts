@@ -166,7 +166,7 @@ export class SpaceWriter {
   async #append(request: AppendRequest, signal: AbortSignal | undefined): Promise<AppendOutcome> {
     const waiting = new WaitingAppend(request);
     const queue = this.#queue;
-    // What was sent is not called back; what was not is taken out.
+    // A request that was sent cannot be called back; one that was not is taken out.
     const onAbort = (): void => {
       if (waiting.mayBeInLog) return;
       queue.fail(
@@ -187,7 +187,10 @@ export class SpaceWriter {
     }
   }
 
-  /** Who comes after a segment has healed finds it well: one that was down is asked, unless somebody does. */
+  /**
+   * A segment that was down is asked whether it is well, unless somebody asks already, so that the next caller finds it
+   * well.
+   */
   #needsAsking(segment: SegmentName): boolean {
     const { health } = this.applier;
     return health.isDown(segment) && !health.isAsked(segment);
@@ -266,7 +269,8 @@ export class SpaceWriter {
     telemetry.record("streamkit.apply.delay", pendingMs / 1_000);
     this.done.applied.add(record.summary.timestamp);
     this.appender.settleLater();
-    // Who committed it tells of it; when that instance is gone, or the queue is slower than the commits, the monitor does.
+    // The instance that committed a record notifies of it. When that instance is gone, or the queue is slower than the
+    // commits, the monitor does.
     const isNotified = record.isOwn && notifications.waiting < notificationsWaitingMax;
     if (isNotified) void notifications.run(() => this.notify(record)).then(() => this.appender.wake());
     this.appender.wake();

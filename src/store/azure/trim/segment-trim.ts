@@ -46,7 +46,7 @@ export interface TrimmedSegment {
   readonly head: SegmentHead;
 }
 
-/** Of a transaction: the head, the marker, the former marker, the block that is cut. */
+/** The other operations of a transaction: the head, the marker, the former marker, the block that is cut. */
 const otherOperations = 4;
 /** Races lost in a row, or outcomes not heard, before the caller is told to come back. */
 export const triesMax = 12;
@@ -84,7 +84,7 @@ export async function trimSegment(
   }
 }
 
-/** What was trimmed so far stays so, and a repeat goes on. */
+/** The part that was trimmed so far stays trimmed, and a repeat goes on. */
 export function crowded(what: string): StoreError {
   return new StoreError("overloaded", `Others write to ${what} all the time. Try again a little later.`, {
     effect: "unknown",
@@ -151,7 +151,10 @@ class SegmentTrim {
     return { isAll: found.length <= room, rows: taken, lastSequence };
   }
 
-  /** What the segment begins with from this sequence on, and the block that holds it, rewritten, if it begins before. */
+  /**
+   * Finds the first timestamp of the segment from this sequence on, and rewrites the block that holds the sequence, if
+   * it begins before.
+   */
   async #begins(first: number): Promise<{ readonly timestamp: number; readonly cut: Cut | undefined } | undefined> {
     const range = blockRange(this.#partition, first, limits.sequenceMax);
     const options = { select: blockProperties, likely: 1, firstRows: 1, signal: this.#deps.signal };
@@ -207,7 +210,7 @@ interface Front {
   /** Nothing else lies before the point. */
   readonly isAll: boolean;
   readonly rows: readonly Row[];
-  /** Of the last block of them; 0 without any. */
+  /** The last sequence of the last block; 0 without any. */
   readonly lastSequence: number;
 }
 

@@ -27,7 +27,7 @@ export interface SpaceTrimDeps extends TrimDeps {
   readonly reader: Pick<LogReader, "headRow" | "partition" | "readHead">;
 }
 
-/** Of a transaction: the marker, where it stands in no row's place, and the former marker. */
+/** The other operations of a transaction: the marker, where it stands in no row's place, and the former marker. */
 const otherOperations = 2;
 /** Segments trimmed at the same time. */
 const segmentsTogether = 8;
@@ -67,7 +67,7 @@ interface Stored {
   readonly summary: RecordSummary;
 }
 
-/** What one transaction takes. */
+/** The rows that one transaction takes. */
 interface Front {
   readonly marker: Row | undefined;
   readonly records: readonly Stored[];
