@@ -111,7 +111,9 @@ async function readPage(
   const most = limit === 0 ? wireLimits.pageEntriesDefault : Math.min(limit, wireLimits.pageEntriesMax);
   const entries: string[] = [];
   let characters = 0;
-  for await (const entry of reading.read(most, context.connection.signal)) {
+  const { clock } = context.services;
+  const endsAt = clock.elapsed() + wireLimits.filteredPageMs;
+  for await (const entry of reading.read(most, context.connection.signal, () => clock.elapsed() < endsAt)) {
     const text = entryText(entry, form, false);
     entries.push(text);
     reading.advance(entry);
@@ -138,6 +140,7 @@ async function awaitPage(
       const entries = await readPage(context, reading, wanted.limit, wanted.form);
       const left = endsAt - services.clock.elapsed();
       if (entries.length > 0 || left <= 0 || reading.finished()) return entries;
+      if (!reading.isAtEnd()) continue;
       await waiting.changed(left, connection.signal);
     }
   } finally {

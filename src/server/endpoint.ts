@@ -203,7 +203,7 @@ function parseCall<Op extends Operation>(
     authorise(identity, store, operation.access);
   }
   const caller: Caller = { caller: identity?.caller ?? "anyone", store };
-  const query = parseWith(operation.query, queryOf(url)) as z.output<Op["query"]>;
+  const query = parseWith(operation.query, queryOf(url, operation.query)) as z.output<Op["query"]>;
   const headers: Record<string, string> = {};
   for (const name of Object.keys(operation.headers.shape)) {
     const value = request.headers.get(name);
@@ -233,14 +233,21 @@ function acceptedForm(operation: Operation, request: HttpRequest): string | unde
   return offered.length === 0 ? undefined : negotiate(request.headers.get("accept"), offered);
 }
 
-/** Each parameter once. `code`, in any case, is a key of the Functions host, which has read it. */
-function queryOf(url: URL): Record<string, string> {
-  const query = Object.create(null) as Record<string, string>;
+/** Each parameter once, unless it is one of a list. `code`, in any case, is a key of the Functions host, which has read it. */
+function queryOf(url: URL, schema: z.ZodObject): Record<string, string | string[]> {
+  const query = Object.create(null) as Record<string, string | string[]>;
   for (const [name, value] of queryPairs(url.search, "code")) {
-    if (name in query) throw invalidArgument(name, "the parameter once");
-    query[name] = value;
+    const former = query[name];
+    if (isList(schema, name)) query[name] = Array.isArray(former) ? [...former, value] : [value];
+    else if (former === undefined) query[name] = value;
+    else throw invalidArgument(name, "the parameter once");
   }
   return query;
+}
+
+/** Whether each time that the parameter is there is one more of a list. */
+function isList(schema: z.ZodObject, name: string): boolean {
+  return Object.hasOwn(schema.shape, name) && (schema.shape[name] as z.ZodType).safeParse([]).success;
 }
 
 async function* untilDone(

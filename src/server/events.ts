@@ -84,7 +84,7 @@ async function* livePieces(
       const piece = await next;
       if (piece.done === true) return;
       ({ place } = piece.value);
-      yield piece.value.text;
+      if (piece.value.text !== "") yield piece.value.text;
     }
   } catch (error) {
     if (connection.signal.aborted) return;

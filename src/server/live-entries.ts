@@ -81,7 +81,8 @@ async function* events(
         isLive = true;
         piece += placeEvent("live", place());
       }
-      if (piece !== "") yield { text: piece, place: place() };
+      // Also without an entry: a heartbeat then tells how far a filter has come.
+      yield { text: piece, place: place() };
       complete = left === 0 || (!isCut && reading.finished());
       if (complete) break;
       if (waiting === undefined) {

@@ -3,15 +3,18 @@
 import type { Clock } from "../core/clock.ts";
 import type { Entry } from "../core/entry.ts";
 import { contentBytes } from "../core/entry.ts";
+import type { EntryFilter } from "../core/entry-filter.ts";
 import { inSpace, invalidArgument } from "../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import { cursorAfter, encodeCursor, laterCursor } from "../codec/cursor.ts";
+import type { Place } from "../codec/cursor.ts";
 import { compareUtf8 } from "../codec/lexkey.ts";
 import { offsetsText } from "../wire/consume-body.ts";
 import type { ResumedAt } from "../wire/places.ts";
-import { cursorOf, theEnd } from "../wire/names.ts";
+import { cursorOf, filterOf, theEnd } from "../wire/names.ts";
+import type { FilterMembers } from "../wire/names.ts";
 import { cursorBeside, cursorBetween, encodePlace, notAnId, parsePlacesId, placesId } from "../wire/places.ts";
 import type { Store } from "../store/store.ts";
 import { readStatus } from "./status-reading.ts";
@@ -21,8 +24,8 @@ export interface Reading {
   readonly spaces: readonly SpaceName[];
   /** Whether what is committed may be readable only a while after it. */
   readonly lags: boolean;
-  /** The entries that match beyond the present place; 0 is no limit. */
-  read(limit: number, signal: AbortSignal): AsyncIterable<Entry>;
+  /** The entries that match beyond the present place; 0 is no limit. A read ends early, not at the end, when `mayLook` refuses to look on. */
+  read(limit: number, signal: AbortSignal, mayLook?: () => boolean): AsyncIterable<Entry>;
   advance(entry: Entry): void;
   /** The present place, as JSON: `next` of an answer. */
   next(): string;
@@ -58,7 +61,7 @@ export interface SegmentBounds extends Bounds {
   readonly last?: number | undefined;
 }
 
-export interface SpaceBounds extends Bounds {
+export interface SpaceBounds extends Bounds, FilterMembers {
   readonly offset?: string | undefined;
   readonly last?: number | undefined;
 }
@@ -120,14 +123,20 @@ export async function spaceReading(
   else if (last > 0) offset = await store.spaceTail(space, last, { signal: context.signal });
   else offset = await offsetOf(store, space, given ?? "", context.signal);
   offset = pastTime(space, offset, bounds);
-  const bounded = limitsOf(bounds);
-  const open = (limit: number, signal: AbortSignal) =>
-    store.consumeSpace(space, { ...placeOf(offset), ...bounded, limit, signal });
+  const bounded = { ...limitsOf(bounds), filter: filterOf(bounds) };
+  const open = (limit: number, signal: AbortSignal, passed: () => void) =>
+    store.consumeSpace(space, {
+      ...{ ...placeOf(offset), ...bounded, limit, signal },
+      passed: (place) => {
+        offset = encodeCursor(place);
+        passed();
+      },
+    });
   const reads = new Reads(open);
   return {
     spaces: [space],
     lags: false,
-    read: (limit, signal) => reads.read(limit, signal),
+    read: (limit, signal, mayLook) => reads.read(limit, signal, mayLook),
     advance: (entry) => {
       offset = encodeCursor(entry);
     },
@@ -140,7 +149,7 @@ export async function spaceReading(
 
 export async function spacesReading(
   store: Store,
-  bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor | typeof theEnd> },
+  bounds: Bounds & { readonly offsets: ReadonlyMap<SpaceName, Cursor | typeof theEnd>; readonly filter: EntryFilter },
   resumed: ResumedAt | undefined,
   { serviceClock, signal }: ReadingContext,
 ): Promise<Reading> {
@@ -165,7 +174,7 @@ export async function spacesReading(
   // In the order that the caller named them in.
   const offsets = new Map<SpaceName, Cursor>([...bounds.offsets.keys()].map((space) => [space, "" as Cursor]));
   for (const [space, offset] of places) offsets.set(space, offset);
-  const bounded = limitsOf(bounds);
+  const bounded = { ...limitsOf(bounds), filter: bounds.filter };
   /** Parts of the present id: of a hundred spaces, an entry moves one. */
   const parts = new Map<SpaceName, Uint8Array>();
   const partOf = (space: SpaceName): Uint8Array => {
@@ -173,17 +182,24 @@ export async function spacesReading(
     parts.set(space, part);
     return part;
   };
-  const open = (limit: number, own: AbortSignal) =>
-    store.consume({ offsets: new Map(offsets), ...bounded, limit, signal: own });
+  const moveTo = (place: Place): void => {
+    offsets.set(place.space, encodeCursor(place));
+    parts.delete(place.space);
+  };
+  const open = (limit: number, own: AbortSignal, passed: () => void) =>
+    store.consume({
+      ...{ offsets: new Map(offsets), ...bounded, limit, signal: own },
+      passed: (place) => {
+        moveTo(place);
+        passed();
+      },
+    });
   const reads = new Reads(open);
   return {
     spaces,
     lags: false,
-    read: (limit, own) => reads.read(limit, own),
-    advance: (entry) => {
-      offsets.set(entry.space, encodeCursor(entry));
-      parts.delete(entry.space);
-    },
+    read: (limit, own, mayLook) => reads.read(limit, own, mayLook),
+    advance: moveTo,
     next: () => offsetsText(offsets),
     place: () => placesId(spaces.map(partOf)),
     isAtEnd: () => reads.isAtEnd,
@@ -191,15 +207,18 @@ export async function spacesReading(
   };
 }
 
+/** `passed`: called each time that something was hidden by the filter, once the place is beyond it. */
+type OpenRead = (limit: number, signal: AbortSignal, passed: () => void) => AsyncIterable<Entry>;
+
 /**
  * Reads that know whether they came to the end: one entry more than was asked for is looked for, where that takes no further request.
  * That entry is not given, and that it cannot be read is no failure of the others.
  */
 class Reads {
-  readonly #open: (limit: number, signal: AbortSignal) => AsyncIterable<Entry>;
+  readonly #open: OpenRead;
   #isAtEnd = false;
 
-  constructor(open: (limit: number, signal: AbortSignal) => AsyncIterable<Entry>) {
+  constructor(open: OpenRead) {
     this.#open = open;
   }
 
@@ -207,10 +226,15 @@ class Reads {
     return this.#isAtEnd;
   }
 
-  async *read(limit: number, signal: AbortSignal): AsyncGenerator<Entry, void, undefined> {
+  async *read(limit: number, signal: AbortSignal, mayLook?: () => boolean): AsyncGenerator<Entry, void, undefined> {
     this.#isAtEnd = false;
     const looksOn = limit > 0 && limit < limits.pageRowsMax;
-    const entries = this.#open(looksOn ? limit + 1 : limit, signal)[Symbol.asyncIterator]();
+    const looked = new AbortController();
+    const passed = (): void => {
+      if (mayLook?.() === false) looked.abort();
+    };
+    const either = mayLook === undefined ? signal : AbortSignal.any([signal, looked.signal]);
+    const entries = this.#open(looksOn ? limit + 1 : limit, either, passed)[Symbol.asyncIterator]();
     try {
       for (let left = limit === 0 ? Infinity : limit; left > 0; left -= 1) {
         const next = await entries.next();
@@ -219,6 +243,9 @@ class Reads {
         yield next.value;
       }
       if (looksOn) this.#isAtEnd = await entries.next().then(({ done }) => done === true, () => false); // prettier-ignore
+    } catch (error) {
+      // What was looked at is behind the place: whoever goes on from there reads on.
+      if (!looked.signal.aborted || signal.aborted) throw error;
     } finally {
       await entries.return?.();
     }
@@ -262,7 +289,10 @@ function refuseBeside(field: string, value: number, others: Readonly<Record<stri
 
 /** The same reading; what is read is measured. */
 export function measuredReading(reading: Reading, telemetry: Telemetry): Reading {
-  return { ...reading, read: (limit, signal) => measured(reading.read(limit, signal), telemetry) };
+  return {
+    ...reading,
+    read: (limit, signal, mayLook) => measured(reading.read(limit, signal, mayLook), telemetry),
+  };
 }
 
 async function* measured(entries: AsyncIterable<Entry>, telemetry: Telemetry): AsyncGenerator<Entry, void, undefined> {

@@ -3,7 +3,9 @@
 // Streams are lazy async iterables: nothing is requested before the first `next`, memory is bounded by a page, leaving the
 // loop or aborting the signal stops the requests. An error on the way is thrown after what was read before it.
 
+import type { Place } from "../codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
+import type { EntryFilter } from "../core/entry-filter.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
 
 export interface StreamOptions {
@@ -41,7 +43,17 @@ export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions {
   readonly passed?: (sequence: number) => void;
 }
 
-export interface ConsumeSpaceArgs extends StreamOptions, ClampOptions {
+export interface FilterOptions {
+  /** Only entries that match. `limit` counts those alone. */
+  readonly filter?: EntryFilter | undefined;
+  /**
+   * Told, in the order of each space, places that the filter hid everything up to, since the entry before: whoever goes on behind the last of
+   * them never reads that again.
+   */
+  readonly passed?: ((place: Place) => void) | undefined;
+}
+
+export interface ConsumeSpaceArgs extends StreamOptions, ClampOptions, FilterOptions {
   /** Only entries after this place. A cursor of another space is `invalid_argument`. */
   readonly offset?: Cursor | undefined;
   readonly after?: number | undefined;
@@ -49,7 +61,7 @@ export interface ConsumeSpaceArgs extends StreamOptions, ClampOptions {
   readonly limit?: number | undefined;
 }
 
-export interface ConsumeArgs extends StreamOptions, ClampOptions {
+export interface ConsumeArgs extends StreamOptions, ClampOptions, FilterOptions {
   /** The spaces to read, each with the place to go on from (an empty cursor: its start). */
   readonly offsets: ReadonlyMap<SpaceName, Cursor>;
   readonly after?: number | undefined;

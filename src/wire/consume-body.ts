@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 
+import type { EntryFilter } from "../core/entry-filter.ts";
 import { invalidArgument } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
@@ -11,10 +12,13 @@ import {
   afterBodySchema,
   clampBodySchema,
   cursorOf,
+  filterOf,
   limitBodySchema,
+  prefixSchema,
   spaceNameSchema,
   theEnd,
   untilBodySchema,
+  whereSchema,
 } from "./names.ts";
 import { wireLimits } from "./wire-limits.ts";
 
@@ -32,6 +36,8 @@ export const consumeBodySchema = z
     until: untilBodySchema.optional(),
     limit: limitBodySchema.optional(),
     clamp: clampBodySchema.optional(),
+    prefix: prefixSchema.optional(),
+    where: whereSchema.optional(),
   })
   .meta({ examples: [{ offsets: { orders: "", payments: "" }, limit: 100 }] });
 
@@ -41,6 +47,7 @@ export interface ConsumeBody {
   readonly until: number;
   readonly limit: number;
   readonly clamp: boolean;
+  readonly filter: EntryFilter;
 }
 
 export function parseConsumeBody(text: string): ConsumeBody {
@@ -51,6 +58,7 @@ export function parseConsumeBody(text: string): ConsumeBody {
     until: body.until ?? 0,
     limit: body.limit ?? 0,
     clamp: body.clamp ?? false,
+    filter: filterOf(body),
   };
 }
 

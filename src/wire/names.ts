@@ -4,9 +4,11 @@ import * as z from "zod";
 
 import { parseCursor } from "../codec/cursor.ts";
 import { idempotencyId } from "../codec/transaction.ts";
-import { invalidArgument } from "../core/errors.ts";
+import type { EntryFilter } from "../core/entry-filter.ts";
+import { anyEntry, parseWhere } from "../core/entry-filter.ts";
+import { invalidArgument, StoreError } from "../core/errors.ts";
 import { nameRule, parseSegmentName, parseSegmentPrefix, parseSpaceName, parseStoreId } from "../core/ids.ts";
-import type { Cursor } from "../core/ids.ts";
+import type { Cursor, SegmentPrefix } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { anyName } from "../core/segments-wanted.ts";
 import { textFor } from "./parse.ts";
@@ -130,6 +132,41 @@ export const fieldsSchema = z
     description: `Only these members of each entry, with commas between: ${entryFields.join(", ")}. The others are absent, also those that the schema requires. Absent: all.`,
     examples: ["sequence,payload"],
   });
+
+const prefixText = "Only entries of segments whose names begin so; of several, with any of them.";
+const whereText =
+  "Only entries with this metadata, as `key:value`, of which the key ends at the first colon; of several, with any of the values of one key, and of each key that is named.";
+const prefixesOf = z.array(textFor(parseSegmentPrefix)).max(wireLimits.filterPartsMax);
+const whereOf = z
+  .array(z.string())
+  .max(wireLimits.filterPartsMax)
+  .transform((conditions, context) => {
+    try {
+      return parseWhere(conditions);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      context.addIssue({ code: "custom", message: String(error.details["expected"]), input: conditions.join(", ") });
+      return z.NEVER;
+    }
+  });
+/** Each time that the parameter is there is one more. */
+export const prefixSchema = prefixesOf.meta({ description: prefixText, examples: [["order-"]] });
+export const whereSchema = whereOf.meta({
+  type: "array",
+  items: { type: "string" },
+  description: whereText,
+  examples: [["type:OrderPlaced"]],
+});
+
+/** What both let through. */
+export function filterOf({ prefix, where }: FilterMembers): EntryFilter {
+  return { prefixes: prefix ?? [], where: where ?? anyEntry.where };
+}
+
+export interface FilterMembers {
+  readonly prefix?: readonly SegmentPrefix[] | undefined;
+  readonly where?: EntryFilter["where"] | undefined;
+}
 
 const clampText =
   "true: where what comes next was trimmed, go on from the earliest that there is, instead of being told (410 `trimmed`).";

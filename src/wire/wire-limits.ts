@@ -15,6 +15,10 @@ export const wireLimits = {
   pageNamesMax: 10_000,
   /** Spaces named in one consume: each is read ahead by a page. */
   consumeSpacesMax: 100,
+  /** Prefixes, and conditions, of one filter: each entry is held against all of them. */
+  filterPartsMax: 16,
+  /** How long a page looks for entries that a filter lets through, milliseconds: `next` says how far it came. */
+  filteredPageMs: 10_000,
   /** Long-poll, seconds: well below what proxies allow a silent answer. */
   waitSecondsMax: 30,
   /** Arrays and objects within each other in a `json` payload: the smallest limit of common parsers is 512. */

@@ -7,6 +7,7 @@ import type { Backend, Claim } from "./backend.ts";
 import { claimTimeoutMs, runClaim } from "./backend.ts";
 import { openLevelBackend } from "./level-backend.ts";
 import { fencingLiars } from "./liars/fencing.ts";
+import { filteringLiars } from "./liars/filtering.ts";
 import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
 import { readingLiars } from "./liars/reading.ts";
@@ -14,7 +15,7 @@ import { trimmingLiars } from "./liars/trimming.ts";
 import { writingLiars } from "./liars/writing.ts";
 import { claims } from "./store-contract.ts";
 
-const liars: readonly Liar[] = [...readingLiars, ...writingLiars, ...fencingLiars, ...trimmingLiars];
+const liars: readonly Liar[] = [...readingLiars, ...writingLiars, ...fencingLiars, ...filteringLiars, ...trimmingLiars];
 
 describe("a lying backend", () => {
   let backend: Backend;

@@ -5,6 +5,7 @@ import type { Backend, Claim } from "./backend.ts";
 import { claimTimeoutMs, runClaim } from "./backend.ts";
 import { appliedClaims } from "./claims/applied.ts";
 import { errorClaims } from "./claims/errors.ts";
+import { filterClaims } from "./claims/filters.ts";
 import { idempotenceClaims } from "./claims/idempotence.ts";
 import { leaseClaims } from "./claims/leases.ts";
 import { lifetimeClaims } from "./claims/lifetime.ts";
@@ -33,6 +34,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   "consume a segment": segmentClaims,
   "consume a space": spaceClaims,
   "consume several spaces": severalClaims,
+  filters: filterClaims,
   "a reader at the tail": tailingClaims,
   "the end and the newest": tailClaims,
   "peek and status": peekClaims,

@@ -14,9 +14,11 @@ import {
   lastSchema,
   limitSchema,
   offsetSchema,
+  prefixSchema,
   toSchema,
   untilSchema,
   waitSchema,
+  whereSchema,
 } from "../names.ts";
 import { operation } from "../operation.ts";
 import { bodyErrors, inSegment, inSpace, inStore, lastEventId, none, readErrors } from "../operation-parts.ts";
@@ -80,10 +82,12 @@ export const consumeSpace = operation({
   tag: "Consume",
   summary: "Read a space, by timestamp",
   description:
-    "In the order of (timestamp, segment, sequence), the same for every reader. `next` is the `offset` to go on with; given also at the end.",
+    "In the order of (timestamp, segment, sequence), the same for every reader. `next` is the `offset` to go on with; given also at the end, and past what a filter hides: a page without entries and without `end` has looked for ten seconds.",
   params: inSpace,
   query: z.strictObject({
     offset: offsetSchema.optional(),
+    prefix: prefixSchema.optional(),
+    where: whereSchema.optional(),
     ...readingQuery,
   }),
   headers: lastEventId,

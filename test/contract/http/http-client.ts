@@ -3,7 +3,7 @@
 import { StoreError } from "../../../src/core/errors.ts";
 import type { Effect, ErrorCode } from "../../../src/core/errors.ts";
 
-export type Query = Readonly<Record<string, string | number | undefined>>;
+export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 
 export interface RequestOptions {
   readonly method?: string;
@@ -93,7 +93,10 @@ async function* linesOf(response: Response): AsyncGenerator<string> {
 
 function queryText(query: Query): string {
   const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) {
+    const values = Array.isArray(value) ? (value as readonly string[]) : value === undefined ? [] : [String(value)];
+    for (const one of values) parameters.append(name, one);
+  }
   return parameters.size === 0 ? "" : `?${parameters.toString()}`;
 }
 

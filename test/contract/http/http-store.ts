@@ -4,14 +4,16 @@
 // leaving or aborting ends the request. Closing is the exception: an app has no call for it, so behind HTTP the claims about `close`
 // judge this client alone. What an app does that is told to end, test/e2e/local-host.test.ts judges.
 
-import { encodeCursor } from "../../../src/codec/cursor.ts";
+import { encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
+import { anyEntry, filtersAnything } from "../../../src/core/entry-filter.ts";
 import { StoreError } from "../../../src/core/errors.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId } from "../../../src/core/ids.ts";
 import type {
   ConsumeArgs,
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
+  FilterOptions,
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
@@ -66,9 +68,15 @@ export class HttpStore implements Store {
   }
 
   consume(args: ConsumeArgs): AsyncIterable<Entry> {
-    const { offsets, after, until, limit, clamp } = args;
-    const body = JSON.stringify({ offsets: Object.fromEntries(offsets), after, until, limit, clamp });
-    const request = { method: "POST", body, contentType: "application/json", ...signalOf(args) };
+    const { offsets, after, until, limit, clamp, passed } = args;
+    const told = { offsets: Object.fromEntries(offsets), after, until, limit, clamp, ...filterOf(args) };
+    const ended = (next: unknown): void => {
+      for (const [space, offset] of Object.entries(next as Readonly<Record<string, string>>)) {
+        if (offset !== offsets.get(space as SpaceName)) passed?.(parseCursor(offset));
+      }
+    };
+    const body = JSON.stringify(told);
+    const request = { method: "POST", body, contentType: "application/json", ...signalOf(args), ended };
     return this.#work.stream(mapped(this.#http.lines("/consume", {}, request), entryOf));
   }
 
@@ -186,9 +194,18 @@ export class HttpStore implements Store {
   }
 
   #consumeSpace(space: SpaceName, args: ConsumeSpaceArgs): AsyncIterable<Entry> {
-    const { offset, after, until, limit, clamp } = args;
+    const { offset, after, until, limit, clamp, signal, passed } = args;
     const path = `/spaces/${encodeURIComponent(space)}/entries`;
-    return this.#lines(path, { offset, after, until, limit, clamp: clampOf(clamp) }, args, entryOf);
+    const query = { offset, after, until, limit, clamp: clampOf(clamp), ...filterOf(args) };
+    let last: string = offset ?? "";
+    const ended = (next: unknown): void => {
+      if (next !== last && filtersAnything(args.filter ?? anyEntry)) passed?.(parseCursor(next as string));
+    };
+    return mapped(this.#http.lines(path, query, { ...signalOf({ signal }), ended }), (line) => {
+      const entry = entryOf(line);
+      last = encodeCursor(entry);
+      return entry;
+    });
   }
 
   async #status(space: SpaceName, segment: SegmentName, options: StreamOptions): Promise<SegmentStatus> {
@@ -247,6 +264,18 @@ function writeOf({ transactionId, signal }: ProduceOptions) {
   return {
     headers: transactionId === undefined ? {} : { "idempotency-key": transactionId },
     ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** Left out where nothing is filtered. */
+function filterOf({ filter = anyEntry }: FilterOptions): {
+  readonly prefix?: readonly string[];
+  readonly where?: readonly string[];
+} {
+  const where = [...filter.where].flatMap(([key, values]) => [...values].map((value) => `${key}:${value}`));
+  return {
+    ...(filter.prefixes.length === 0 ? {} : { prefix: filter.prefixes }),
+    ...(where.length === 0 ? {} : { where }),
   };
 }
 

@@ -6,6 +6,7 @@
 import type { Entry } from "../../../src/core/entry.ts";
 import { invalidArgument, trimmed } from "../../../src/core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../../../src/core/ids.ts";
+import { matchesEntry } from "../../../src/core/entry-filter.ts";
 import { decodeBlock } from "../../../src/codec/block.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
 import { comparePlaces, cursorAfter, encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
@@ -91,7 +92,10 @@ export async function* readSpace(source: Source, space: SpaceName, args: Consume
     for await (const entry of entries(source, range, args.signal)) {
       await check();
       if (entry.timestamp > until) return;
-      if (place === undefined || comparePlaces(entry, place) > 0) yield entry;
+      if (place !== undefined && comparePlaces(entry, place) <= 0) continue;
+      if (entry.timestamp <= after) continue;
+      if (args.filter === undefined || matchesEntry(args.filter, entry)) yield entry;
+      else args.passed?.(entry);
     }
     await check();
   }

@@ -30,6 +30,8 @@ export interface RowsOptions {
   readonly ahead?: { readonly firstRows: number; readonly shares: number } | undefined;
   /** Rows of the first page; absent: few, as nothing is known of their size. */
   readonly firstRows?: number | undefined;
+  /** Rows of blocks that hold nothing that is wanted, which need not be decoded: they come without transactions. */
+  readonly skips?: ((row: Row) => boolean) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -81,7 +83,7 @@ async function* heldBlocks(
         const row = page[next];
         if (row === undefined) break;
         const bytes = dataBytes(row);
-        const batches = decodeRow(row, compressor);
+        const batches = decodeRow(row, compressor, options.skips);
         // A reader that leaves before its turn does not hear of the failure.
         batches.catch(() => undefined);
         begun.push({ row, bytes, batches });
@@ -176,10 +178,11 @@ function dataBytes(row: Row): number {
   return bytes;
 }
 
-const decodeRow = decoder(async (row, compressor: Compressor): Promise<EntryBatch[]> => {
+const decodeRow = decoder(async (row, compressor: Compressor, skips: RowsOptions["skips"]): Promise<EntryBatch[]> => {
   checkFormat(row, "a block", 2);
   if (isMarker(row)) return [];
   const lost = tombstoneOf(row);
   if (lost !== undefined) throw corruptData(`the entries of the log record at ${lost}; the segment goes on after them`);
+  if (skips?.(row) === true) return [];
   return decodeBlock(joinData(row.properties), compressor);
 });

@@ -5,6 +5,8 @@
 // that cannot be read is logged and left out: it costs the others nothing.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
+import type { EntryFilter } from "../../../core/entry-filter.ts";
+import { filtersAnything, matchesEntry, matchesSegment } from "../../../core/entry-filter.ts";
 import type { StoreError } from "../../../core/errors.ts";
 import { corruptData, invalidArgument, isUnreadable, trimmed } from "../../../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName } from "../../../core/ids.ts";
@@ -37,6 +39,8 @@ import {
 } from "../rows/keys.ts";
 import { decodeLogMarker, goneWith, isMarker, logMarkerProperties } from "../rows/markers.ts";
 import { blocks, rows } from "./pages.ts";
+import type { RowsOptions } from "./pages.ts";
+import { summarisedSegments, summaryProperties } from "../rows/log-rows.ts";
 import {
   blockProperties,
   decodeSegmentHead,
@@ -130,12 +134,13 @@ export async function* readSpace(
   if (last < first) return;
   // To the end: what is wanted may be in a row whose key is later.
   const range = recordRange(logPartition(space), first, lastRecordTimestamp);
-  // A record has an entry at least; the one of the cursor may have none left.
-  const likely = open(args.limit) + (place === undefined ? 0 : 1);
+  const filter = args.filter !== undefined && filtersAnything(args.filter) ? args.filter : undefined;
+  // A record has an entry at least, unless the filter hides it; the one of the cursor may have none left.
+  const likely = filter === undefined ? open(args.limit) + (place === undefined ? 0 : 1) : Infinity;
   let left = open(args.limit);
   // The cursor's record and the next: what is left of the first may be nothing.
   const ahead = beside === 1 ? undefined : { firstRows: place === undefined ? 1 : 2, shares: beside };
-  const options = { signal: args.signal, select: recordProperties, likely, ahead };
+  const options = { signal: args.signal, likely, ahead, ...selectedBy(filter) };
   let passed: Omit<Place, "space"> | undefined = place;
   let begun = place !== undefined;
   for await (const { row, batches } of blocks(source, range, options)) {
@@ -152,14 +157,32 @@ export async function* readSpace(
       if (entry.timestamp > last) return;
       if (entry.timestamp < first || (passed !== undefined && comparePlaces(entry, passed) <= 0)) continue;
       passed = entry;
-      yield entry;
       begun = true;
+      if (filter !== undefined && !matchesEntry(filter, entry)) {
+        args.passed?.(entry);
+        continue;
+      }
+      yield entry;
       left -= 1;
       if (left <= 0) return;
     }
     if (timestamp >= last) return;
     if (passed === undefined || passed.timestamp <= timestamp) passed = endOf(timestamp);
+    // What was not decoded was there all the same.
+    if (filter !== undefined && batches.length === 0) {
+      begun = true;
+      args.passed?.({ space, ...passed });
+    }
   }
+}
+
+/** Of a name the summary tells: what holds no wanted segment is not decoded. */
+function selectedBy(filter: EntryFilter | undefined): Pick<RowsOptions, "select" | "skips"> {
+  if (filter === undefined || filter.prefixes.length === 0) return { select: recordProperties };
+  return {
+    select: [...recordProperties, ...summaryProperties.filter((name) => !recordProperties.includes(name))],
+    skips: (row) => summarisedSegments(row)?.every((segment) => !matchesSegment(filter, segment)) === true,
+  };
 }
 
 /** The earliest that there is of a space, where somebody who goes on from this place would be told that what comes next was trimmed. */

@@ -147,6 +147,12 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
   };
 });
 
+/** The segments that a log record has entries of; undefined: its summary does not tell. */
+export function summarisedSegments(row: Row): readonly SegmentName[] | undefined {
+  const summary = row.properties["s"];
+  return summary instanceof Uint8Array ? decodeTransactions(summary).map(({ segment }) => segment) : undefined;
+}
+
 /** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
 function uuidBytes(uuid: string): Uint8Array {
   return Buffer.from(uuid.replaceAll("-", ""), "hex");
