@@ -140,7 +140,7 @@ export function sequenceMismatch(mismatch: SequenceMismatch): StoreError {
 export function trimmed(what: string, earliest: number | Cursor): StoreError {
   return new StoreError(
     "trimmed",
-    `What comes next in ${what} was trimmed. Go on from the earliest that there is, or read with clamp=true to do so without being told.`,
+    `The next entries of ${what} were trimmed. Go on from the place in earliest, or read with clamp=true to skip what was trimmed.`,
     { details: { earliest } },
   );
 }
@@ -177,7 +177,7 @@ export function inSpace(space: SpaceName, error: unknown): unknown {
 export function leaseSuperseded(key: string, token: number, received: number): StoreError {
   return new StoreError(
     "lease_held",
-    `Lease ${shorten(key)} has passed on: token ${token} is newer, received token ${received}. Acquire the lease again.`,
+    `Lease ${shorten(key)} has a newer holder: expected token ${token} or later, received ${received}. Acquire the lease again.`,
     { details: { key, token, received } },
   );
 }
@@ -193,11 +193,11 @@ export function notConfirmed(cause: StoreError): StoreError {
 function sentenceOf({ code, effect }: StoreError): string {
   switch (effect) {
     case "committed":
-      return `What was sent is durable, and readers will see it; it could not be waited for (${code}). Do not send it again.`;
+      return `The records are durable and readers will see them, but the service could not wait for that (${code}). Do not send them again.`;
     case "partial":
-      return `Some of what was sent is committed, the rest is not and will not be (${code}). Send only the rest again. With an Idempotency-Key the whole request may be repeated.`;
+      return `Some of the records are committed, the others are not and will not be (${code}). Send only the others again. With an Idempotency-Key the whole request may be repeated.`;
     default:
-      return `It is not known whether this was done, and it may still be (${code}). Look before you send it again. With an Idempotency-Key the same request may be repeated.`;
+      return `The service does not know whether this was done, and it may still be (${code}). Look before you send it again. With an Idempotency-Key the same request may be repeated.`;
   }
 }
 

@@ -44,7 +44,7 @@ export function functionsHandler(endpoint: Endpoint, parts: () => HttpParts, ori
 export function misconfiguredHandler(reason: StoreError): HttpHandler {
   return (_request, context): HttpResponseInit => {
     context.error("misconfigured", reason.message);
-    const error = new StoreError("misconfigured", "The service is not set up right. Its log says what is wrong.", {
+    const error = new StoreError("misconfigured", "The service's settings are wrong. Its log says which.", {
       retryAfterMs: misconfiguredRetryMs,
     });
     const { status, headers, body } = problemAnswer(error, { requestId: context.invocationId });

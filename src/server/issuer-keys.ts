@@ -105,6 +105,6 @@ function away(retryAfterMs: number, cause: unknown): StoreError {
 
 function comeBack(retryAfterMs: number): StoreError {
   const message =
-    "The token's key is not among the issuer's, as they were a moment ago: come back to have them looked up again.";
+    "The token's key was not among the issuer's keys a moment ago. Try again: then they are looked up again.";
   return new StoreError("throttled", message, { retryAfterMs });
 }

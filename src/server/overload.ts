@@ -72,14 +72,14 @@ export class Budget {
     const more = held + amount <= (kept?.bytes ?? 0) ? this.#kept : 0;
     const what = this.#what;
     if (this.#used + amount > this.max - this.#kept + more) {
-      return new StoreError("overloaded", `This instance has its fill of ${what}.`, { retryAfterMs });
+      return new StoreError("overloaded", `This instance is at its limit for ${what}.`, { retryAfterMs });
     }
     if ((this.#byCaller.get(caller) ?? 0) + amount > this.#part(callerPercent) + more) {
-      const message = `This caller has its share of the ${what} of this instance, ${callerPercent} percent.`;
+      const message = `This caller uses its whole share of this instance's ${what}, ${callerPercent} percent.`;
       return new StoreError("throttled", message, { retryAfterMs });
     }
     if (store !== undefined && (this.#byStore.get(store) ?? 0) + amount > this.#part(storePercent) + more) {
-      const message = `This store has its share of the ${what} of this instance, ${storePercent} percent.`;
+      const message = `This store uses its whole share of this instance's ${what}, ${storePercent} percent.`;
       return new StoreError("throttled", message, { retryAfterMs });
     }
     return undefined;

@@ -80,8 +80,8 @@ function withCount(error: StoreError, committed: number, safe: boolean): StoreEr
   const next = safe
     ? "The same request may be sent again: what is there is not written twice."
     : effect === "unknown"
-      ? "Look where the segment ends before you send those after them."
-      : "Send only those after them, if there are any.";
+      ? "Look where the segment ends before you send the records after them."
+      : "Send only the records after them, if there are any.";
   const records = committed === 1 ? "The first record" : `The first ${committed} records`;
   const are = committed === 1 ? "is" : "are";
   const sentence = `${records} of this request ${are} committed${rest === "" ? "" : `, ${rest}`}.`;

@@ -53,7 +53,9 @@ export async function changeRow<T>(
     if (refused === undefined) return outcome;
     if (refused === "table_missing") await create(table);
     if (attempt === attemptsMax) {
-      throw new StoreError("overloaded", "Too many change this at the same time.", { retryAfterMs: 1_000 });
+      throw new StoreError("overloaded", "Too many callers change this at the same time. Try again a little later.", {
+        retryAfterMs: 1_000,
+      });
     }
     await sleep(clock, attempt * pauseMs * (1 + random.fraction()));
   }

@@ -65,7 +65,7 @@ beforeAll(async () => {
   return () => app.stop();
 });
 
-test("of a store as it should be it says what it holds, and ends with 0", async () => {
+test("for a sound store it says what the store holds, and ends with 0", async () => {
   const { store } = await written();
   const { code, said } = await fsck(["--store", store]);
   expect(said).toContain(`Store ${store} - spaces: 1, segments: 1, records: 3, entries: 3.`);
@@ -73,7 +73,7 @@ test("of a store as it should be it says what it holds, and ends with 0", async 
   expect(code).toBe(0);
 });
 
-test("what is wrong is named in words, and is 1; repaired it is 0; as JSON it is for programs", async () => {
+test("it names damage in words and ends with 1, after a repair with 0; as JSON it is for programs", async () => {
   const { store, table } = await written();
   await table.submit(partition, [{ kind: "delete", row: blockRow(2), ifMatch: "*" }]);
   await table.submit(segmentsPartition(space), [{ kind: "delete", row: nameRow(segment), ifMatch: "*" }]);
@@ -98,7 +98,7 @@ test("what is wrong is named in words, and is 1; repaired it is 0; as JSON it is
   expect(entries.map(({ payload }) => payload)).toEqual(["a", "b", "c"]);
 });
 
-test("what running instances may rely on is repaired only when it is said that none runs", async () => {
+test("rows that running instances may rely on are repaired only with the option that says that none runs", async () => {
   const { store, table } = await written();
   await table.submit(partition, [{ kind: "delete", row: segmentHeadRow(partition), ifMatch: "*" }]);
   const live = await fsck(["--store", store, "--repair"]);

@@ -71,7 +71,7 @@ test("a lease is acquired, renewed, refused to others with who holds it, and rel
   expect(await (await acquire(apps[0], store, key, "worker-2")).json()).toMatchObject({ token: 2 });
 });
 
-test("of many who ask two instances at once one is granted the lease", async () => {
+test("one of many callers that ask two instances at once is granted the lease", async () => {
   const store = randomUUID();
   const answers = await Promise.all(
     Array.from({ length: 12 }, (_, index) => acquire(apps[index % 2 === 0 ? 0 : 1], store, "one", `worker-${index}`)),
@@ -92,7 +92,7 @@ test("a lease that is not renewed passes on when its time is over, with a greate
   expect(granted).toMatchObject({ holder: "worker-2", token: 2 });
 });
 
-test("what an old holder still sends is refused once the new one has written, on either instance", async () => {
+test("records of an old holder are refused once the new one has written, on either instance", async () => {
   const store = randomUUID();
   await acquire(apps[0], store, "writer", "worker-1");
   expect((await produce(apps[0], store, "a", "leaseKey=writer&leaseToken=1")).status).toBe(200);

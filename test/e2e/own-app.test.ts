@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { startApp } from "./harness.ts";
 
-test("what was produced through one instance is consumed through another, after the first is gone; neither complains", async () => {
+test("records of one instance are consumed through another, after the first is gone; neither complains", async () => {
   const segment = `/v1/stores/${randomUUID()}/spaces/orders/segments/${encodeURIComponent("Größe 1/2 #?")}`;
   const first = await startApp();
   const produced = await fetch(`${first.url}${segment}/records?encoding=json`, {

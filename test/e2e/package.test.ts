@@ -55,7 +55,7 @@ test("it holds what runs and nothing else, within the size that is promised", ()
   expect(report.bytes).toBeLessThanOrEqual(packageBytesMax);
 });
 
-test("what it says of itself names the version and the functions, and asks for nothing to be installed", () => {
+test("the package names its version and its functions, and needs nothing installed", () => {
   const manifest = JSON.parse(Buffer.from(unzipSync(unpacked.zip)["package.json"]!).toString()) as Record<
     string,
     unknown

@@ -77,7 +77,7 @@ test("a port in use is one sentence", async () => {
   }
 });
 
-test("of two that start on one port at once, one is ready, and the other says in one sentence why it is not", async () => {
+test("when two start on one port at once, one is ready, and the other says in one sentence why it is not", async () => {
   const port = await freePort();
   const both = [start({ PORT: String(port) }), start({ PORT: String(port) })];
   try {

@@ -36,7 +36,7 @@ afterAll(() => {
   server.close();
 });
 
-test("what was measured is sent to where the connection string says, when the app ends at the latest, in the caller's trace", async () => {
+test("measurements go where the connection string says, when the app ends at the latest, in the caller's trace", async () => {
   const app = await startApp({
     env: {
       APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=${endpoint}`,

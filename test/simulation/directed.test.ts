@@ -67,7 +67,7 @@ test("a commit that was given up and lands at any moment of the attempts after i
   expect(wrong).toEqual([]);
 });
 
-test("what was right after one lost race is validated again after the next", async () => {
+test("a request that was right after one lost race is validated again after the next", async () => {
   const lab = new Lab("validated again");
   const [one, two] = [lab.instance(), lab.instance()];
   await lab.produce(one.store, stuck);

@@ -89,7 +89,7 @@ test.for([
   );
 });
 
-test("what only shows when it runs is not imported", async () => {
+test("an import whose path is computed is refused", async () => {
   expect(await complaints("src/core/a.ts", 'export const a = import("../server/" + "serve.ts");')).toEqual([
     "What is imported is written out.",
   ]);

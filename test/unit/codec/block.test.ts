@@ -86,7 +86,7 @@ test("many similar entries are compressed as one piece", async () => {
   expect(data.byteLength).toBeLessThan(blockPlainBytes([full]) / 10);
 });
 
-test("what could not be read again is not written", async () => {
+test("a block that could not be read again is not written", async () => {
   const count = Math.ceil(limits.plainBytesMax / blockPlainBytes([full]));
   const tooMany = Array.from({ length: count }, () => full);
   expect(await rejectionOf(encodeBlock(tooMany, zstdCompressor))).toMatchObject({ code: "internal" });

@@ -23,7 +23,7 @@ const ofOneSpace = fc
     })),
   );
 
-test("what is encoded is decoded, whatever the transactions", () => {
+test("decoding gives back what was encoded, whatever the transactions", () => {
   fc.assert(
     fc.property(ofOneSpace, (batches) => {
       expect(plain(decodeColumns(encodeColumns(batches)))).toEqual(plain(batches));

@@ -66,7 +66,7 @@ test("the place after a timestamp is behind all of it and before all that is lat
   expect(cursorAfter(space, 0)).toBe("");
 });
 
-describe("what was not made here is refused, naming the offset", () => {
+describe("a cursor that was not made here is refused, naming the offset", () => {
   const key = hexKey("DAT", "SPACES", "space0");
   test.each<[string, string]>([
     ["nothing", ""],

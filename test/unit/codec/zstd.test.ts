@@ -48,7 +48,7 @@ describe("what is compressed", () => {
   });
 });
 
-describe("what is no frame of ours is corrupt", async () => {
+describe("a frame that we did not write is corrupt", async () => {
   const good = Buffer.from(await zstdCompressor.compress(Buffer.from("hello world hello world")));
   const full = await fullBlock();
   const oneMore = frame(0xa0, uint32(128 * KiB + 1), [block(2, full.length, full, false), block(2, full.length, full)]);

@@ -149,7 +149,7 @@ test("the runbook has a paragraph for each alert, and for no other", () => {
   expect(told).toEqual(names);
 });
 
-test("what callers feel at once is asked every five minutes, all else every fifteen: each looks at no less than it skips", () => {
+test("alerts on what callers feel run every five minutes, all others every fifteen, and none skips a minute", () => {
   const minutes = (period: string): number => (period === "PT1H" ? 60 : Number(/^PT(\d+)M$/.exec(period)?.[1]));
   for (const [name, { evaluationFrequency, windowSize }] of rules) {
     expect(minutes(evaluationFrequency), name).toBe(["misconfigured", "server-errors"].includes(name) ? 5 : 15);

@@ -125,7 +125,7 @@ test("a deployment shows what would change before it changes it, tests the code,
 
 const retried = "node scripts/deploy/again.mjs -- ";
 
-test("what the package script makes is what the workflow and azd deploy", () => {
+test("the workflow and azd deploy what the package script makes", () => {
   const made = /out = join\(root, "([^"]+)"\)/.exec(projectFile("scripts/package.ts"))?.[1] ?? "none";
   expect(made).toBe("dist/streamkit.zip");
   const deploy = steps(".github/workflows/deploy.yml");
@@ -174,7 +174,7 @@ test("azd never packs the folder: where it would, it is stopped, and says what d
   }
 });
 
-test("what azd keeps of an environment is in no commit, and local settings are in no package", () => {
+test("no commit has azd's state of an environment, and no package has local settings", () => {
   expect(projectFile(".gitignore").split("\n")).toContain(".azure/");
   const left = projectFile(".funcignore").split("\n");
   for (const name of ["local.settings.json", ".azure", ".azurite", ".git*", "test", "src"])
@@ -183,7 +183,7 @@ test("what azd keeps of an environment is in no commit, and local settings are i
   for (const name of ["host.json", "package.json", "dist"]) expect(left).not.toContain(name);
 });
 
-test("what azd runs, it can run on Windows as well as elsewhere", () => {
+test("azd can run its hooks on Windows as well as elsewhere", () => {
   const hooks = [azd.hooks, ...Object.values(azd.services).map((service) => service.hooks)].flatMap(
     Object.values<Hooks[string]>,
   );

@@ -52,7 +52,7 @@ test("writing a million events costs what its requests, executions and bytes cos
 const atRest = new Map(table("what", "development").map(([what = "", ...cells]) => [what, cells]));
 const row = (start: string) => [...atRest].find(([what]) => what.startsWith(start)) ?? ["none", []];
 
-test("what alerts cost is what their rules and series cost, in the number that is said", () => {
+test("the stated cost of alerts is that of their rules and series", () => {
   const price = { PT5M: 1.5, PT15M: 0.5, series: 0.1 };
   const asked = (from: typeof production) =>
     ofType(from, "Microsoft.Insights/scheduledQueryRules").map(
@@ -77,7 +77,7 @@ test("what alerts cost is what their rules and series cost, in the number that i
   );
 });
 
-test("what looking into the queues costs follows from how often the host does, and how many there are", () => {
+test("the stated cost of polling queues follows from their number and the host's interval", () => {
   const { extensions } = JSON.parse(projectFile("host.json")) as {
     readonly extensions: { readonly queues: { readonly maxPollingInterval: string } };
   };
@@ -116,7 +116,7 @@ test("the README says what the runbook does", () => {
   expect(readme.get("an instance kept busy by live streams")).toMatch(/^105 to 137 a month/);
 });
 
-test("what zones cost is two instances always ready for each group of functions that the app has", () => {
+test("the stated cost of zones is two always-ready instances for each group of functions", () => {
   const functions = globSync("functions/*.ts", { cwd: projectRoot }).map(projectFile).join("\n");
   const groups = 1 + (functions.match(/\bapp\.(timer|storageQueue)\(/g) ?? []).length;
   const [what, cells] = row("several zones");
@@ -124,7 +124,7 @@ test("what zones cost is two instances always ready for each group of functions 
   expect(cells[2]).toBe(`${2 * groups * number(row("one instance")[1][1])}, instead of the 21`);
 });
 
-test("what an instance costs that is always ready follows from the price of it", () => {
+test("the stated cost of an always-ready instance follows from its price", () => {
   const month = 3600 * 730;
   expect(number(row("one instance")[1][1])).toBe(Math.round(2 * 0.000004 * month));
 });

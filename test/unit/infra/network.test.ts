@@ -26,7 +26,7 @@ test("in a network of its own the account is closed to the internet, and the app
   });
 });
 
-test("what the app uses of its account has a private endpoint each, with a name that resolves inside", () => {
+test("each service of the account that the app uses has a private endpoint, with a name that resolves inside", () => {
   const services = ["blob", "queue", "table"];
   const endpoints = ofType(closed, "Microsoft.Network/privateEndpoints");
   expect(endpoints.map(({ name }) => name)).toEqual(services.map((service) => `pep-${service}-streamkit-prod`));

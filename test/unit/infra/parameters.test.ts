@@ -62,7 +62,7 @@ test("showing the changes and making them have an environment each, and so an id
   expect(shows).toContain("--validation-level ProviderNoRbac");
 });
 
-test("what is deployed has the values that were shown", () => {
+test("the deployment has the values that were shown", () => {
   const step = workflow.jobs["what-if"]?.steps?.find(({ uses }) => uses === action);
   expect(workflow.jobs["what-if"]?.outputs).toEqual({ marks: `\${{ steps.${step?.id ?? ""}.outputs.marks }}` });
   const deploys = workflow.jobs["deploy"]?.steps?.find(({ uses }) => uses === action);
@@ -74,7 +74,7 @@ test("the workflow's own settings are the parameter files and the environment's 
   expect([...(workflow.env["PARAMETERS"] ?? "").matchAll(/'(infra\/[^']+)'/g)].map(([, name]) => name)).toEqual(files);
 });
 
-test("who operates a deployment and who is written to are said in the same way everywhere", () => {
+test("operators and addressees are named in the same way everywhere", () => {
   const people = /^param (alertEmails|operatorPrincipal\w+) = [^]*?^\)$/gm;
   const said = files.map((file) => projectFile(file).match(people) ?? []);
   expect(said[0]?.length).toBe(3);

@@ -66,7 +66,7 @@ test("the app starts after it was given its roles", () => {
   );
 });
 
-test("who deploys by the workflow may give the roles that the template gives, and no others", () => {
+test("the workflow's identity may give the roles that the template gives, and no others", () => {
   const given = /^given='(.*)'$/m.exec(projectFile("docs/operations.md"))?.[1]?.split(", ") ?? [];
   const wanted = everyDeployment.flatMap((deployment) =>
     ofType(deployment, "Microsoft.Authorization/roleAssignments").map(({ properties }) =>

@@ -13,7 +13,7 @@ test.for([
   expect(refusal.message).toBe(said);
 });
 
-test("what else goes wrong at a port stays as it is", () => {
+test("any other failure at a port stays as it is", () => {
   const error = failing("EADDRNOTAVAIL");
   expect(portRefusal(error, 7071)).toBe(error);
 });

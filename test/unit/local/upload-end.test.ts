@@ -112,7 +112,7 @@ test("the connection of an answer whose upload falls behind is closed; of others
   }
 });
 
-test("what came while the process was busy counts", async () => {
+test("an upload that came while the process was busy counts", async () => {
   const { request, client } = await upload();
   vi.useRealTimers();
   let end: string | undefined;

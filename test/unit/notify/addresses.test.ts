@@ -27,7 +27,7 @@ const inside: readonly (readonly [string, readonly string[]])[] = [
   ["what is for examples and measurements", ["192.0.2.1", "198.51.100.7", "203.0.113.9", "198.18.0.1", "3fff::1"]],
 ];
 
-test("what is on the internet may be reached, by https alone", () => {
+test("addresses on the internet may be reached, by https alone", () => {
   for (const address of outside) {
     expect(internet.allows(address, "https:"), address).toBe(true);
     expect(internet.allows(address, "http:"), address).toBe(false);
@@ -67,7 +67,7 @@ test("a network of one version allows nothing of the other", () => {
   expect([all6.allows("fd00::1", "https:"), all6.allows("10.0.0.1", "https:")]).toEqual([true, false]);
 });
 
-test("what is no address may not be reached", () => {
+test("a text that is no address may not be reached", () => {
   for (const address of ["", "example.com", "10.1", "1.1.1.1/32", "0x7f.1", "fe80::1%eth0x "]) {
     expect(within.allows(address, "https:"), address).toBe(false);
   }

@@ -355,7 +355,7 @@ test("each try is counted by how it went", async () => {
   expect(outcomes()).toContain("rested");
 });
 
-test("what is no notification is refused, to end in the poison queue", async () => {
+test("a message that is no notification is refused, and ends in the poison queue", async () => {
   const { dispatcher } = world();
   await expect(dispatcher.dispatch("nonsense")).rejects.toBeInstanceOf(StoreError);
   await expect(dispatcher.dispatch({ version: 2 })).rejects.toMatchObject({ code: "invalid_argument" });

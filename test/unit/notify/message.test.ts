@@ -62,7 +62,7 @@ test("a message is read from its text, or from what the host has made of it; unk
   expect(parseMessage({ ...(JSON.parse(text) as object), later: 1 })).toEqual(expected);
 });
 
-test("what is tried again is for some or for all, in one message when it fits; what former versions wrote is read", () => {
+test("a retry is for some subscriptions or for all, in one message when it fits; messages of former versions are read", () => {
   const given = notification("orders", "a");
   const [forSome = "", ...more] = retryTexts(given, [id("one"), id("two")], 7);
   expect(more).toEqual([]);

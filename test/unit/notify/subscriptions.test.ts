@@ -34,7 +34,7 @@ function open(clock = new VirtualClock(), notifies = true) {
 const hook = { webhook: "https://example.com/hook" };
 const queue = { queue: "sub-billing" };
 
-test("what is put is there, under its id, until it is removed", async () => {
+test("a subscription is there under its id until it is removed", async () => {
   const { clock, subscriptions } = open();
   expect(await subscriptions.get(store, id("a"))).toBeUndefined();
   const made = await subscriptions.put(store, id("a"), wanted("orders", "*", hook));

@@ -50,7 +50,7 @@ test("a second build leaves alone what did not change and removes what is gone",
   expect(await readdir(join(root, "dist/functions"))).toEqual(["one.js", "one.js.map"]);
 });
 
-test("what must not be deployed cannot be bundled", async () => {
+test("a file that must not be deployed cannot be bundled", async () => {
   await mkdir(join(root, "test/doubles/level"), { recursive: true });
   await write("test/doubles/level/level.ts", "export const level = 1;");
   await write("functions/one.ts", 'export { level } from "../test/doubles/level/level.ts";');

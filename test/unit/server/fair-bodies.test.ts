@@ -105,7 +105,9 @@ describe("what bodies hold", () => {
       expect(refused.length).toBeGreaterThanOrEqual(30);
       for (const { status, json, headers } of refused) {
         expect([status, json.code, headers["retry-after"]]).toEqual([429, "throttled", "1"]);
-        expect(json).toMatchObject({ detail: "This caller has its share of the bodies of this instance, 50 percent." });
+        expect(json).toMatchObject({
+          detail: "This caller uses its whole share of this instance's bodies, 50 percent.",
+        });
       }
       expect((await small(service, "greedy")).status).toBe(200);
       expect((await small(service, "modest")).status).toBe(200);

@@ -113,7 +113,7 @@ test("each member that a problem may carry is declared", () => {
   expect(carried.filter((name) => !declared.includes(name!))).toEqual([]);
 });
 
-test("what may be left out of a body may be null", async () => {
+test("an optional member of a body may be null", async () => {
   const store = randomUUID();
   const produced = await service.call(
     "POST",
@@ -141,7 +141,7 @@ test("what may be left out of a body may be null", async () => {
   expect(entry.json.payload).toBeNull();
 });
 
-test("what must be there may not be null", async () => {
+test("a required member of a body may not be null", async () => {
   const path = `/v1/stores/${randomUUID()}`;
   const refused = await service.call("POST", `${path}/spaces/s/segments/g/records`, json({ records: null }));
   expect(refused.json).toMatchObject({ code: "invalid_argument", field: "records" });
@@ -151,7 +151,7 @@ test("what must be there may not be null", async () => {
   }
 });
 
-test("what GET of a subscription gave can be PUT back", async () => {
+test("the answer of GET of a subscription can be PUT back", async () => {
   const path = `/v1/stores/${randomUUID()}/subscriptions/billing`;
   for (const target of [{ queue: "sub-billing" }, { webhook: "https://billing.test/hook" }]) {
     const made = await service.call("PUT", path, json({ space: "orders", segment: "*", target }));
@@ -164,7 +164,7 @@ test("what GET of a subscription gave can be PUT back", async () => {
   }
 });
 
-test("whatever a subscription may show is ignored in a PUT", async () => {
+test("a PUT ignores every member that the service makes", async () => {
   const path = `/v1/stores/${randomUUID()}/subscriptions/billing`;
   const wanted = { space: "orders", segment: "*", target: { queue: "sub-billing" } };
   const made = await service.call("PUT", path, json(wanted));

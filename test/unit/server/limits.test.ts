@@ -245,7 +245,7 @@ test("reading a large body leaves turns to everyone else", async () => {
   expect(longest).toBeLessThan(Math.max(150, whole / 2));
 });
 
-test("what is left of a refused body is read and dropped, so that the answer can leave", async () => {
+test("the rest of a refused body is read and dropped, so that the answer can leave", async () => {
   const service = await start();
   const { stream, taken } = body(50, 1_000);
   const answer = await service.call("POST", records(randomUUID()), {

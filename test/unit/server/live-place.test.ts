@@ -26,7 +26,7 @@ test("fifty streams of a hundred spaces each do not fit: five hundred spaces are
   for (let stream = 0; stream < 50; stream += 1) {
     const take = () => live.take(holder("greedy"), store, spaces(100, stream * 100));
     if (stream < 5) opened.push(take());
-    else expect(take).toThrow(/This caller has its share of the watched spaces of this instance, 50 percent/);
+    else expect(take).toThrow(/This caller uses its whole share of this instance's watched spaces, 50 percent/);
   }
   expect([watched.used, streams.used]).toEqual([500, 5]);
   opened.push(live.take(holder("modest"), store, spaces(100)));
@@ -50,7 +50,7 @@ test("streams of the same spaces cost their caller nothing more", () => {
 test("a stream that finds no room takes nothing", () => {
   const { streams, watched, places: live } = places(1);
   const place = live.take(holder("a"), store, spaces(1));
-  expect(() => live.take(holder("b"), store, spaces(1))).toThrow(/fill of streams/);
+  expect(() => live.take(holder("b"), store, spaces(1))).toThrow(/at its limit for streams/);
   place.close();
   expect([watched.used, streams.used]).toEqual([0, 0]);
 });
@@ -58,7 +58,7 @@ test("a stream that finds no room takes nothing", () => {
 let service: Service | undefined;
 afterEach(() => service?.dispose());
 
-test("who would cost more than its share is told so by the status, before its stream begins", async () => {
+test("a caller that would cost more than its share gets the status before its stream begins", async () => {
   const { streams, places: livePlaces } = places(100, 20);
   service = await openService({ streams, livePlaces });
   const offsets = Object.fromEntries(spaces(11).map((space) => [space, ""]));

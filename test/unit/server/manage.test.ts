@@ -56,7 +56,7 @@ test("a space is trimmed up to an offset, whatever characters it is of, and befo
   }
 });
 
-test("who goes on from what was trimmed is told in every form, and with clamp goes on from what there is", async () => {
+test("a reader whose place was trimmed is told in every form, and with clamp goes on from the earliest", async () => {
   const { service, store } = await start();
   const path = segmentPath(store, "1", "1");
   await service.call("POST", `${path}/trim`, json({ before: 3 }));

@@ -241,7 +241,7 @@ describe("a request that failed on its way says how much of it is there, and how
   });
 });
 
-test("what certainly did not happen keeps its status, and is asked for again", async () => {
+test("a failure that certainly wrote nothing keeps its status, and invites a repeat", async () => {
   const refusal = new StoreError("overloaded", "Too much waits.", { retryAfterMs: 3_000 });
   const stores = {
     open: () => ({ produce: () => rejecting(refusal) }) as unknown as Store,

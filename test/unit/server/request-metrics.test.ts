@@ -120,7 +120,7 @@ test("a mistake of ours is one also when the caller is gone by then", async () =
   await broken.dispose();
 });
 
-test("what consumers read is counted: pages, entries and the bytes of their content", async () => {
+test("the metrics count what consumers read: pages, entries and the bytes of their content", async () => {
   const store = randomUUID();
   const path = segmentPath(store, "s", "g");
   const records = ["aa", "bbb"].map((payload) => ({ payload }));

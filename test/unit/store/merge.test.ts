@@ -81,7 +81,7 @@ test("no stream is read more than one entry ahead, nor beyond the limit, and all
   expect(streams.map(({ left }) => left)).toEqual([true, true]);
 });
 
-test("whoever leaves leaves all streams", async () => {
+test("leaving the merged stream leaves all streams", async () => {
   const streams = [new Stream("a 1 s 1", "a 2 s 2"), new Stream("b 5 s 1")];
   for await (const first of mergeSpaces(of(streams))) {
     expect(places([first])).toEqual(["a 1 s 1"]);

@@ -60,7 +60,7 @@ test("a failed batch is one part with its error, whatever that quotes", () => {
   expect(parseBatchAnswer(body)).toEqual([{ status: 409, etag: undefined, body: error }]);
 });
 
-test("what is no batch answer has no parts", () => {
+test("an answer that is no batch answer has no parts", () => {
   for (const body of ["", "<html>HTTP/1.1 is old</html>", "{}", "--x\r\n--y--"])
     expect(parseBatchAnswer(body)).toEqual([]);
 });

@@ -148,7 +148,7 @@ test("plain HTTP stays on this machine unless it is allowed", () => {
   }
 });
 
-test("what is missing or wrong is named with what to set, and never shows the key", () => {
+test("an error names what is missing or wrong and what to set, and never shows the key", () => {
   expect(refused({})).toMatch(/STREAMKIT_STORAGE or AzureWebJobsStorage/);
   const messages = [
     refused({ STREAMKIT_STORAGE: "nonsense" }),

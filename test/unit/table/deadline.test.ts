@@ -4,14 +4,14 @@ import { VirtualClock } from "../../virtual-clock.ts";
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-test("what ends in time is passed on", async () => {
+test("a result that comes in time is passed on", async () => {
   const clock = new VirtualClock();
   expect(await withDeadline(clock, 10, undefined, () => Promise.resolve(1))).toEqual({ kind: "done", value: 1 });
   const error = new Error("x");
   expect(await withDeadline(clock, 10, undefined, () => Promise.reject(error))).toEqual({ kind: "threw", error });
 });
 
-test("what does not end is cut at the time-out, and told so", async () => {
+test("work that does not end is cut at the time-out, with an error that says so", async () => {
   const clock = new VirtualClock();
   let told: AbortSignal | undefined;
   const outcome = withDeadline(clock, 10, undefined, (signal) => {

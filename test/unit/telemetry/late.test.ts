@@ -39,7 +39,7 @@ test("nothing is loaded before the first measurement is as old as was asked for,
   expect(state.loads).toBe(1);
 });
 
-test("what was measured before is heard in its order, before what comes after", async () => {
+test("a late listener hears earlier measurements first, in their order", async () => {
   const { clock, heard, telemetry } = world();
   telemetry.record("streamkit.produce.records", 1, { a: 1 });
   telemetry.trace(aSpan);
@@ -51,7 +51,7 @@ test("what was measured before is heard in its order, before what comes after", 
   expect(heard.spans).toEqual([aSpan]);
 });
 
-test("what is kept is bounded; that something was dropped is said", async () => {
+test("the kept measurements are bounded, and the log says that some were dropped", async () => {
   const { clock, heard, said, telemetry } = world();
   for (let n = 0; n < 5_003; n += 1) telemetry.record("streamkit.produce.records", 1);
   await clock.pass(2_000);

@@ -31,7 +31,7 @@ function ledger(): Ledger {
   return book;
 }
 
-test("what was acknowledged is there, what is open may be, and what was refused is not: nothing to say", () => {
+test("acknowledged records are there, open ones may be, refused ones are not: no complaint", () => {
   expect(ledger().judge("orders", [first, second])).toEqual([]);
   expect(ledger().judge("orders", [first])).toEqual([]);
   expect(ledger().counts()).toEqual({ acknowledged: 1, committed: 0, none: 1, open: 3 });

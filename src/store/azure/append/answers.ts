@@ -64,7 +64,7 @@ export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: rea
     for (const request of members.keys()) {
       if (request.keyed) continue;
       const message =
-        "It is not known any more whether it was committed: that part of the space was trimmed meanwhile.";
+        "The service cannot know any more whether this was committed: that part of the space was trimmed meanwhile.";
       queue.fail(request, new StoreError("storage_unavailable", message, { effect: "unknown" }));
     }
   }

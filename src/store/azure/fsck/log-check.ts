@@ -86,7 +86,7 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
   }
   if (unnotifiedMs > options.overdueMs) {
     const why = "the monitor does not run, or the queue does not take it";
-    findings.add("notify_overdue", `a record has waited to be told of for ${seconds(unnotifiedMs)} s: ${why}`);
+    findings.add("notify_overdue", `a record has waited for its notification for ${seconds(unnotifiedMs)} s: ${why}`);
   }
   return {
     space,

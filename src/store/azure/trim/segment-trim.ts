@@ -86,7 +86,7 @@ export async function trimSegment(
 
 /** The part that was trimmed so far stays trimmed, and a repeat goes on. */
 export function crowded(what: string): StoreError {
-  return new StoreError("overloaded", `Others write to ${what} all the time. Try again a little later.`, {
+  return new StoreError("overloaded", `Other writers change ${what} without a pause. Try again a little later.`, {
     effect: "unknown",
     retryAfterMs: 1_000,
   });

@@ -45,7 +45,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 const texts = (entries: readonly Entry[]): string[] => entries.map(({ payload }) => Buffer.from(payload).toString());
 
-test("what is produced at the tail is read back by sequence, by space, as last entry and as status", async () => {
+test("records at the tail are read back by sequence, by space, as last entry and as status", async () => {
   const [one] = instances(1);
   const { store } = one!;
   const [first] = await all(store.produce(space, segment, [record("a"), record("b")]));
@@ -69,7 +69,7 @@ test("a warm produce is two requests, one to commit and one to apply", async () 
   expect(counting.counts.requests - before).toBe(2);
 });
 
-test("of racing producers of the same sequences one wins and the others are told by whom", async () => {
+test("one of several racing producers of the same sequences wins, and the others are told which", async () => {
   const parties = instances(4);
   const results = await Promise.allSettled(
     parties.map(({ store }, index) => all(store.produce(space, segment, [record(`from ${index}`, 1), record("x", 2)]))),

@@ -104,7 +104,7 @@ test("a queue that is slow holds up neither produces nor what other instances te
   expect(performance.now() - startedAt).toBeLessThan(2_000);
 });
 
-test("what an instance applied and could not tell before it died, another's monitor tells", async () => {
+test("another instance's monitor notifies of records whose instance died after it had applied them", async () => {
   const { instance, queues, told } = world();
   const [one, two] = [instance("one"), instance("two")];
   queues.follow(({ client }) => (client === "one" ? faults.dropped() : undefined));
@@ -115,7 +115,7 @@ test("what an instance applied and could not tell before it died, another's moni
   expect(told()).toEqual([[status]]);
 });
 
-test("what an instance committed and did not apply before it died is applied and told by another's monitor", async () => {
+test("another instance's monitor applies, and notifies of, records whose instance died after it had committed them", async () => {
   const { account, instance, told } = world();
   const [one, two] = [instance("one"), instance("two")];
   await produce(one.store, "a");

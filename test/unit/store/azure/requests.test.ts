@@ -168,7 +168,7 @@ test("consuming is one request a page, of a segment and of a space", async () =>
   expect(await deployment.cost(() => all(store.consumeSpace(space)))).toEqual(one);
 });
 
-test("what is done is written off by the next commit, and by a request of its own when none comes", async () => {
+test("the next commit writes off what is done, or a request of its own when none comes", async () => {
   const { deployment, store } = await deployed();
   for (let index = 0; index < 10; index += 1) {
     expect((await deployment.cost(() => produce(store, "orders", "a"))).requests).toBe(2);
@@ -193,7 +193,7 @@ test("the monitor asks once, and once more for each open log; a log at rest cost
   expect((await visit()).requests).toBe(1);
 });
 
-test("what an instance remembers of segments is bounded over all its spaces; the longest unused is read again", async () => {
+test("the segments that an instance remembers are bounded over all its spaces; the longest unused is read again", async () => {
   const deployment = new CountedDeployment();
   const store = deployment.start({ segmentCacheMax: 256 }).open(storeId);
   for (let index = 0; index < 300; index += 1) {

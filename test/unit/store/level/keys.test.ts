@@ -97,7 +97,7 @@ test("names after one are those that sort after it as UTF-8", () => {
   );
 });
 
-test("what a key says can be read from it", () => {
+test("a key can be decoded to its parts", () => {
   fc.assert(
     fc.property(place, (at) => {
       const rows = rowsOf(at);

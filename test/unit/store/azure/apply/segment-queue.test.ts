@@ -34,7 +34,7 @@ function queue(...sequences: [number, number][]): {
 
 const firsts = (run: readonly PendingItem[]): number[] => run.map(({ transaction }) => transaction.firstSequence);
 
-test("what comes after the head is in the order of its sequences, however it was heard of", () => {
+test("the transactions after the head come in the order of their sequences, however they were learned", () => {
   expect(firsts(queue([4, 4], [1, 2], [3, 3]).queue.runAfter(0, 90))).toEqual([1, 3, 4]);
 });
 

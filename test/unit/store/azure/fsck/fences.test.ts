@@ -52,7 +52,7 @@ test("a token that shuts all holders out is reset, with a record of it, and old 
   await stored.close();
 });
 
-test("of a lease that the space does not have there is nothing to reset", async () => {
+test("a lease that the space does not have cannot be reset", async () => {
   const stored = await filled();
   await expect(resetFence(stored.table, users, "writer", "why")).rejects.toMatchObject({ code: "not_found" });
   expect(await readFences(stored.table, users)).toEqual({ fences: new Map(), resets: [] });

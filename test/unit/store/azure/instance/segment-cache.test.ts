@@ -42,7 +42,7 @@ test("a space that is cleared finds nothing of before, and the others all of the
   expect(one.get(segment(1))?.name).toBe("after");
 });
 
-test("what has grown pushes others out by its weight", () => {
+test("an item that has grown pushes others out by its weight", () => {
   const weight = { max: 10, of: ({ places }: { places: number[] }) => 1 + places.length };
   const cache = new SegmentCache({ segmentsMax: 100, weight }).forSpace();
   for (let index = 0; index < 5; index += 1) cache.set(segment(index), { places: [1] });

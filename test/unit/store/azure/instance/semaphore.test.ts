@@ -50,7 +50,7 @@ test("a turn that was given away is not given back", async () => {
   expect(semaphore.isFull).toBe(true);
 });
 
-test("who does not wait is told when there may be a turn", async () => {
+test("a caller that does not wait hears when a permit may be free", async () => {
   const { clock, freed, semaphore } = world(1, 2);
   const leave = semaphore.tryEnter();
   expect(leave).toBeDefined();

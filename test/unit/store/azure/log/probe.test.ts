@@ -30,7 +30,7 @@ test("the first probe creates the table and the row, later ones replace the row 
   expect((await registry.get(probePartition, probeRow)).row?.etag).not.toBe(first.row?.etag);
 });
 
-test("those who ask at the same time share one probe", async () => {
+test("callers that ask at the same time share one probe", async () => {
   const { account, probe } = world();
   await probe();
   account.reset();

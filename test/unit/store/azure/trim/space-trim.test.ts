@@ -49,7 +49,7 @@ async function trimmed(store: Store, timestamp: number): Promise<void> {
   while ((await store.trimSpace(space, { timestamp })).state !== "done");
 }
 
-test("what became of an attempt is told by the first row at or above its place", async () => {
+test("the first row at or above its place tells the fate of an attempt", async () => {
   const { account, store } = opened();
   await produce(store, 4);
   const times = await timestamps(store);
@@ -68,7 +68,7 @@ test("what became of an attempt is told by the first row at or above its place",
   expect(await reader.fateOf(times[2]!, random.uuid())).toBe("never");
 });
 
-test("who gave no id is told that the outcome is unknown, who gave one is looked up by it", () => {
+test("a caller without an id gets an unknown outcome; one with an id is looked up by it", () => {
   const failed: { readonly request: unknown; readonly effect: Effect }[] = [];
   const queue = {
     resolve: () => undefined,
