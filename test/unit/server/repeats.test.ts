@@ -234,7 +234,7 @@ describe("a request that failed on its way says how much of it is there, and how
     const path = segmentPath(randomUUID(), "s", "g", "/records?encoding=text");
     const { json: problem } = await service.call("POST", path, json({ records }));
     expect(problem).toMatchObject({ code: "not_confirmed", effect: "partial", committedRecords: 1_000 });
-    expect(JSON.stringify(problem)).toContain("Send only the rest again.");
+    expect(JSON.stringify(problem)).toContain("Send only the others again.");
     expect(JSON.stringify(problem)).toContain(
       "The first 1000 records of this request are committed, no others are or will be.",
     );
