@@ -70,7 +70,7 @@ const importDirections = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist/**", "node_modules/**", ".azurite/**", ".cache/**", "coverage/**"] },
+  { ignores: ["dist/**", "packages/*/dist/**", "node_modules/**", ".azurite/**", ".cache/**", "coverage/**"] },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ["**/*.ts"] })),
   {
     files: ["**/*.ts"],
@@ -98,7 +98,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["test/**/*.ts", "bench/**/*.ts", "scripts/**/*.ts"],
+    files: ["test/**/*.ts", "packages/*/test/**/*.ts", "bench/**/*.ts", "scripts/**/*.ts"],
     rules: { "no-console": "off", "@typescript-eslint/no-non-null-assertion": "off" },
   },
   {

@@ -1,0 +1,91 @@
+// Where a program begins: the service, and a store of it.
+
+import { json } from "./codecs.ts";
+import type { Codec } from "./codecs.ts";
+import type { Credential } from "./credential.ts";
+import { follower } from "./follow.ts";
+import type { Follower } from "./follow.ts";
+import { names } from "./names.ts";
+import type { PagedNames } from "./names.ts";
+import type { OperationOptions, StreamkitClientOptions } from "./options.ts";
+import { encodeName } from "./paths.ts";
+import { pagedEntries } from "./read.ts";
+import type { PagedEntries } from "./read.ts";
+import { severalReading } from "./reading.ts";
+import type { Offsets, ReadBounds } from "./reading.ts";
+import { SpaceClient } from "./space-client.ts";
+import { Transport } from "./transport.ts";
+
+export interface Health {
+  readonly status: string;
+  readonly version: string;
+  /** With `deep`: whether the storage answers, and in how many milliseconds. */
+  readonly storage?: string;
+  readonly ms?: number;
+}
+
+export type HealthOptions = OperationOptions & { readonly deep?: boolean | undefined };
+
+export class StreamkitClient {
+  readonly #transport: Transport;
+
+  /** `url`: of the function app. `credential`: a key, a token credential, or nothing where none is asked for. */
+  constructor(url: string, credential?: Credential, options: StreamkitClientOptions = {}) {
+    this.#transport = new Transport(url, credential, options);
+  }
+
+  /** `storeId`: a UUID of your choice. No request is made. */
+  getStoreClient(storeId: string): StoreClient {
+    return new StoreClient(this.#transport, storeId);
+  }
+
+  async getHealth(options: HealthOptions = {}): Promise<Health> {
+    const query = { deep: options.deep };
+    return (await this.#transport.json(
+      { method: "GET", path: "/health", query, accept: "application/json" },
+      options,
+    )) as Health;
+  }
+}
+
+export type SeveralReadOptions = ReadBounds & OperationOptions & { readonly offsets: Offsets };
+
+/** Made by `StreamkitClient.getStoreClient`, without a request: a store comes into being with its first record. */
+export class StoreClient {
+  readonly storeId: string;
+  readonly #transport: Transport;
+  readonly #path: string;
+
+  /** @internal */
+  constructor(transport: Transport, storeId: string) {
+    this.storeId = storeId;
+    this.#transport = transport;
+    this.#path = `/v1/stores/${encodeName(storeId)}`;
+  }
+
+  /** Payloads are JSON unless a codec says otherwise; what its segments hold is yours to say: `getSpaceClient<OrderEvent>("orders")`. */
+  getSpaceClient<T = unknown>(
+    spaceName: string,
+    options: { readonly codec?: Codec<T> | undefined } = {},
+  ): SpaceClient<T> {
+    return new SpaceClient(this.#transport, this.storeId, spaceName, options.codec ?? json<T>());
+  }
+
+  /** The names of its spaces, in the order of their UTF-8. */
+  listSpaces(options: OperationOptions = {}): PagedNames {
+    return names(this.#transport, `${this.#path}/spaces`, "spaces", options);
+  }
+
+  /** What there is now in several spaces, merged by time. */
+  read<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): PagedEntries<T> {
+    const { offsets, codec = json<T>() } = options;
+    const open = () => severalReading(`${this.#path}/consume`, offsets, options);
+    return pagedEntries(this.#transport, open, codec, options);
+  }
+
+  /** What there is in several spaces, then what comes, for as long as you like. */
+  follow<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): Follower<T> {
+    const { offsets, codec = json<T>() } = options;
+    return follower(this.#transport, severalReading(`${this.#path}/consume`, offsets, options), codec, options);
+  }
+}

@@ -1,0 +1,27 @@
+// What the package gives out.
+
+export { StreamkitClient, StoreClient } from "./client.ts";
+export type { Health, HealthOptions, SeveralReadOptions } from "./client.ts";
+export { SpaceClient } from "./space-client.ts";
+export type { SpaceReadOptions } from "./space-client.ts";
+export { SegmentClient } from "./segment-client.ts";
+export type { SegmentReadOptions } from "./segment-client.ts";
+export type { AppendOptions, AppendResult, Expected, LeaseProof, SegmentRecords, WriteOptions } from "./append.ts";
+export { bytes, json, text } from "./codecs.ts";
+export type { Codec } from "./codecs.ts";
+export type { Credential, KeyCredential, TokenCredential } from "./credential.ts";
+export type { Entry, SegmentStatus, StreamRecord, Transaction } from "./entries.ts";
+export { isStreamkitError, StreamkitError } from "./errors.ts";
+export type { Effect, ErrorCode, FailedRequest, FailedResponse, StreamkitErrorOptions } from "./errors.ts";
+export type { Follower } from "./follow.ts";
+export type { NamePage, PagedNames } from "./names.ts";
+export type {
+  OperationOptions,
+  RawResponse,
+  RequestOptions,
+  RetryOptions,
+  StreamkitClientOptions,
+  TracingOptions,
+} from "./options.ts";
+export type { Page, PagedEntries, PageSettings } from "./read.ts";
+export type { Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";

@@ -1,0 +1,81 @@
+// A segment: one stream, entries 1, 2, 3 ...
+
+import { appendCall, appendResult } from "./append.ts";
+import type { AppendOptions, AppendResult } from "./append.ts";
+import type { Codec } from "./codecs.ts";
+import { entryOf } from "./entries.ts";
+import type { Entry, EntryJson, SegmentStatus, StreamRecord } from "./entries.ts";
+import { follower } from "./follow.ts";
+import type { Follower } from "./follow.ts";
+import type { OperationOptions } from "./options.ts";
+import { encodeName } from "./paths.ts";
+import { pagedEntries } from "./read.ts";
+import type { PagedEntries } from "./read.ts";
+import { reading } from "./reading.ts";
+import type { SegmentBounds } from "./reading.ts";
+import type { Transport } from "./transport.ts";
+
+export type SegmentReadOptions = SegmentBounds & OperationOptions;
+
+/** Made by `SpaceClient.getSegmentClient`, without a request: a segment comes into being with its first record. */
+export class SegmentClient<T> {
+  readonly storeId: string;
+  readonly spaceName: string;
+  readonly segmentName: string;
+  readonly #transport: Transport;
+  readonly #path: string;
+  readonly #codec: Codec<T>;
+
+  /** @internal */
+  constructor(transport: Transport, storeId: string, spaceName: string, segmentName: string, codec: Codec<T>) {
+    this.storeId = storeId;
+    this.spaceName = spaceName;
+    this.segmentName = segmentName;
+    this.#transport = transport;
+    this.#codec = codec;
+    this.#path = `/v1/stores/${encodeName(storeId)}/spaces/${encodeName(spaceName)}/segments/${encodeName(segmentName)}`;
+  }
+
+  /**
+   * Writes records to the end of the segment, or only where you expect its end to be. It is repeated until it is answered: what is written is
+   * written once. More than 1,000 records, or 768 KiB, are several transactions, one after the other.
+   */
+  async append(
+    records: StreamRecord<T> | readonly StreamRecord<T>[],
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    const all = isOne(records) ? [records] : records;
+    return appendResult(await this.#transport.json(appendCall(this.#path, all, this.#codec, options), options));
+  }
+
+  /** What there is now, in order of sequence. No request is made before it is iterated. */
+  read(options: SegmentReadOptions = {}): PagedEntries<T> {
+    return pagedEntries(this.#transport, () => this.#reading(options), this.#codec, options);
+  }
+
+  /** What there is, then what comes, for as long as you like. */
+  follow(options: SegmentReadOptions = {}): Follower<T> {
+    return follower(this.#transport, this.#reading(options), this.#codec, options);
+  }
+
+  /** The last entry; undefined when there is none. */
+  async getLastEntry(options: OperationOptions = {}): Promise<Entry<T> | undefined> {
+    const call = { method: "GET", path: `${this.#path}/last`, accept: "application/json" } as const;
+    const entry = (await this.#transport.json(call, options)) as EntryJson;
+    return entry.sequence === 0 ? undefined : entryOf(entry, this.#codec);
+  }
+
+  /** Where it begins and ends. */
+  async getStatus(options: OperationOptions = {}): Promise<SegmentStatus> {
+    const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
+    return (await this.#transport.json(call, options)) as SegmentStatus;
+  }
+
+  #reading(options: SegmentReadOptions): ReturnType<typeof reading> {
+    return reading("segment", `${this.#path}/entries`, options);
+  }
+}
+
+function isOne<T>(records: StreamRecord<T> | readonly StreamRecord<T>[]): records is StreamRecord<T> {
+  return !Array.isArray(records);
+}

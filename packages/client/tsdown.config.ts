@@ -1,0 +1,13 @@
+// Builds the package: ESM and CommonJS, each with its types. What it shares with the service is in the bundle.
+
+import { defineConfig } from "tsdown";
+
+export default defineConfig({
+  entry: ["src/index.ts"],
+  format: ["esm", "cjs"],
+  platform: "neutral",
+  target: "es2022",
+  dts: true,
+  sourcemap: false,
+  clean: true,
+});
