@@ -31,10 +31,12 @@ import { parseSettings, unknownSettings } from "./settings.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
 import { registryTableName, storeTableName } from "./store/azure/rows/keys.ts";
+import { readLastRun, writeLastRun } from "./store/azure/monitor/last-run.ts";
 import { resolveOptions } from "./store/azure/instance/options.ts";
 import { createProbe } from "./store/azure/log/probe.ts";
 import { isEmulator } from "./table/connection.ts";
 import { ServiceClock } from "./table/service-clock.ts";
+import type { MonitorRun } from "./store/monitor-run.ts";
 import type { Table } from "./table/port.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { createTableAccount } from "./table/sdk.ts";
@@ -110,6 +112,8 @@ function storeTable(store: StoreId): Table {
   return account().table(storeTableName(resolveOptions(settings.store).tablePrefix, store));
 }
 
+const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));
+
 const targets = once((): TargetPolicy => {
   const { connection, notificationsQueue, retriesQueue, subscriptionQueuePrefix, webhookNetworks } = settings;
   return {
@@ -181,6 +185,7 @@ export const httpParts = once((): HttpParts => ({
     options: { streamMs: settings.streamMs, heartbeatMs: settings.heartbeatMs },
     stopping: stopping.signal,
     probe: () => probe()(),
+    lastMonitorRun: () => readLastRun(registry()),
   },
 }));
 
@@ -190,13 +195,24 @@ export const authLevel = settings.authentication.kind === "key" ? "function" : "
 /** One run of the monitor. Rejects when it could not look at all: the host counts that as a failed run. */
 export async function monitor(): Promise<void> {
   try {
+    const [startedAt, from] = [serviceClock.now(), clock.elapsed()];
     const report = await stores().recover({ deadlineMs: monitorDeadlineMs });
+    await keepRun({ ...report, startedAt, ms: clock.elapsed() - from });
     const didSomething = report.applied + report.notified + report.failed > 0 || !report.complete;
     logger[didSomething ? "info" : "debug"]("monitor", { ...report });
     await countPoisoned();
   } catch (error) {
     logger.error("the monitor failed", { error });
     throw error;
+  }
+}
+
+/** What it did is done, whether it can be told or not. */
+async function keepRun(run: MonitorRun): Promise<void> {
+  try {
+    await writeLastRun(registry(), run);
+  } catch (error) {
+    logger.warn("how the monitor's run went could not be written", { error });
   }
 }
 
@@ -261,10 +277,7 @@ function accessOf(): Access {
     : openAccess(settings.manages);
 }
 
-const probe = once(() => {
-  const { tablePrefix } = resolveOptions(settings.store);
-  return createProbe(account().table(registryTableName(tablePrefix)), clock);
-});
+const probe = once(() => createProbe(registry(), clock));
 
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;

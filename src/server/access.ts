@@ -14,7 +14,8 @@ export type Permission = "read" | "write" | "manage";
 export interface Identity {
   /** Names the caller as far as is known, to count shares by. Never a key or a token. */
   readonly caller: string;
-  allows(store: StoreId, permission: Permission): boolean;
+  /** `*`: in all stores. */
+  allows(store: StoreId | "*", permission: Permission): boolean;
   /** What to do about a missing permission; absent: nothing that can be said here. */
   readonly hint?: string;
 }
@@ -54,11 +55,12 @@ function addressCaller({ headers }: Pick<HttpRequest, "headers">): string {
   return `address ${last.replace(/(?<=[\d\]]):\d+$/, "").slice(0, 64)}`;
 }
 
-/** The same answer for a store that exists and one that does not. */
-export function authorise(identity: Identity, store: StoreId, permission: Permission): void {
+/** The same answer for a store that exists and one that does not. `*`: what is asked for is of no single store. */
+export function authorise(identity: Identity, store: StoreId | "*", permission: Permission): void {
   if (!identity.allows(store, permission)) {
     const hint = identity.hint === undefined ? "" : ` ${identity.hint}`;
-    throw new StoreError("permission_denied", `No permission to ${permission} in this store.${hint}`, {
+    const where = store === "*" ? "in all stores" : "in this store";
+    throw new StoreError("permission_denied", `No permission to ${permission} ${where}.${hint}`, {
       details: { permission },
     });
   }

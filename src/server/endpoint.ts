@@ -199,9 +199,7 @@ function parseCall<Op extends Operation>(
   body: RequestBody,
 ): Omit<Call<Op>, "connection" | "requestId" | "logger"> {
   const { store } = params as { readonly store?: StoreId };
-  if (identity !== undefined && store !== undefined && operation.access !== "public") {
-    authorise(identity, store, operation.access);
-  }
+  if (identity !== undefined && operation.access !== "public") authorise(identity, store ?? "*", operation.access);
   const caller: Caller = { caller: identity?.caller ?? "anyone", store };
   const query = parseWith(operation.query, queryOf(url, operation.query)) as z.output<Op["query"]>;
   const headers: Record<string, string> = {};

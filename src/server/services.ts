@@ -6,6 +6,7 @@ import type { Telemetry } from "../core/telemetry.ts";
 import type { StoreId } from "../core/ids.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
+import type { MonitorRun } from "../store/monitor-run.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { Origins } from "./every-answer.ts";
@@ -51,4 +52,6 @@ export interface Services {
   readonly stopping: AbortSignal;
   /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
   probe(): Promise<void>;
+  /** How the last run of the monitor went; undefined: none has ended yet, or nothing here needs one. One point read. */
+  lastMonitorRun(): Promise<MonitorRun | undefined>;
 }

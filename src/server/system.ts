@@ -2,7 +2,11 @@
 
 import { StoreError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
-import { health as healthOperation, openapi as openapiOperation } from "../wire/operations/system.ts";
+import {
+  health as healthOperation,
+  monitor as monitorOperation,
+  openapi as openapiOperation,
+} from "../wire/operations/system.ts";
 import { openApiText } from "../wire/openapi.ts";
 import { piecesOf } from "./http.ts";
 import { endpoint, jsonAnswer } from "./endpoint.ts";
@@ -23,6 +27,14 @@ export const health = endpoint(healthOperation, async (services, call) => {
     });
   }
   return jsonAnswer(JSON.stringify({ status: "ok", version, storage: "ok", ms: ms() }));
+});
+
+export const monitor = endpoint(monitorOperation, async (services) => {
+  const run = await services.lastMonitorRun();
+  if (run === undefined) return jsonAnswer("{}");
+  const { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestMs } = run;
+  const told = { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestPendingMs: oldestMs };
+  return jsonAnswer(JSON.stringify({ lastRun: told }));
 });
 
 /** In pieces, and held against no budget: all answers share a text, and it is for everyone. */

@@ -20,7 +20,7 @@ export interface Operation {
   readonly id: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: PathTemplate;
-  /** The permission that a caller needs in the store of the path; `public` is for everyone. */
+  /** The permission that a caller needs in the store of the path, or, without one, in all stores; `public` is for everyone. */
   readonly access: "public" | "read" | "write" | "manage";
   readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Subscriptions" | "Service";
   readonly summary: string;

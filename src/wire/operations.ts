@@ -8,7 +8,7 @@ import { trimSegment, trimSpace } from "./operations/manage.ts";
 import { spaces, segments } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
 import { subscriptionDelete, subscriptionGet, subscriptionPut, subscriptions } from "./operations/subscriptions.ts";
-import { health, openapi } from "./operations/system.ts";
+import { health, monitor, openapi } from "./operations/system.ts";
 
 export const operations: readonly Operation[] = [
   produce,
@@ -30,5 +30,6 @@ export const operations: readonly Operation[] = [
   subscriptionDelete,
   subscriptions,
   health,
+  monitor,
   openapi,
 ];

@@ -243,7 +243,14 @@ test("each applied record leaves its message in the notifications queue", async 
   });
 });
 
-test("the monitor runs by hand", async () => {
+test("the monitor runs by hand, and how its run went can be asked", async () => {
+  const lastRun = async () => {
+    const { lastRun: run } = (await (await fetch(`${app.url}/v1/monitor`)).json()) as {
+      readonly lastRun?: Readonly<Record<string, unknown>>;
+    };
+    return run;
+  };
+  const before = Number((await lastRun())?.["startedAt"] ?? 0);
   const answer = await fetch(`${app.url}/admin/functions/walMonitor`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -251,6 +258,11 @@ test("the monitor runs by hand", async () => {
   });
   expect(answer.status).toBe(202);
   await until("its report", () => app.logs().includes('"message":"monitor"'));
+  await until("its row", async () => Number((await lastRun())?.["startedAt"] ?? 0) > before);
+  expect(await lastRun()).toMatchObject({
+    complete: expect.any(Boolean) as boolean,
+    logs: expect.any(Number) as number,
+  });
 });
 
 test("a host that is to stop ends its streams with an event, and waits for none of them", async () => {

@@ -383,6 +383,7 @@ const others: readonly string[] = [
   "telemetry is off: it cannot be loaded",
   "there is no such setting: it does nothing",
   "the monitor failed",
+  "how the monitor's run went could not be written",
   "the poison queues could not be counted",
   "misconfigured: every call is answered 503",
 ];

@@ -3,7 +3,7 @@
 import * as z from "zod";
 
 import { operation } from "../operation.ts";
-import { none } from "../operation-parts.ts";
+import { none, readErrors } from "../operation-parts.ts";
 
 const healthSchema = z.object({
   status: z.literal("ok"),
@@ -34,6 +34,44 @@ export const health = operation({
     "application/json": { schema: healthSchema },
   },
   errors: ["invalid_argument", "not_acceptable", "storage_unavailable", "misconfigured", "internal"],
+});
+
+const count = z.int().min(0);
+const monitorRunSchema = z
+  .object({
+    startedAt: count.meta({ description: "Milliseconds since 1970, by the storage's clock." }),
+    ms: count.meta({ description: "How long it took." }),
+    complete: z.boolean().meta({ description: "false: time ran out; the next run goes on from there." }),
+    logs: count.meta({ description: "Open logs that it visited." }),
+    closed: count.meta({ description: "Of these: closed, because nothing is written to them." }),
+    applied: count.meta({ description: "Records left behind that it applied to their segments." }),
+    notified: count.meta({ description: "Records left behind that it notified of." }),
+    failed: count.meta({ description: "Logs and records that it could not finish; the log says why." }),
+    oldestPendingMs: count.meta({ description: "Age of the oldest record left behind; 0: there was none." }),
+  })
+  .meta({ id: "MonitorRun" });
+
+export const monitor = operation({
+  id: "monitor",
+  method: "GET",
+  path: "/v1/monitor",
+  access: "read",
+  tag: "Service",
+  summary: "How the monitor's last run went",
+  description:
+    "The monitor finishes what writers left behind. With tokens this takes the scope `streamkit::*` or `streamkit::*::read`: it is of all stores together. A run that fails leaves what the one before told.",
+  params: none,
+  query: z.strictObject({}),
+  headers: none,
+  status: 200,
+  answer: {
+    "application/json": {
+      schema: z.object({
+        lastRun: monitorRunSchema.optional().meta({ description: "Absent: no run has ended yet." }),
+      }),
+    },
+  },
+  errors: readErrors,
 });
 
 export const openapi = operation({

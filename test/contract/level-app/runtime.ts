@@ -74,6 +74,7 @@ const parts: HttpParts = {
     options: { streamMs: 180_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
+    lastMonitorRun: () => Promise.resolve(undefined),
   },
 };
 

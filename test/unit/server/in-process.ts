@@ -28,7 +28,7 @@ import { produce, produceAll } from "../../../src/server/produce.ts";
 import { everyAnswer } from "../../../src/server/every-answer.ts";
 import type { Endpoint } from "../../../src/server/endpoint.ts";
 import { fallback } from "../../../src/server/fallback.ts";
-import { health, openapi } from "../../../src/server/system.ts";
+import { health, monitor, openapi } from "../../../src/server/system.ts";
 import type { Services } from "../../../src/server/services.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import {
@@ -80,6 +80,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   subscriptionDelete,
   subscriptions,
   health,
+  monitor,
   openapi,
 };
 
@@ -166,6 +167,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     options: { streamMs: 60_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
+    lastMonitorRun: () => Promise.resolve(undefined),
     ...changes,
   };
   const open: Service["open"] = (method, path, init = {}, connection = unseenConnection()) => {

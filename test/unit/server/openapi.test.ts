@@ -206,7 +206,11 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
     default: {
       const failure = new StoreError(code, "It fails.");
       const stores = { open: () => failing(failure), close: () => Promise.resolve() };
-      const others = { leases: () => failing(failure), subscriptions: failing(failure) };
+      const others = {
+        leases: () => failing(failure),
+        subscriptions: failing(failure),
+        lastMonitorRun: () => Promise.reject(failure),
+      };
       // Whatever the storage says to a probe, it is the storage that is not well.
       const probed = code === "internal" ? new Error("It fails.") : failure;
       return withService({ stores, ...others, probe: () => Promise.reject(probed) }, operation);

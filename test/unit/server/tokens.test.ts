@@ -98,7 +98,10 @@ const guarded = operations.flatMap((operation) =>
   operation.access === "public" ? [] : [{ ...operation, permission: operation.access }],
 );
 
-/** Every call that is not for everyone, in a store, as its description gives an example of it. */
+/** What is of no single store is for those who may do it in all. */
+const isOfAll = (path: string): boolean => !path.startsWith("/v1/stores/");
+
+/** Every call that is not for everyone, in a store or over all, as its description gives an example of it. */
 const calls = (id: string): readonly [permission: Permission, method: string, path: string, init: RequestInit][] =>
   guarded.map(({ permission, method, path, query, body }) => {
     const names = { store: id, space: "s", segment: "g", key: "k", id: "i" };
@@ -156,8 +159,9 @@ describe("call by call", () => {
 
   test.each(["read", "write", "manage"] as const)("a token for %s does that and nothing else", async (granted) => {
     const text = await token(`streamkit::${store}::${granted}`);
+    const all = await token(`streamkit::*::${granted}`);
     for (const [permission, method, path, init] of calls(store)) {
-      const answer = await service.call(method, path, withToken(init, text));
+      const answer = await service.call(method, path, withToken(init, isOfAll(path) ? all : text));
       if (permission === granted) expect([200, 201, 204], `${method} ${path}`).toContain(answer.status);
       else expect(answer.json, path).toMatchObject({ status: 403, code: "permission_denied", permission });
     }
