@@ -1,6 +1,6 @@
 // Builds the package: ESM and CommonJS, each with its types. What it shares with the service is in the bundle.
 
-import { defineConfig } from "tsdown";
+import { defineConfig } from "tsup";
 
 export default defineConfig({
   entry: ["src/index.ts"],
@@ -8,6 +8,6 @@ export default defineConfig({
   platform: "neutral",
   target: "es2022",
   dts: true,
-  sourcemap: false,
   clean: true,
+  silent: true,
 });
