@@ -100,6 +100,10 @@ export const settingsSchema = z.object({
     .regex(/^(?=.{3,31}$)[a-z0-9]+(-[a-z0-9]+)*-?$/, { error: "3 to 31 lower-case letters, digits and single dashes" })
     .default("sub-")
     .meta({ description: "How the names of the queues begin that subscriptions may deliver to." }),
+  STREAMKIT_NOTIFICATION_PAUSE_MS: option(
+    "notificationPauseMs",
+    "While a space is written to, how long after one status message of it the next comes, with all that moved meanwhile, ms.",
+  ),
   STREAMKIT_WEBHOOK_NETWORKS: z.string().default("").meta({
     description:
       "Private networks that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; empty: only what is on the internet.",
@@ -262,6 +266,7 @@ export function parseSettings(env: Environment): Settings {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
     formatVersion: values.STREAMKIT_FORMAT === "1" ? 1 : 2,
     walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
+    notificationPauseMs: values.STREAMKIT_NOTIFICATION_PAUSE_MS,
     produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,
     applyWorkers: values.STREAMKIT_APPLY_WORKERS,
     batchOperations: values.STREAMKIT_BATCH_OPERATIONS,

@@ -240,6 +240,6 @@ export function messageSent(text: string, spaces: ReadonlyMap<SpaceName, SpaceTr
       last?.timestamp === lastTimestamp &&
       segment.applied >= lastSequence;
     verdict.check(right, "I5", () => `a status message that is not so: ${text}`);
-    segment?.notified.add(lastSequence);
+    if (segment !== undefined) segment.notified = Math.max(segment.notified, lastSequence);
   }
 }

@@ -78,6 +78,7 @@ export function chooseScenario(chance: Chance): Scenario {
       otherWritersMs: oneOf(0, 500, 5_000),
       leaseKeysMax: chance.fork("leases").pick([1, 2, 64]),
       ...chooseMemory(chance.fork("memory")),
+      notificationPauseMs: chance.fork("notifications").pick([0, 100, 1_000]),
       trimTransactionsMax: chance.fork("trim bounds").pick([1, 2, 50, 50]),
     },
     instances: chance.integer(2, 5),

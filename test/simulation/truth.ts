@@ -78,8 +78,8 @@ export class SegmentTruth {
   listed = false;
   /** A produce to it was acknowledged as applied: its name must be found. */
   acknowledged = false;
-  /** Last sequences of transactions that a status message was sent for. */
-  readonly notified = new Set<number>();
+  /** The furthest last sequence that a status message told. */
+  notified = 0;
 
   constructor(name: SegmentName) {
     this.name = name;
@@ -91,15 +91,13 @@ export class SegmentTruth {
 
   /** Gives how to go back to what is true now. */
   save(): () => void {
-    const [entries, transactions, notified] = [this.entries.length, this.transactions.length, [...this.notified]];
-    const { acknowledged, applied, listed, first, own } = this;
+    const [entries, transactions] = [this.entries.length, this.transactions.length];
+    const { acknowledged, applied, listed, notified, first, own } = this;
     const [blocks, trims] = [new Map(this.blocks), [...this.trims]];
     return () => {
       this.entries.length = entries;
       for (const { id } of this.transactions.splice(transactions)) this.byId.delete(id);
-      this.notified.clear();
-      for (const one of notified) this.notified.add(one);
-      Object.assign(this, { acknowledged, applied, listed, first, own, blocks, trims });
+      Object.assign(this, { acknowledged, applied, listed, notified, first, own, blocks, trims });
     };
   }
 
@@ -198,10 +196,9 @@ export class SpaceTruth {
   }
 
   unnotifiedOf(record: LogRecord): string | undefined {
-    const last = new Map(record.transactions.map(({ segment, lastSequence }) => [segment, lastSequence]));
-    for (const [segment, lastSequence] of last) {
-      if (!this.segment(segment).notified.has(lastSequence))
-        return `no status of ${segment} at ${lastSequence} was sent`;
+    for (const { segment, lastSequence } of record.transactions) {
+      if (this.segment(segment).notified < lastSequence)
+        return `no status of ${segment} at ${lastSequence} or beyond was sent`;
     }
     return undefined;
   }

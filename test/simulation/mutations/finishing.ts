@@ -98,9 +98,39 @@ export const settling: readonly Mutation[] = [
     50,
     "a status message that failed is taken as sent",
     azure(
-      "space/space-writer",
-      "notifier.notify({ store, space, statuses })",
-      "notifier.notify({ store, space, statuses }).catch(() => undefined)",
+      "space/notifications",
+      "await notifier.notify({ store, space, statuses: statusesOf(space, tellable, heads) });",
+      "await notifier.notify({ store, space, statuses: statusesOf(space, tellable, heads) }).catch(() => undefined);",
+    ),
+  ),
+  mutation(
+    "told-while-on-its-way",
+    50,
+    "what was applied while a status message was on its way is taken as told by it",
+    azure(
+      "space/notifications",
+      "for (const { timestamp } of tellable) done.notified.add(timestamp);",
+      "for (const { timestamp } of [...tellable, ...done.untold.splice(0)]) done.notified.add(timestamp);",
+    ),
+  ),
+  mutation(
+    "first-of-merged-told",
+    50,
+    "of records that are told of together the first of a segment is told, not the furthest",
+    azure(
+      "space/notifications",
+      "if (head === undefined || lastSequence < (statuses.get(segment)?.lastSequence ?? 0)) continue;",
+      "if (head === undefined || statuses.has(segment)) continue;",
+    ),
+  ),
+  mutation(
+    "last-of-merged-told",
+    600,
+    "of records that are told of together the one that was applied last is told, not the furthest",
+    azure(
+      "space/notifications",
+      "if (head === undefined || lastSequence < (statuses.get(segment)?.lastSequence ?? 0)) continue;",
+      "if (head === undefined) continue;",
     ),
   ),
 ];

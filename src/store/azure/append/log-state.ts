@@ -160,6 +160,8 @@ export class DoneList {
   /** Timestamps of records that are applied, and of those that are notified. */
   readonly applied = new Set<number>();
   readonly notified = new Set<number>();
+  /** Records of this instance that are applied, and that nobody has been told of yet. */
+  readonly untold: RecordSummary[] = [];
   /** All records up to this timestamp are notified, also those that the head does not list one by one. */
   notifiedThrough = 0;
 
@@ -180,6 +182,7 @@ export class DoneList {
   clear(): void {
     this.applied.clear();
     this.notified.clear();
+    this.untold.length = 0;
     this.notifiedThrough = 0;
   }
 

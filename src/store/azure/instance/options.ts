@@ -60,6 +60,8 @@ export const optionsSchema = z.strictObject({
   settleDelayMs: milliseconds(1_000, 60_000),
   /** Transactions of a trim, of one segment or of a log: about 87 rows each. Beyond, the next call goes on. */
   trimTransactionsMax: count(50, 10_000),
+  /** Of a space that is written to all the time, how long after a status message the next one comes; 0: as soon as the queue has taken it. */
+  notificationPauseMs: milliseconds(100, 60_000),
   /** How old a pending record is before the monitor takes it for left behind. */
   walGraceMs: milliseconds(30_000, 3_600_000),
   /** How long a log rests before the monitor stops visiting it. */

@@ -95,7 +95,7 @@ async function tell(
   const isApplied = !isPending(head.unapplied, timestamp) || done.applied.has(timestamp);
   if (!isApplied || !isDue(now - writtenAt, graceMs)) return false;
   // The queue may have failed while this record waited: it is not tried again in this run.
-  const outcome = await run.permits.run(async () => (run.queueFails ? "left" : writer.notify({ summary })));
+  const outcome = await run.permits.run(async () => (run.queueFails ? "left" : writer.notifications.tell([summary])));
   if (outcome === "notified") run.notified += 1;
   else if (!run.queueFails || outcome === "queue_failed") run.failed += 1;
   if (outcome === "queue_failed") run.queueFails = true;

@@ -1,7 +1,6 @@
 // One space as an instance writes it: appends, applies, notifies, and answers callers by what the log and the segments say.
 
 import type { Ack } from "../../store.ts";
-import type { SegmentStatus } from "../../../core/entry.ts";
 import {
   leaseSuperseded,
   sequenceMismatch,
@@ -10,7 +9,7 @@ import {
   unreachable,
 } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
-import { segmentFields, withFields } from "../../../core/logger.ts";
+import { withFields } from "../../../core/logger.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Table } from "../../../table/port.ts";
 import { Appender } from "../append/appender.ts";
@@ -22,12 +21,12 @@ import { asStoreError } from "../instance/failure.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
-import { isPending } from "../rows/pending.ts";
 import { findWinner } from "../append/winner.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
 import type { Instance } from "./instance.ts";
+import { Notifications } from "./notifications.ts";
 import { WriterTurns } from "../append/turns.ts";
 import { ViewLoader } from "../append/view-loader.ts";
 
@@ -36,9 +35,6 @@ export interface Produced {
   /** In the order of the request's parts. */
   readonly parts: readonly SegmentAppended[];
 }
-
-/** Notifications that wait for their turn, over all spaces: a queue that hangs must not fill the memory. */
-const notificationsWaitingMax = 256;
 
 export class SpaceWriter {
   readonly store: StoreId;
@@ -51,6 +47,7 @@ export class SpaceWriter {
   readonly done = new DoneList();
   readonly applier: Applier;
   readonly appender: Appender;
+  readonly notifications: Notifications;
   readonly #instance: Instance;
   readonly #table: Table;
   readonly #queue: AppendQueue;
@@ -101,11 +98,15 @@ export class SpaceWriter {
         for (const listener of this.#listeners) listener();
       },
     });
+    const { appender } = this;
+    this.notifications = new Notifications({ store, space, instance, applier, appender, done, state, logger });
   }
 
   /** Nothing is under way or may land, and nobody listens: it may be dropped and made again. */
   get isIdle(): boolean {
-    return this.#active === 0 && this.#listeners.size === 0 && !this.appender.isBusy && !this.appender.mayLand;
+    const { appender, notifications } = this;
+    const isBusy = appender.isBusy || appender.mayLand || notifications.isBusy;
+    return this.#active === 0 && this.#listeners.size === 0 && !isBusy;
   }
 
   /** Calls back after each commit to the space that this instance makes or learns of. */
@@ -152,6 +153,7 @@ export class SpaceWriter {
 
   close(): void {
     this.appender.close();
+    this.notifications.close();
   }
 
   /** Where the segment begins is known from its stored head, since it is applied: views know nothing of trims. */
@@ -264,51 +266,14 @@ export class SpaceWriter {
   }
 
   #onDone(record: PendingRecord): void {
-    const { notifications, telemetry } = this.#instance;
+    const { telemetry } = this.#instance;
     const pendingMs = Math.max(0, this.#serviceClock.now() - record.summary.timestamp);
     telemetry.record("streamkit.apply.delay", pendingMs / 1_000);
     this.done.applied.add(record.summary.timestamp);
     this.appender.settleLater();
-    // The instance that committed a record notifies of it. When that instance is gone, or the queue is slower than the
-    // commits, the monitor does.
-    const isNotified = record.isOwn && notifications.waiting < notificationsWaitingMax;
-    if (isNotified) void notifications.run(() => this.notify(record)).then(() => this.appender.wake());
+    // The instance that committed a record notifies of it.
+    if (record.isOwn) this.notifications.add(record.summary);
     this.appender.wake();
-  }
-
-  /**
-   * Tells the record's statuses, if that is still due. Otherwise the record stays listed for it: `queue_failed` when the
-   * notifier did not take them, `left` when they could not be told for another reason.
-   */
-  async notify(record: Pick<PendingRecord, "summary">): Promise<"notified" | "queue_failed" | "left"> {
-    const { applier, done, logger, space, state, store } = this;
-    const { notifier } = this.#instance;
-    const { timestamp, transactions } = record.summary;
-    const unnotified = state.version?.head.unnotified;
-    if (notifier === undefined || unnotified === undefined || !isPending(unnotified, timestamp)) {
-      return "notified";
-    }
-    let isAtQueue = false;
-    try {
-      const last = new Map(transactions.map((transaction) => [transaction.segment, transaction.lastSequence]));
-      const statuses = await Promise.all(
-        [...last].map(async ([segment, lastSequence]): Promise<SegmentStatus> => {
-          const { firstSequence, firstTimestamp } = await applier.headOf(segment);
-          // It may have been trimmed beyond this record by now.
-          const first = Math.min(firstSequence, lastSequence + 1);
-          return { space, segment, firstSequence: first, firstTimestamp, lastSequence, lastTimestamp: timestamp };
-        }),
-      );
-      isAtQueue = true;
-      await notifier.notify({ store, space, statuses });
-      done.notified.add(timestamp);
-      this.appender.settleLater();
-      return "notified";
-    } catch (error) {
-      const segments = segmentFields(transactions.map(({ segment }) => segment));
-      logger.warn("a status notification was not sent; the monitor will", { timestamp, ...segments, error });
-      return isAtQueue ? "queue_failed" : "left";
-    }
   }
 }
 
