@@ -2,9 +2,11 @@
 
 import { json } from "./codecs.ts";
 import type { Codec } from "./codecs.ts";
+import type { Entry } from "./entries.ts";
 import type { Credential } from "./credential.ts";
-import { follower } from "./follow.ts";
+import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
+import { LeaseClient } from "./lease-client.ts";
 import { names } from "./names.ts";
 import type { PagedNames } from "./names.ts";
 import type { OperationOptions, StreamkitClientOptions } from "./options.ts";
@@ -14,6 +16,7 @@ import type { PagedEntries } from "./read.ts";
 import { severalReading } from "./reading.ts";
 import type { Offsets, ReadBounds } from "./reading.ts";
 import { SpaceClient } from "./space-client.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { Transport } from "./transport.ts";
 
 export interface Health {
@@ -76,6 +79,16 @@ export class StoreClient {
     return names(this.#transport, `${this.#path}/spaces`, "spaces", options);
   }
 
+  /** A lease lets one of many processes do something. No request is made. */
+  getLeaseClient(key: string): LeaseClient {
+    return new LeaseClient(this.#transport, `${this.#path}/leases/${encodeName(key)}`, key);
+  }
+
+  /** Who is told, by a queue or a webhook, when segments change. */
+  get subscriptions(): Subscriptions {
+    return new Subscriptions(this.#transport, `${this.#path}/subscriptions`);
+  }
+
   /** What there is now in several spaces, merged by time. */
   read<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): PagedEntries<T> {
     const { offsets, codec = json<T>() } = options;
@@ -84,8 +97,12 @@ export class StoreClient {
   }
 
   /** What there is in several spaces, then what comes, for as long as you like. */
-  follow<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): Follower<T> {
+  follow<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): Follower<Entry<T>> {
     const { offsets, codec = json<T>() } = options;
-    return follower(this.#transport, severalReading(`${this.#path}/consume`, offsets, options), codec, options);
+    return follower(
+      this.#transport,
+      followedEntries(severalReading(`${this.#path}/consume`, offsets, options), codec),
+      options,
+    );
   }
 }

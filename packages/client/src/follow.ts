@@ -16,10 +16,10 @@ import { parsed } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { deferred, Following, pause } from "./timing.ts";
 import { isRepeated, waitMs } from "./transport.ts";
-import type { Transport } from "./transport.ts";
+import type { Call, Transport } from "./transport.ts";
 
 /** It has one place: whoever iterates it once more goes on where the iteration before stopped. */
-export interface Follower<T> extends AsyncIterable<Entry<T>>, AsyncDisposable {
+export interface Follower<Item> extends AsyncIterable<Item>, AsyncDisposable {
   /**
    * Resolves when all that there was has been handed out; what follows is new. Rejects when the follower ends before. It comes true only
    * while somebody iterates.
@@ -29,30 +29,39 @@ export interface Follower<T> extends AsyncIterable<Entry<T>>, AsyncDisposable {
   close(): Promise<void>;
 }
 
-export function follower<T>(
+/** What is followed: entries of a reading, or statuses. */
+export interface Followed<Item> {
+  /** Asks for what follows the present place. */
+  call(accept: string): Call;
+  /** What an event says; from now on the place is behind it. Undefined: nothing to hand out. */
+  item(event: ServerEvent): Item | undefined;
+  /** Nothing more can come. */
+  isOver(): boolean;
+}
+
+export function follower<Item>(
   transport: Transport,
-  reading: Reading,
-  codec: Codec<T>,
+  source: Followed<Item>,
   options: OperationOptions,
-): Follower<T> {
+): Follower<Item> {
   const ending = new Following(options.abortSignal);
   const reached = deferred();
   // Whoever does not ask is not told.
   reached.promise.catch(() => undefined);
-  const entries = followed(transport, reading, codec, { ...options, abortSignal: ending.signal }, reached.resolve);
+  const items = followed(transport, source, { ...options, abortSignal: ending.signal }, reached.resolve);
   const ended = (cause?: unknown): void => {
     ending.release();
     reached.reject(new StreamkitError("closed", "The follower ended before it had caught up.", { cause }));
   };
   const close = async (): Promise<void> => {
     ending.abort();
-    await entries.return();
+    await items.return();
     ended();
   };
-  const iterator: AsyncIterator<Entry<T>, void, undefined> = {
+  const iterator: AsyncIterator<Item, void, undefined> = {
     async next() {
       try {
-        const result = await entries.next();
+        const result = await items.next();
         if (result.done === true) ended();
         return result;
       } catch (failure) {
@@ -75,31 +84,29 @@ export function follower<T>(
   };
 }
 
-async function* followed<T>(
+async function* followed<Item>(
   transport: Transport,
-  reading: Reading,
-  codec: Codec<T>,
+  source: Followed<Item>,
   options: OperationOptions,
   caughtUp: () => void,
-): AsyncGenerator<Entry<T>, void, undefined> {
+): AsyncGenerator<Item, void, undefined> {
   const { abortSignal: signal } = options;
   let lastEventId: string | undefined;
   let failures = 0;
-  while (!reading.isOver()) {
+  while (!source.isOver()) {
     try {
-      for await (const event of heard(transport, reading, lastEventId, options)) {
+      for await (const event of heard(transport, source, lastEventId, options)) {
         if (event.name === "problem" || event.name === "trimmed") throw problemOf(event);
         lastEventId = event.id ?? lastEventId;
         failures = 0;
-        if (event.name === "message") {
-          const entry = entryOf(parsed(event.data) as EntryJson, codec);
-          reading.passed(entry);
-          yield entry;
-        } else if (event.name === "live") {
+        if (event.name === "live") {
           caughtUp();
         } else if (event.name === "end") {
           if ((parsed(event.data) as { readonly complete?: boolean }).complete === true) return;
           break;
+        } else {
+          const item = source.item(event);
+          if (item !== undefined) yield item;
         }
       }
     } catch (failure) {
@@ -114,11 +121,11 @@ async function* followed<T>(
 /** The events of one connection. Its last is `end`: that of a connection that breaks off is an error. */
 async function* heard(
   transport: Transport,
-  reading: Reading,
+  source: Followed<unknown>,
   lastEventId: string | undefined,
   options: OperationOptions,
 ): AsyncGenerator<ServerEvent, void, undefined> {
-  const call = reading.call("text/event-stream");
+  const call = source.call("text/event-stream");
   const resumed = lastEventId === undefined ? call : { ...call, headers: { "last-event-id": lastEventId } };
   const { response, close } = await transport.open(resumed, options);
   try {
@@ -138,4 +145,18 @@ function problemOf({ data }: ServerEvent): StreamkitError {
   const problem = parsed(data);
   if (isProblem(problem)) return errorOfProblem(problem, {}, false);
   return new StreamkitError("unexpected_answer", "The stream ended with a problem that is none.");
+}
+
+/** The entries of a reading. */
+export function followedEntries<T>(reading: Reading, codec: Codec<T>): Followed<Entry<T>> {
+  return {
+    call: (accept) => reading.call(accept),
+    isOver: () => reading.isOver(),
+    item({ name, data }) {
+      if (name !== "message") return undefined;
+      const entry = entryOf(parsed(data) as EntryJson, codec);
+      reading.passed(entry);
+      return entry;
+    },
+  };
 }

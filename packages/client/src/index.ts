@@ -14,6 +14,8 @@ export type { Entry, SegmentStatus, StreamRecord, Transaction } from "./entries.
 export { isStreamkitError, StreamkitError } from "./errors.ts";
 export type { Effect, ErrorCode, FailedRequest, FailedResponse, StreamkitErrorOptions } from "./errors.ts";
 export type { Follower } from "./follow.ts";
+export { LeaseClient } from "./lease-client.ts";
+export type { HeldLease, HoldOptions, Lease } from "./lease-client.ts";
 export type { NamePage, PagedNames } from "./names.ts";
 export type {
   OperationOptions,
@@ -25,3 +27,9 @@ export type {
 } from "./options.ts";
 export type { Page, PagedEntries, PageSettings } from "./read.ts";
 export type { Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";
+export type { StatusOptions } from "./statuses.ts";
+export { Subscriptions } from "./subscriptions.ts";
+export type { PutSubscriptionOptions, Subscription, SubscriptionTarget, WantedSubscription } from "./subscriptions.ts";
+export type { SpaceTrim, TrimSpaceOptions } from "./trim.ts";
+export { verifyWebhook } from "./webhooks.ts";
+export type { SignedRequest, StatusMessage, VerifyOptions } from "./webhooks.ts";

@@ -5,7 +5,7 @@ import type { AppendOptions, AppendResult } from "./append.ts";
 import type { Codec } from "./codecs.ts";
 import { entryOf } from "./entries.ts";
 import type { Entry, EntryJson, SegmentStatus, StreamRecord } from "./entries.ts";
-import { follower } from "./follow.ts";
+import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
 import type { OperationOptions } from "./options.ts";
 import { encodeName } from "./paths.ts";
@@ -13,6 +13,7 @@ import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { reading } from "./reading.ts";
 import type { SegmentBounds } from "./reading.ts";
+import { trimSegment } from "./trim.ts";
 import type { Transport } from "./transport.ts";
 
 export type SegmentReadOptions = SegmentBounds & OperationOptions;
@@ -54,8 +55,8 @@ export class SegmentClient<T> {
   }
 
   /** What there is, then what comes, for as long as you like. */
-  follow(options: SegmentReadOptions = {}): Follower<T> {
-    return follower(this.#transport, this.#reading(options), this.#codec, options);
+  follow(options: SegmentReadOptions = {}): Follower<Entry<T>> {
+    return follower(this.#transport, followedEntries(this.#reading(options), this.#codec), options);
   }
 
   /** The last entry; undefined when there is none. */
@@ -69,6 +70,11 @@ export class SegmentClient<T> {
   async getStatus(options: OperationOptions = {}): Promise<SegmentStatus> {
     const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
     return (await this.#transport.json(call, options)) as SegmentStatus;
+  }
+
+  /** Removes what is before this sequence, for good. Needs the permission to manage. Answers the status when all of it is gone. */
+  trim(beforeSequence: number, options: OperationOptions = {}): Promise<SegmentStatus> {
+    return trimSegment(this.#transport, `${this.#path}/trim`, beforeSequence, options);
   }
 
   #reading(options: SegmentReadOptions): ReturnType<typeof reading> {

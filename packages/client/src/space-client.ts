@@ -3,7 +3,8 @@
 import { transactionCall, transactionResults } from "./append.ts";
 import type { AppendResult, SegmentRecords, WriteOptions } from "./append.ts";
 import type { Codec } from "./codecs.ts";
-import { follower } from "./follow.ts";
+import type { Entry, SegmentStatus } from "./entries.ts";
+import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
 import { names } from "./names.ts";
 import type { PagedNames } from "./names.ts";
@@ -13,7 +14,11 @@ import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { reading } from "./reading.ts";
 import type { SpaceBounds } from "./reading.ts";
+import { followedStatuses, statusesNow } from "./statuses.ts";
+import type { StatusOptions } from "./statuses.ts";
 import { SegmentClient } from "./segment-client.ts";
+import { trimSpace } from "./trim.ts";
+import type { SpaceTrim, TrimSpaceOptions } from "./trim.ts";
 import type { Transport } from "./transport.ts";
 
 export type SpaceReadOptions = SpaceBounds & OperationOptions;
@@ -64,8 +69,27 @@ export class SpaceClient<T> {
   }
 
   /** What there is, then what comes, for as long as you like. */
-  follow(options: SpaceReadOptions = {}): Follower<T> {
-    return follower(this.#transport, reading("space", `${this.#path}/entries`, options), this.#codec, options);
+  follow(options: SpaceReadOptions = {}): Follower<Entry<T>> {
+    return follower(
+      this.#transport,
+      followedEntries(reading("space", `${this.#path}/entries`, options), this.#codec),
+      options,
+    );
+  }
+
+  /** Where its segments begin and end: those that there are now, in the order of their names. */
+  getStatuses(options: StatusOptions = {}): AsyncIterable<SegmentStatus> {
+    return statusesNow(this.followStatuses(options));
+  }
+
+  /** The same, then those that change. Of several changes of a segment only the last may be told. */
+  followStatuses(options: StatusOptions = {}): Follower<SegmentStatus> {
+    return follower(this.#transport, followedStatuses(`${this.#path}/status`, options), options);
+  }
+
+  /** Removes what is older than a time, or comes up to an offset, for good, from its segments too. Needs the permission to manage. */
+  trim(options: TrimSpaceOptions): Promise<SpaceTrim> {
+    return trimSpace(this.#transport, `${this.#path}/trim`, options);
   }
 
   /** The names of its segments, in the order of their UTF-8. */
