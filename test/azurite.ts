@@ -1,4 +1,4 @@
-// What a test run shares: one Azurite in memory on free ports, and the app as it was built for this run.
+// What a test run shares: one Azurite in memory on free ports, the app and the local server as they were built for this run.
 // Promise: two runs at once do not meet; when a run ends, or is killed, its processes end too, and its folder goes at the latest
 // when the next run begins.
 
@@ -6,6 +6,7 @@ import { globSync } from "node:fs";
 import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { buildLocalServer } from "../packages/cli/build.ts";
 import { buildFunctions, buildLocalHost } from "../scripts/build.ts";
 import { startAzurite } from "../scripts/local/azurite.ts";
 
@@ -15,6 +16,8 @@ declare module "vitest" {
     readonly azurite: string;
     /** A folder as it is deployed, with host.json, package.json and dist; the local host is in dist/local. */
     readonly appRoot: string;
+    /** The program of the local server, built from the same sources. */
+    readonly localServer: string;
     /** A folder of this run for what tests write; it is removed at the end. */
     readonly runFolder: string;
   }
@@ -32,9 +35,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     const appRoot = join(runFolder, "app");
-    const [connectionString] = await Promise.all([azurite.ready, installApp(root, appRoot)]);
+    const localServer = join(runFolder, "local-server");
+    const builds = [installApp(root, appRoot), buildLocalServer(localServer)];
+    const [connectionString] = await Promise.all([azurite.ready, ...builds]);
     project.provide("azurite", connectionString);
     project.provide("appRoot", appRoot);
+    project.provide("localServer", join(localServer, "worker.js"));
     project.provide("runFolder", runFolder);
     return teardown;
   } catch (error) {

@@ -132,6 +132,11 @@ export class SimulatedAccount implements TableAccount {
     this.#service.restore(snapshot);
   }
 
+  /** A table with the rows that an earlier account's `rows` gave. */
+  load(table: string, rows: readonly Row[]): void {
+    this.#service.load(table, rows);
+  }
+
   /** Deletes a table; for so long its name is unusable, as in the service. */
   deleteTable(table: string, beingDeletedMs = 0): void {
     this.#service.delete(table, beingDeletedMs);

@@ -18,8 +18,16 @@ export interface AppOptions {
   readonly appRoot?: string;
 }
 
+let startElsewhere: ((options: AppOptions) => Promise<RunningApp>) | undefined;
+
+/** For a test file that runs another's tests on something else than the app over Azurite: what `startApp` starts in this file. */
+export function startInstead(start: (options: AppOptions) => Promise<RunningApp>): void {
+  startElsewhere = start;
+}
+
 /** Rejects, with the logs, when the app does not start. */
 export function startApp(options: AppOptions = {}): Promise<RunningApp> {
+  if (startElsewhere !== undefined) return startElsewhere(options);
   const hostRoot = inject("appRoot");
   return startAppProcess({ azurite: inject("azurite"), appRoot: hostRoot, hostRoot, ...options });
 }

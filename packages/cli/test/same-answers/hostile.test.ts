@@ -1,0 +1,4 @@
+// Requests that nobody should make, on the local server: the tests of the app, as they are.
+
+import "../on-local-server.ts";
+import "../../../../test/e2e/http-hostile.test.ts";
