@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
 const azureRooms = ["rows", "instance", "log", "read", "apply", "trim", "append", "space", "monitor", "fsck"].map(
   (room) => `src/store/azure/${room}`,
 );
-const belowAzure = ["src/core", "src/codec", "src/table", "src/store"];
+const belowAzure = ["src/core", "src/codec", "src/table", "src/store", "src/jobs"];
 /** What a room may import besides: a commit asks the lease for the token that it is fenced by. */
 const besides = { "src/store/azure/append": ["src/lease"] };
 
@@ -15,18 +15,30 @@ const mayImport = {
   "src/core": [],
   "src/codec": ["src/core"],
   "src/table": ["src/core"],
-  "src/store": ["src/core", "src/codec"],
+  "src/store": ["src/core", "src/codec", "src/jobs"],
   ...Object.fromEntries(
     azureRooms.map((room, floor) => [room, [...belowAzure, ...(besides[room] ?? []), ...azureRooms.slice(0, floor)]]),
   ),
   "src/store/azure": [...belowAzure, "src/lease", ...azureRooms],
   "src/notify": ["src/core", "src/codec", "src/table", "src/store"],
   "src/lease": ["src/core", "src/codec", "src/table"],
+  "src/jobs": ["src/core", "src/codec", "src/table"],
+  "src/retention": ["src/core", "src/codec", "src/table", "src/store", "src/jobs"],
   "src/wire": ["src/core", "src/codec"],
-  "src/server": ["src/core", "src/codec", "src/wire", "src/store", "src/notify", "src/lease"],
+  "src/server": [
+    "src/core",
+    "src/codec",
+    "src/wire",
+    "src/store",
+    "src/notify",
+    "src/lease",
+    "src/jobs",
+    "src/retention",
+  ],
   "src/telemetry": ["src/core"],
   src: [
     ...["src/core", "src/codec", "src/table", "src/store", "src/store/azure", "src/notify", "src/lease"],
+    ...["src/jobs", "src/retention"],
     ...[...azureRooms, "src/wire", "src/server", "src/telemetry"],
   ],
   functions: ["src", "src/server", "src/wire"],
@@ -86,7 +98,10 @@ export default tseslint.config(
     },
   },
   {
-    files: ["src/{core,codec,table,store,notify,lease,wire,server,telemetry}/**/*.ts", "test/doubles/**/*.ts"],
+    files: [
+      "src/{core,codec,table,store,notify,lease,jobs,retention,wire,server,telemetry}/**/*.ts",
+      "test/doubles/**/*.ts",
+    ],
     rules: {
       "no-restricted-properties": [
         "error",

@@ -80,6 +80,16 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
     moves:
       "0 when all is well. Beyond twice `STREAMKIT_WAL_GRACE_MS` and growing: a record is stuck, or the queue takes no notifications; see the runbook.",
   },
+  "streamkit.schedule.turns": {
+    by: "`streamkit.schedule.outcome`: `done`, `again`, `failed`",
+    moves:
+      "What was to happen at a time: jobs, retention. `failed`: it is tried again after a minute, later after an hour; the log names what it is of, and says why.",
+  },
+  "streamkit.schedule.late": {
+    by: "",
+    moves:
+      "A minute or two is usual. Growth over runs: more is due than the monitor does; `GET /v1/stores/{store}/jobs` tells what takes so long.",
+  },
   "streamkit.notifications.deliveries": {
     by: "`streamkit.delivery.outcome`: `delivered`, `failed`, `rested` (not tried: the target rests after failures), `given_up`",
     moves:

@@ -28,6 +28,11 @@ import { SpaceWatches } from "./server/space-watch.ts";
 import { guardStreams } from "./server/stream-guard.ts";
 import { tokenAccess } from "./server/tokens.ts";
 import { parseSettings, unknownSettings } from "./settings.ts";
+import { createJobs, jobTurns, jobWhat } from "./jobs/jobs.ts";
+import type { JobsDeps } from "./jobs/jobs.ts";
+import { createSchedule } from "./jobs/schedule.ts";
+import type { Works } from "./jobs/schedule.ts";
+import { trimWorks } from "./retention/trim-jobs.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
 import { registryTableName, storeTableName } from "./store/azure/rows/keys.ts";
@@ -107,6 +112,17 @@ const stores = once((): AzureStoreFactory => {
   });
 });
 
+const schedule = once(() => createSchedule({ registry: registry(), clock, serviceClock, logger, telemetry }));
+
+const jobsDeps = once((): JobsDeps => ({
+  ...{ registry: registry(), schedule: schedule(), clock, serviceClock, random, logger },
+}));
+
+const jobs = once(() => createJobs(jobsDeps()));
+
+/** What the schedule gives turns to. */
+const works = once((): Works => ({ [jobWhat]: jobTurns(jobsDeps(), trimWorks(stores())) }));
+
 /** The table of a store, for what is kept in it beside the events. */
 function storeTable(store: StoreId): Table {
   return account().table(storeTableName(resolveOptions(settings.store).tablePrefix, store));
@@ -185,6 +201,7 @@ export const httpParts = once((): HttpParts => ({
     options: { streamMs: settings.streamMs, heartbeatMs: settings.heartbeatMs },
     stopping: stopping.signal,
     probe: () => probe()(),
+    jobs: jobs(),
     lastMonitorRun: () => readLastRun(registry()),
   },
 }));
@@ -196,15 +213,22 @@ export const authLevel = settings.authentication.kind === "key" ? "function" : "
 export async function monitor(): Promise<void> {
   try {
     const [startedAt, from] = [serviceClock.now(), clock.elapsed()];
-    const report = await stores().recover({ deadlineMs: monitorDeadlineMs });
+    const options = { deadlineMs: monitorDeadlineMs };
+    const [logs, due] = await Promise.allSettled([stores().recover(options), schedule().run(works(), options)]);
+    if (logs.status === "rejected") throw logs.reason;
+    if (due.status === "rejected") throw due.reason;
+    const report = { ...logs.value, due: due.value };
     await keepRun({ ...report, startedAt, ms: clock.elapsed() - from });
-    const didSomething = report.applied + report.notified + report.failed > 0 || !report.complete;
-    logger[didSomething ? "info" : "debug"]("monitor", { ...report });
+    logger[didSomething(report) ? "info" : "debug"]("monitor", { ...report });
     await countPoisoned();
   } catch (error) {
     logger.error("the monitor failed", { error });
     throw error;
   }
+}
+
+function didSomething({ applied, notified, failed, complete, due }: Omit<MonitorRun, "startedAt" | "ms">): boolean {
+  return applied + notified + failed + due.done + due.again + due.failed > 0 || !complete || !due.complete;
 }
 
 /** What it did is done, whether it can be told or not. */

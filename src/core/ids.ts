@@ -24,6 +24,8 @@ export type LeaseKey = Brand<string, "LeaseKey">;
 export type LeaseHolder = Brand<string, "LeaseHolder">;
 /** A subscription of a store: 1 to 128 letters, digits and `._:-`. */
 export type SubscriptionId = Brand<string, "SubscriptionId">;
+/** A job: a UUID in lower case with dashes. */
+export type JobId = Brand<string, "JobId">;
 /** A place in the order of a space, in hex; empty before the first entry. Made and read by `codec/cursor`. */
 export type Cursor = Brand<string, "Cursor">;
 
@@ -45,6 +47,10 @@ export function parseTransactionId(text: string, field = "transaction id"): Tran
 
 export function parseNodeId(text: string): NodeId {
   return parseUuid("node", text) as NodeId;
+}
+
+export function parseJobId(text: string): JobId {
+  return parseUuid("job", text) as JobId;
 }
 
 /** Allows what comes back identical from a URL path: no `%` (hosts re-encode paths), no `.` and `..` (URLs drop them). */

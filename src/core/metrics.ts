@@ -94,6 +94,16 @@ export const metrics = {
     unit: "s",
     description: "Age of the oldest record that the last run found left behind: not applied, or not notified.",
   },
+  "streamkit.schedule.turns": {
+    kind: "counter",
+    unit: "{turn}",
+    description: "Turns of what was due in the schedule, by their outcome.",
+  },
+  "streamkit.schedule.late": {
+    kind: "gauge",
+    unit: "s",
+    description: "How late the latest was of what was due, when it had its turn.",
+  },
   "streamkit.notifications.deliveries": {
     kind: "counter",
     unit: "{delivery}",

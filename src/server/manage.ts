@@ -2,6 +2,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
+import { segmentTrimJob, spaceTrimJob } from "../retention/trim-jobs.ts";
 import type { TrimPoint } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
 import { parseObject } from "../wire/parse.ts";
@@ -14,19 +15,25 @@ import {
 } from "../wire/operations/manage.ts";
 import { bodyText } from "./body.ts";
 import { endpoint, jsonAnswer } from "./endpoint.ts";
+import { startJob } from "./jobs.ts";
 
 export const trimSegment = endpoint(trimSegmentOperation, async (services, call) => {
   const { store, space, segment } = call.params;
   const { before } = parseObject(trimSegmentBodySchema, await bodyText(trimSegmentOperation, call));
   const { signal } = call.connection;
-  return jsonAnswer(statusText(await services.stores.open(store).trimSegment(space, segment, before, { signal })));
+  const status = await services.stores.open(store).trimSegment(space, segment, before, { signal });
+  const isDone = status.firstSequence >= Math.min(before, status.lastSequence + 1) || status.lastSequence === 0;
+  if (isDone) return jsonAnswer(statusText(status));
+  return startJob(services, store, segmentTrimJob(status, before, call.caller.caller));
 });
 
 export const trimSpace = endpoint(trimSpaceOperation, async (services, call) => {
   const { store, space } = call.params;
   const { before } = parseObject(trimSpaceBodySchema, await bodyText(trimSpaceOperation, call));
   const { signal } = call.connection;
-  const { earliest, state } = await services.stores.open(store).trimSpace(space, pointOf(before, space), { signal });
+  const point = pointOf(before, space);
+  const { earliest, state } = await services.stores.open(store).trimSpace(space, point, { signal });
+  if (state === "more") return startJob(services, store, spaceTrimJob(space, point, call.caller.caller));
   return jsonAnswer(JSON.stringify({ earliest, state }));
 });
 

@@ -4,6 +4,7 @@ import type { Clock, Random } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { StoreId } from "../core/ids.ts";
+import type { Jobs } from "../jobs/jobs.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { MonitorRun } from "../store/monitor-run.ts";
@@ -52,6 +53,7 @@ export interface Services {
   readonly stopping: AbortSignal;
   /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
   probe(): Promise<void>;
+  readonly jobs: Jobs;
   /** How the last run of the monitor went; undefined: none has ended yet, or nothing here needs one. One point read. */
   lastMonitorRun(): Promise<MonitorRun | undefined>;
 }

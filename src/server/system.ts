@@ -32,8 +32,8 @@ export const health = endpoint(healthOperation, async (services, call) => {
 export const monitor = endpoint(monitorOperation, async (services) => {
   const run = await services.lastMonitorRun();
   if (run === undefined) return jsonAnswer("{}");
-  const { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestMs } = run;
-  const told = { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestPendingMs: oldestMs };
+  const { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestMs, due } = run;
+  const told = { startedAt, ms, complete, logs, closed, applied, notified, failed, oldestPendingMs: oldestMs, due };
   return jsonAnswer(JSON.stringify({ lastRun: told }));
 });
 

@@ -1,5 +1,7 @@
 // What a run of the monitor leaves behind for those who ask how it went.
 
+import type { DueRun } from "../jobs/schedule.ts";
+
 export interface MonitorRun {
   /** By the storage's clock, milliseconds since 1970. */
   readonly startedAt: number;
@@ -15,4 +17,6 @@ export interface MonitorRun {
   readonly failed: number;
   /** Age of the oldest record left behind when it was looked at, milliseconds; 0: there was none. */
   readonly oldestMs: number;
+  /** What was due in the schedule. */
+  readonly due: DueRun;
 }

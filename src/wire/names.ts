@@ -7,7 +7,14 @@ import { idempotencyId } from "../codec/transaction.ts";
 import type { EntryFilter } from "../core/entry-filter.ts";
 import { anyEntry, parseWhere } from "../core/entry-filter.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
-import { nameRule, parseSegmentName, parseSegmentPrefix, parseSpaceName, parseStoreId } from "../core/ids.ts";
+import {
+  nameRule,
+  parseJobId,
+  parseSegmentName,
+  parseSegmentPrefix,
+  parseSpaceName,
+  parseStoreId,
+} from "../core/ids.ts";
 import type { Cursor, SegmentPrefix } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { anyName } from "../core/segments-wanted.ts";
@@ -35,6 +42,12 @@ export const segmentNameSchema = textFor(parseSegmentName).meta({
   minLength: 1,
   description: `A segment: 1 to ${limits.segmentNameBytesMax} bytes of UTF-8: ${nameRule}. Percent-encoded in a path, \`/\` as %2F or %252F.`,
   examples: ["order-1"],
+});
+
+export const jobIdSchema = textFor(parseJobId).meta({
+  format: "uuid",
+  description: "A job: its `id`.",
+  examples: [uuidExample],
 });
 
 /** Where `*` stands for any name, one inside a name is a mistake: nothing is a pattern. */

@@ -122,6 +122,7 @@ class Description {
       responses: {
         [operation.status]: this.#answer(operation, "Done."),
         ...(operation.created === true ? { 201: this.#answer(operation, "Made.") } : {}),
+        ...(operation.accepted === undefined ? {} : { 202: this.#accepted(operation.accepted) }),
         ...(operation.over === true ? { 204: overAnswer } : {}),
         ...(access === "key" && !isPublic
           ? { 401: { description: "No key, or a wrong one. The host says so, without a body." } }
@@ -137,6 +138,17 @@ class Description {
       description,
       headers: { "x-request-id": { $ref: "#/components/headers/RequestId" } },
       ...(Object.keys(content).length === 0 ? {} : { content }),
+    };
+  }
+
+  #accepted(job: Contents): Json {
+    return {
+      description: "It takes longer than a call may, and goes on as a job.",
+      headers: {
+        "x-request-id": { $ref: "#/components/headers/RequestId" },
+        location: { description: "Where the job is told of.", schema: { type: "string" } },
+      },
+      content: this.#content(job, "output", "Job"),
     };
   }
 

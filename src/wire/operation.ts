@@ -33,6 +33,8 @@ export interface Operation {
   readonly status: 200 | 204;
   /** 201 with the same answer when it made something new. */
   readonly created?: true;
+  /** 202 with a job, where it takes longer than a call may. */
+  readonly accepted?: Contents;
   /** 204 to a client that comes back to a stream of which nothing is left. */
   readonly over?: true;
   /** In the order of preference where a caller has none; nothing with 204. */

@@ -2,6 +2,7 @@
 
 import type { Operation } from "./operation.ts";
 import { consumeSegment, consumeSpace, consume, peek, segmentStatus } from "./operations/consume.ts";
+import { job, jobs } from "./operations/jobs.ts";
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
 import { trimSegment, trimSpace } from "./operations/manage.ts";
@@ -21,6 +22,8 @@ export const operations: readonly Operation[] = [
   liveStatus,
   trimSegment,
   trimSpace,
+  jobs,
+  job,
   spaces,
   segments,
   leaseAcquire,

@@ -23,6 +23,7 @@ import { FaultyPages, MortalWay } from "./faulty-keyspace.ts";
 
 /** Where the leases of the stores are kept: they have no LevelDB side. */
 const account = new SimulatedAccount({ clock });
+export const registry = account.table("registry");
 export const leases = (id: StoreId): Table => account.table(`s${id.replaceAll("-", "")}`);
 
 export interface LevelBackendOptions {

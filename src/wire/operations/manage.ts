@@ -4,6 +4,7 @@ import * as z from "zod";
 
 import { limits } from "../../core/limits.ts";
 import { statusSchema } from "../entries.ts";
+import { jobSchema } from "./jobs.ts";
 import { operation } from "../operation.ts";
 import { bodyErrors, inSegment, inSpace, none, writeErrors } from "../operation-parts.ts";
 
@@ -48,13 +49,14 @@ export const trimSegment = operation({
   tag: "Manage",
   summary: "Remove the oldest entries of a segment",
   description:
-    "For good: nobody who reads the segment sees them any more; the space shows them until its log is compacted. Answers the status: where `firstSequence` is less than was asked for, there was more than one call removes, and the same call goes on from there. A sequence that is below the first one is no error.",
+    "For good: nobody who reads the segment sees them any more; the space shows them until its log is compacted. Answers the status. Of what takes longer than a call may, a job removes the rest. A sequence that is below the first one is no error.",
   params: inSegment,
   query: z.strictObject({}),
   headers: none,
   body: { "application/json": { schema: trimSegmentBodySchema } },
   status: 200,
   answer: { "application/json": { schema: statusSchema } },
+  accepted: { "application/json": { schema: jobSchema } },
   errors: [...new Set(trimErrors)],
 });
 
@@ -66,7 +68,7 @@ export const trimSpace = operation({
   tag: "Manage",
   summary: "Remove the oldest entries of a space, from its segments too",
   description:
-    "For good. `earliest` is the place that what is left follows. `state` done: nothing before the point is there. pending: it stopped before a commit that is not in all its segments, or not notified of, yet. more: there was more than one call removes. After the last two the same call goes on from there.",
+    "For good. `earliest` is the place that what is left follows. `state` done: nothing before the point is there. pending: it stopped before a commit that is not in all its segments, or not notified of, yet. Then the same call goes on from there. Of what takes longer than a call may, a job removes the rest.",
   params: inSpace,
   query: z.strictObject({}),
   headers: none,
@@ -77,10 +79,11 @@ export const trimSpace = operation({
       schema: z
         .object({
           earliest: z.string().meta({ description: "Where to go on reading; empty: nothing was ever trimmed." }),
-          state: z.enum(["done", "pending", "more"]),
+          state: z.enum(["done", "pending"]),
         })
         .meta({ id: "SpaceTrim" }),
     },
   },
+  accepted: { "application/json": { schema: jobSchema } },
   errors: [...new Set(trimErrors)],
 });

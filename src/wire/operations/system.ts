@@ -48,6 +48,15 @@ const monitorRunSchema = z
     notified: count.meta({ description: "Records left behind that it notified of." }),
     failed: count.meta({ description: "Logs and records that it could not finish; the log says why." }),
     oldestPendingMs: count.meta({ description: "Age of the oldest record left behind; 0: there was none." }),
+    due: z
+      .object({
+        done: count.meta({ description: "What was due and is done." }),
+        again: count.meta({ description: "What had a turn and goes on later." }),
+        failed: count.meta({ description: "What failed, and is tried again with growing pauses." }),
+        lateMs: count.meta({ description: "How late the latest of it was." }),
+        complete: z.boolean().meta({ description: "false: time ran out before all of it had its turn." }),
+      })
+      .meta({ id: "DueRun", description: "The schedule: jobs, and what is to happen at a time." }),
   })
   .meta({ id: "MonitorRun" });
 

@@ -7,6 +7,8 @@
 import { zstdCompressor } from "../../../src/codec/zstd.ts";
 import { silentTelemetry } from "../../../src/core/telemetry.ts";
 import type { StoreId } from "../../../src/core/ids.ts";
+import { createJobs } from "../../../src/jobs/jobs.ts";
+import { createSchedule } from "../../../src/jobs/schedule.ts";
 import { createLeases } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
@@ -20,7 +22,7 @@ import { SpaceWatches } from "../../../src/server/space-watch.ts";
 import { guardStreams } from "../../../src/server/stream-guard.ts";
 import type { StoreFactory } from "../../../src/store/store.ts";
 import { systemClock as clock, systemRandom as random } from "../../system.ts";
-import { leases as tableOf, openLevelBackend } from "../level-backend.ts";
+import { leases as tableOf, openLevelBackend, registry } from "../level-backend.ts";
 import { instanceOf, plainId } from "./instances.ts";
 import { serveFaults } from "./remote-faults.ts";
 
@@ -38,6 +40,7 @@ const stores: StoreFactory = {
 const table = (store: StoreId) => tableOf(plainId(store));
 const logger = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
 const guard = guardStreams(clock, 30_000);
+const schedule = createSchedule({ registry, clock, serviceClock: clock, logger, telemetry: silentTelemetry });
 const streams = new Budget("streams", 1_000);
 const parts: HttpParts = {
   guard,
@@ -74,6 +77,7 @@ const parts: HttpParts = {
     options: { streamMs: 180_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
+    jobs: createJobs({ registry, schedule, clock, serviceClock: clock, random, logger }),
     lastMonitorRun: () => Promise.resolve(undefined),
   },
 };

@@ -7,6 +7,9 @@ import { join } from "node:path";
 
 import { plainCompressor } from "../../../src/codec/block.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
+import { createJobs, jobTurns, jobWhat } from "../../../src/jobs/jobs.ts";
+import { createSchedule } from "../../../src/jobs/schedule.ts";
+import type { DueRun } from "../../../src/jobs/schedule.ts";
 import { createLeases, readLastToken } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
@@ -17,8 +20,10 @@ import { consume, consumeSegment, consumeSpace, peek, segmentStatus } from "../.
 import type { Connection } from "../../../src/server/http.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
+import { job, jobs } from "../../../src/server/jobs.ts";
 import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
+import { trimWorks } from "../../../src/retention/trim-jobs.ts";
 import { trimSegment, trimSpace } from "../../../src/server/manage.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
@@ -63,6 +68,8 @@ export const someone: Caller = { caller: "someone", store: undefined };
 const endpoints: Readonly<Record<string, Endpoint>> = {
   trimSegment,
   trimSpace,
+  jobs,
+  job,
   produce,
   produceAll,
   consumeSegment,
@@ -114,6 +121,8 @@ export interface Service {
   readonly logged: string[];
   /** `path` as it is sent, from the slash on. */
   call(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Reply>;
+  /** Gives what is due its turns, as the monitor does. */
+  runSchedule(): Promise<DueRun>;
   /** The answer before its body is read. */
   open(method: string, path: string, init?: RequestInit, connection?: Connection): ReturnType<Endpoint>;
   dispose(): Promise<void>;
@@ -134,6 +143,10 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const logged: string[] = [];
   const logger = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
   const streams = changes.streams ?? new Budget("streams", 1_000);
+  const registry = account.table("streamkitregistry");
+  const { telemetry = silentTelemetry, serviceClock = changes.clock ?? clock } = changes;
+  const schedule = createSchedule({ registry, clock, serviceClock, logger, telemetry });
+  const jobsDeps = { registry, schedule, clock, serviceClock, random, logger };
   const services: Services = {
     stores,
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
@@ -160,13 +173,14 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     streams,
     livePlaces: new LivePlaces(streams, new Budget("watched spaces", 1_000)),
     clock,
-    serviceClock: changes.clock ?? clock,
+    serviceClock,
     random,
     logger,
-    telemetry: silentTelemetry,
+    telemetry,
     options: { streamMs: 60_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
+    jobs: createJobs(jobsDeps),
     lastMonitorRun: () => Promise.resolve(undefined),
     ...changes,
   };
@@ -178,6 +192,10 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     services,
     logged,
     open,
+    runSchedule: () => {
+      const works = { [jobWhat]: jobTurns(jobsDeps, trimWorks(services.stores)) };
+      return schedule.run(works, { deadlineMs: 60_000 });
+    },
     async call(method, path, init, connection) {
       const { status, headers, body = "" } = await open(method, path, init, connection);
       let text = "";

@@ -5,6 +5,10 @@ import { randomUUID } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
 
 import { openAccess } from "../../../src/server/access.ts";
+import type { StoreId } from "../../../src/core/ids.ts";
+import { unseenConnection } from "../../../src/server/http.ts";
+import { trimSegment, trimSpace } from "../../../src/server/manage.ts";
+import type { StoreFactory } from "../../../src/store/store.ts";
 import { json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
@@ -68,6 +72,64 @@ test("a reader whose place was trimmed is told in every form, and with clamp goe
   expect(events.text).toContain("event: trimmed\n");
   expect(events.text).toContain('"earliest":3');
   expect(await entries(service, `${path}/entries?from=2&clamp=true`)).toMatchObject([{ sequence: 3 }]);
+});
+
+test("a trim that takes longer than a call may is a job, which ends it and is told of at its address", async () => {
+  const { service, store } = await start();
+  const path = segmentPath(store, "1", "1");
+  const real = service.services.stores;
+  // The backend that has more than one call removes: it begins with one entry.
+  const slow: StoreFactory = {
+    ...real,
+    open: (id) => {
+      const opened = real.open(id);
+      return {
+        ...opened,
+        trimSegment: (...[space, segment, before, options]) =>
+          opened.trimSegment(space, segment, Math.min(before, 2), options),
+        trimSpace: async (space, before, options) => ({
+          ...(await opened.trimSpace(space, before, options)),
+          state: "more",
+        }),
+      };
+    },
+  };
+  const calls = { ...service.services, stores: slow };
+  for (const [endpoint, at] of [
+    [trimSegment, path],
+    [trimSpace, `/v1/stores/${store}/spaces/1`],
+  ] as const) {
+    const request = new Request(`http://streamkit.test${at}/trim`, { method: "POST", ...json({ before: 3 }) });
+    const { status, headers } = await endpoint(calls, request, unseenConnection());
+    expect(status).toBe(202);
+    const address = headers["location"]!;
+    expect((await service.call("GET", address)).json).toMatchObject({
+      state: "waiting",
+      space: "1",
+      asked: {},
+      turns: 0,
+    });
+    await service.runSchedule();
+    expect((await service.call("GET", address)).json).toMatchObject({ state: "done", turns: 1 });
+  }
+  const { jobs } = (await service.call("GET", `/v1/stores/${store}/jobs`)).json as unknown as { jobs: unknown[] };
+  expect(jobs).toMatchObject([{ kind: "trimSegment" }, { kind: "trimSpace" }]);
+  expect(await entries(service, `${path}/entries`)).toMatchObject([{ sequence: 3 }]);
+});
+
+test("the list of jobs goes on behind next, and a job of another store is not there", async () => {
+  const { service, store } = await start();
+  for (let index = 0; index < 3; index += 1) {
+    await service.services.jobs.start(store as StoreId, { kind: "trimSpace", asked: {}, caller: "anyone" });
+  }
+  const path = `/v1/stores/${store}/jobs`;
+  type Listed = { readonly jobs: readonly { readonly id: string }[]; readonly next?: string };
+  const first = (await service.call("GET", `${path}?limit=2`)).json as unknown as Listed;
+  expect(first.jobs).toHaveLength(2);
+  const rest = (await service.call("GET", `${path}?limit=2&next=${first.next!}`)).json as unknown as Listed;
+  expect([rest.jobs.length, rest.next]).toEqual([1, undefined]);
+  const elsewhere = await service.call("GET", `/v1/stores/${randomUUID()}/jobs/${first.jobs[0]!.id}`);
+  expect(elsewhere.json).toMatchObject({ status: 404, code: "not_found" });
 });
 
 test.each([

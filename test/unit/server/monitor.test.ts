@@ -23,6 +23,7 @@ async function start(...changes: Parameters<typeof openService>): Promise<Servic
 const run: MonitorRun = {
   ...{ startedAt: 1_767_225_600_000, ms: 120, complete: true },
   ...{ logs: 7, closed: 2, applied: 3, notified: 4, failed: 1, oldestMs: 65_000 },
+  due: { done: 2, again: 1, failed: 1, lateMs: 61_000, complete: false },
 };
 
 test("before the first run there is none to tell of", async () => {

@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { StoreError } from "../../../src/core/errors.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
+import type { StoreId } from "../../../src/core/ids.ts";
+import type { Jobs } from "../../../src/jobs/jobs.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Access } from "../../../src/server/access.ts";
@@ -83,8 +85,8 @@ describe.each(described)("%s %s", (_path, _method, operation) => {
     for (const [bodyType, body] of bodies) {
       const { content } = operation.responses[definition.status]!;
       for (const [accept, media] of Object.entries(content ?? { nothing: undefined })) {
-        await prepare(definition, store);
-        const answer = await makeCall(service, definition, { store, accept, bodyType, body });
+        const prepared = await prepare(definition, store);
+        const answer = await makeCall(service, definition, { ...prepared, store, accept, bodyType, body });
         expect(answer.status, answer.text).toBe(definition.created === true ? 201 : definition.status);
         if (media === undefined) {
           expect(answer.text).toBe("");
@@ -134,6 +136,7 @@ test("every answer that a transaction can have fits the description: also of a s
 
 interface CallParts {
   readonly store?: string;
+  readonly job?: string;
   readonly accept?: string;
   readonly bodyType?: string | undefined;
   readonly body?: unknown;
@@ -145,7 +148,7 @@ function makeCall(target: Service, operation: Operation, parts: CallParts = {}):
   const { accept = "application/json", bodyType = Object.keys(operation.body ?? {})[0], query = "" } = parts;
   const names: Record<string, string> = {
     ...{ store: parts.store ?? randomUUID(), space: "orders", segment: "order-1" },
-    ...{ key: "reports", id: "billing" },
+    ...{ key: "reports", id: "billing", job: parts.job ?? randomUUID() },
   };
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => names[name]!);
   const encoding = "encoding" in operation.query.shape ? "encoding=json" : "";
@@ -171,11 +174,16 @@ function requiredQuery(operation: Operation): string[] {
 }
 
 /** What a call works on, where it has to be there before. */
-async function prepare({ id }: Operation, store: string): Promise<void> {
-  if (id !== "subscriptionGet" && id !== "subscriptionDelete") return;
+async function prepare({ id }: Operation, store: string): Promise<CallParts> {
+  if (id === "job") {
+    const request = { kind: "trimSpace", asked: {}, caller: "anyone" };
+    return { job: (await service.services.jobs.start(store as StoreId, request)).id };
+  }
+  if (id !== "subscriptionGet" && id !== "subscriptionDelete") return {};
   const put = operations.find((operation) => operation.id === "subscriptionPut")!;
   const answer = await makeCall(service, put, { store });
   expect([200, 201], answer.text).toContain(answer.status);
+  return {};
 }
 
 /** Makes the call fail with this code, at the place where such a failure arises. */
@@ -209,6 +217,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
       const others = {
         leases: () => failing(failure),
         subscriptions: failing(failure),
+        jobs: failing(failure),
         lastMonitorRun: () => Promise.reject(failure),
       };
       // Whatever the storage says to a probe, it is the storage that is not well.
@@ -228,12 +237,12 @@ async function withService(changes: Parameters<typeof openService>[0], operation
 }
 
 /** Every promise and every stream of it fails. */
-function failing(failure: StoreError): Store & Leases & Subscriptions {
+function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs {
   const fails = () => ({
     then: (_: unknown, reject: (error: unknown) => void) => reject(failure),
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
-  return new Proxy({} as Store & Leases & Subscriptions, { get: () => fails });
+  return new Proxy({} as Store & Leases & Subscriptions & Jobs, { get: () => fails });
 }
 
 function exampleOf(media: Media): unknown {

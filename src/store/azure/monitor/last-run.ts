@@ -39,20 +39,34 @@ export async function readLastRun(registry: Table): Promise<MonitorRun | undefin
   }
 }
 
-function encode({ complete, ...numbers }: MonitorRun): Properties {
-  const integers = Object.entries(numbers).map(([name, value]) => [name, BigInt(Math.max(0, Math.floor(value)))]);
-  return { [formatProperty]: format, complete, ...(Object.fromEntries(integers) as Record<string, bigint>) };
+function encode({ complete, due, ...logs }: MonitorRun): Properties {
+  const { done: dueDone, again: dueAgain, failed: dueFailed, lateMs: dueLateMs, complete: dueComplete } = due;
+  const integers = Object.entries({ ...logs, dueDone, dueAgain, dueFailed, dueLateMs }).map(([name, value]) => [
+    name,
+    BigInt(Math.max(0, Math.floor(value))),
+  ]);
+  return {
+    [formatProperty]: format,
+    complete,
+    dueComplete,
+    ...(Object.fromEntries(integers) as Record<string, bigint>),
+  };
 }
 
 const decode = decoder((row: Row): MonitorRun => {
   checkRowFormat(row, format, "the monitor's last run");
-  const { complete } = row.properties;
-  if (typeof complete !== "boolean") throw corruptData("the monitor's last run does not say whether it is complete");
+  const { complete, dueComplete } = row.properties;
+  if (typeof complete !== "boolean" || typeof dueComplete !== "boolean")
+    throw corruptData("the monitor's last run does not say whether it is complete");
   const number = (name: string): number => numberIn(row, name);
   return {
     ...{ startedAt: number("startedAt"), ms: number("ms"), complete },
     ...{ logs: number("logs"), closed: number("closed") },
     ...{ applied: number("applied"), notified: number("notified"), failed: number("failed") },
     oldestMs: number("oldestMs"),
+    due: {
+      ...{ done: number("dueDone"), again: number("dueAgain"), failed: number("dueFailed") },
+      ...{ lateMs: number("dueLateMs"), complete: dueComplete },
+    },
   };
 });

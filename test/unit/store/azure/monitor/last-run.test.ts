@@ -18,6 +18,7 @@ import { systemClock } from "../../../../system.ts";
 const run: MonitorRun = {
   ...{ startedAt: 1_767_225_600_000, ms: 120, complete: false },
   ...{ logs: 7, closed: 2, applied: 3, notified: 4, failed: 1, oldestMs: 65_000 },
+  due: { done: 2, again: 1, failed: 1, lateMs: 61_000, complete: false },
 };
 
 function world(plan?: FaultPlan) {
