@@ -8,6 +8,7 @@
 
 import { createHash, hash } from "node:crypto";
 
+import type { ProducerStep } from "../core/stream.ts";
 import type { Entry, Transaction, Metadata } from "../core/entry.ts";
 import type { SegmentName, SpaceName, TransactionId } from "../core/ids.ts";
 import { asBuffer, ByteReader, ByteWriter, lengthBytes, uuidBytes } from "./bytes.ts";
@@ -114,6 +115,7 @@ export function decodeBatch(bytes: Uint8Array): EntryBatch {
 const digestBytes = 16;
 /** Keeps these names apart from any other use of SHA-256 over an id. */
 const chunkNamespace = "streamkit chunk of a transaction";
+const appendNamespace = "streamkit append of a producer";
 const keyNamespace = "streamkit idempotency key";
 
 interface Content {
@@ -163,6 +165,15 @@ export function derivedTransactionId(id: TransactionId, position: number): Trans
   writer.raw(uuidPart(id));
   writer.int64(position);
   return uuidOf(createHash("sha256").update(chunkNamespace).update(writer.finish()).digest());
+}
+
+/** The id of an append that its producer names: its repeat has the same. */
+export function appendedTransactionId(life: number, { epoch, id, sequence }: ProducerStep): TransactionId {
+  const writer = new ByteWriter(24);
+  writer.int64(life);
+  writer.int64(epoch);
+  writer.int64(sequence);
+  return uuidOf(createHash("sha256").update(appendNamespace).update(writer.finish()).update(id).digest());
 }
 
 /** A UUID of version 8 (RFC 9562). */

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "sequence_mismatch"
   | "transaction_id_mismatch"
   | "lease_held"
+  | "stream_closed"
   | "trimmed"
   | "format_not_enabled"
   | "record_too_large"
@@ -150,6 +151,14 @@ export function formatNotEnabled(what: string): StoreError {
   return new StoreError(
     "format_not_enabled",
     `${what} needs format 2 of what is stored. Set STREAMKIT_FORMAT to 2 when all instances run this version.`,
+  );
+}
+
+/** Nothing is ever appended to a closed stream. */
+export function streamClosed(): StoreError {
+  return new StoreError(
+    "stream_closed",
+    "The segment is a stream that was closed: nothing can be appended to it any more. Write to another segment.",
   );
 }
 

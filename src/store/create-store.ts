@@ -20,8 +20,12 @@ import type {
   SegmentRecords,
   SpaceTrim,
   Store,
+  StreamOutcome,
+  StreamRequest,
+  StreamStatus,
   TrimPoint,
 } from "./store.ts";
+import { changeStream } from "./streams.ts";
 import { checkTogether } from "./together.ts";
 import { RunningWork } from "./work.ts";
 import { checkedBytes } from "../core/entry.ts";
@@ -50,6 +54,15 @@ export interface Backend {
     id: TransactionId,
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]>;
+  /** One transaction, of a chunk at most. `keyed`: the id is kept, so that a repeat is known as one. */
+  changeStream(
+    space: SpaceName,
+    segment: SegmentName,
+    request: StreamRequest,
+    transaction: { readonly id: TransactionId; readonly keyed: boolean },
+    signal: Signal,
+  ): Promise<StreamOutcome>;
+  streamOf(space: SpaceName, segment: SegmentName, signal: Signal): Promise<StreamStatus | undefined>;
   trimSegment(space: SpaceName, segment: SegmentName, before: number, signal: Signal): Promise<SegmentStatus>;
   trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim>;
   /** The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty cursor. */
@@ -125,6 +138,9 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     getSegmentStatus: (space, segment, options) => work.run(() => backend.readStatus(space, segment, options?.signal)),
     produce: (space, segment, records, options) => work.stream(produce(space, segment, records, options)),
     produceAll: (space, segments, options) => work.run(() => produceAll(space, segments, options)),
+    changeStream: (space, segment, request, options) =>
+      work.run(() => changeStream(backend, random, space, segment, request, options?.signal)),
+    streamOf: (space, segment, options) => work.run(() => backend.streamOf(space, segment, options?.signal)),
     trimSegment: (space, segment, before, options) =>
       work.run(() => {
         const first = parseInteger("before", before, 1);

@@ -7,6 +7,8 @@ import type { Place } from "../codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
 import type { EntryFilter } from "../core/entry-filter.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
+import type { StreamState } from "../core/stream.ts";
+import type { StreamAnswer, StreamWish } from "./stream-rules.ts";
 
 export interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
@@ -114,6 +116,25 @@ export interface SegmentRecords {
   readonly records: readonly AppendRecord[];
 }
 
+/** A change of the stream that a segment is, with the records that are appended to it. */
+export interface StreamRequest {
+  readonly wish: StreamWish;
+  /** None where the wish says it all. */
+  readonly records: readonly AppendRecord[];
+}
+
+/** `lastSequence`: of the segment after it, or when it was decided. */
+export type StreamOutcome =
+  | { readonly kind: "written"; readonly stream: StreamState; readonly lastSequence: number }
+  | { readonly kind: "answered"; readonly answer: StreamAnswer; readonly lastSequence: number };
+
+export interface StreamStatus {
+  readonly stream: StreamState;
+  /** Of the segment: what is before it was trimmed. */
+  readonly firstSequence: number;
+  readonly lastSequence: number;
+}
+
 /** One look at many spaces: those with news. */
 export interface RecentSpaces {
   /** How long a space is among them after each of its commits, at least, milliseconds; by any machine's clock. */
@@ -142,7 +163,7 @@ export interface SpaceTrim {
 /**
  * One store.
  *
- * Errors: StoreError with `invalid_argument`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`,
+ * Errors: StoreError with `invalid_argument`, `stream_closed`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`,
  * `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
  */
 export interface Store {
@@ -182,6 +203,20 @@ export interface Store {
     segments: readonly SegmentRecords[],
     options?: ProduceOptions,
   ): Promise<readonly ProducedChunk[]>;
+
+  /**
+   * Makes a stream of a segment, appends to it, closes it, or says that it is used. Decided where sequences are decided, so it holds on any
+   * number of instances; answered once every read sees it. Records of more than a chunk are appended in chunks: the producer, `seq` and the
+   * closing move with the last, and a producer's repeat completes what an interruption left. A stream is made with a chunk at most.
+   */
+  changeStream(
+    space: SpaceName,
+    segment: SegmentName,
+    request: StreamRequest,
+    options?: StreamOptions,
+  ): Promise<StreamOutcome>;
+  /** What the segment is as a stream, whether or not it has ended by itself; undefined: it is none. */
+  streamOf(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<StreamStatus | undefined>;
 
   /**
    * Removes the entries of a segment before a sequence, for good; beyond the end it means the end as of the call, entries that are committed and

@@ -23,6 +23,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   request_timeout: { status: 408, title: "Request timeout", retryable: true },
   sequence_mismatch: { status: 409, title: "Sequence mismatch", retryable: false },
   transaction_id_mismatch: { status: 409, title: "Transaction id mismatch", retryable: false },
+  stream_closed: { status: 409, title: "Stream closed", retryable: false },
   lease_held: { status: 409, title: "Lease held", retryable: "with_retry_after" },
   format_not_enabled: { status: 409, title: "Format not enabled", retryable: false },
   trimmed: { status: 410, title: "Trimmed", retryable: false },

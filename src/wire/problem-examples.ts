@@ -8,6 +8,7 @@ import {
   recordTooLarge,
   sequenceMismatch,
   StoreError,
+  streamClosed,
   transactionIdMismatch,
   trimmed,
 } from "../core/errors.ts";
@@ -28,6 +29,7 @@ const errors: Readonly<Partial<Record<ErrorCode, StoreError>>> = {
   }),
   transaction_id_mismatch: transactionIdMismatch(id),
   lease_held: leaseHeld("worker-7", 12_000),
+  stream_closed: streamClosed(),
   trimmed: trimmed('segment "order-1"', 4),
   format_not_enabled: formatNotEnabled("A trim"),
   record_too_large: recordTooLarge("records[0]", limits.recordBytesMax + 1),

@@ -8,18 +8,24 @@ import { createTableAccount } from "../../src/table/sdk.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../system.ts";
 import { openAzureBackend } from "./azure-backend.ts";
-import { storeContract } from "./store-contract.ts";
+import { directClaims, storeContract } from "./store-contract.ts";
 
-storeContract("Azure on the simulated account", () =>
-  openAzureBackend({ account: new SimulatedAccount({ clock }), compressor: plainCompressor }),
+storeContract(
+  "Azure on the simulated account",
+  () => openAzureBackend({ account: new SimulatedAccount({ clock }), compressor: plainCompressor }),
+  directClaims,
 );
 
-storeContract("Azure on Azurite", () => {
-  const connection = parseConnection({ AzureWebJobsStorage: inject("azurite") });
-  return openAzureBackend({
-    account: createTableAccount(connection, { clock, random }),
-    compressor: zstdCompressor,
-    // The service's pages hold 4 MiB, the emulator's any number of bytes.
-    pageRowsMax: 5,
-  });
-});
+storeContract(
+  "Azure on Azurite",
+  () => {
+    const connection = parseConnection({ AzureWebJobsStorage: inject("azurite") });
+    return openAzureBackend({
+      account: createTableAccount(connection, { clock, random }),
+      compressor: zstdCompressor,
+      // The service's pages hold 4 MiB, the emulator's any number of bytes.
+      pageRowsMax: 5,
+    });
+  },
+  directClaims,
+);

@@ -1,6 +1,6 @@
 // The contract, on LevelDB behind the HTTP functions.
 
 import { openLevelHttpBackend } from "./http-backend.ts";
-import { storeContract } from "./store-contract.ts";
+import { claims, storeContract } from "./store-contract.ts";
 
-storeContract("LevelDB behind the HTTP functions", () => openLevelHttpBackend());
+storeContract("LevelDB behind the HTTP functions", () => openLevelHttpBackend(), claims);

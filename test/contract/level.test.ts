@@ -2,6 +2,6 @@
 
 import { zstdCompressor } from "../../src/codec/zstd.ts";
 import { openLevelBackend } from "./level-backend.ts";
-import { storeContract } from "./store-contract.ts";
+import { directClaims, storeContract } from "./store-contract.ts";
 
-storeContract("LevelDB", () => openLevelBackend({ compressor: zstdCompressor }));
+storeContract("LevelDB", () => openLevelBackend({ compressor: zstdCompressor }), directClaims);

@@ -11,11 +11,15 @@ import { filteringLiars } from "./liars/filtering.ts";
 import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
 import { readingLiars } from "./liars/reading.ts";
+import { streamingLiars } from "./liars/streaming.ts";
 import { trimmingLiars } from "./liars/trimming.ts";
 import { writingLiars } from "./liars/writing.ts";
-import { claims } from "./store-contract.ts";
+import { directClaims as claims } from "./store-contract.ts";
 
-const liars: readonly Liar[] = [...readingLiars, ...writingLiars, ...fencingLiars, ...filteringLiars, ...trimmingLiars];
+const liars: readonly Liar[] = [
+  ...[...readingLiars, ...writingLiars, ...fencingLiars, ...filteringLiars],
+  ...[...trimmingLiars, ...streamingLiars],
+];
 
 describe("a lying backend", () => {
   let backend: Backend;

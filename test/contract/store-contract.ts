@@ -18,6 +18,7 @@ import { segmentClaims } from "./claims/segment.ts";
 import { sequenceClaims } from "./claims/sequences.ts";
 import { severalClaims } from "./claims/several.ts";
 import { spaceClaims } from "./claims/space.ts";
+import { streamClaims } from "./claims/streams.ts";
 import { tailClaims } from "./claims/tail.ts";
 import { tailingClaims } from "./claims/tailing.ts";
 import { transactionClaims } from "./claims/transactions.ts";
@@ -46,8 +47,11 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   "cancel and close": lifetimeClaims,
 };
 
+/** The same with the calls that over HTTP have a protocol of their own, and its conformance suite. */
+export const directClaims: typeof claims = { ...claims, streams: streamClaims };
+
 /** Registers every claim as a test of this configuration, which is opened once. */
-export function storeContract(name: string, open: () => Promise<Backend>): void {
+export function storeContract(name: string, open: () => Promise<Backend>, topics: typeof claims): void {
   describe(name, () => {
     let backend: Backend;
     beforeAll(async () => {
@@ -55,7 +59,7 @@ export function storeContract(name: string, open: () => Promise<Backend>): void 
     }, claimTimeoutMs);
     afterAll(() => backend.dispose(), claimTimeoutMs);
 
-    for (const [topic, topicClaims] of Object.entries(claims)) {
+    for (const [topic, topicClaims] of Object.entries(topics)) {
       describe(topic, () => {
         for (const claim of topicClaims) test(claim.sentence, () => runClaim(backend, claim), claimTimeoutMs);
       });

@@ -18,6 +18,9 @@ import type {
   RecentSpaces,
   SegmentRecords,
   SpaceTrim,
+  StreamOutcome,
+  StreamRequest,
+  StreamStatus,
   TrimPoint,
 } from "../store.ts";
 import { asStoreError } from "./instance/failure.ts";
@@ -35,6 +38,7 @@ import {
   readSpace,
   readSpaces,
   readStatus,
+  readStream,
   trimmedTo,
 } from "./read/read.ts";
 import type { ListSource, Source } from "./read/read.ts";
@@ -126,6 +130,28 @@ export class AzureBackend implements Backend {
       const result = produced.parts[index];
       return result === undefined ? [] : [chunkOf(space, part.segment, result, produced.duplicate)];
     });
+  }
+
+  async changeStream(
+    space: SpaceName,
+    segment: SegmentName,
+    { records, wish }: StreamRequest,
+    { id, keyed }: { readonly id: TransactionId; readonly keyed: boolean },
+    signal: AbortSignal | undefined,
+  ): Promise<StreamOutcome> {
+    if (this.#instance.options.formatVersion === 1) throw formatNotEnabled("A stream");
+    const part = { ...partOf(space, segment, records), wish };
+    const request = { id, keyed, lease: undefined, parts: [part] };
+    const result = await this.#writer(space).change(request, "applied", signal);
+    if ("answer" in result) return { kind: "answered", answer: result.answer, lastSequence: result.lastSequence };
+    const [appended] = result.parts;
+    // A part that had been appended before, to a stream that has ended since.
+    if (appended?.stream === undefined) return { kind: "answered", answer: { kind: "no_stream" }, lastSequence: 0 };
+    return { kind: "written", stream: appended.stream, lastSequence: appended.place.lastSequence };
+  }
+
+  streamOf(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<StreamStatus | undefined> {
+    return readStream(this.#source, space, segment, signal);
   }
 
   async trimSegment(

@@ -48,6 +48,15 @@ export class HttpStore implements Store {
     return this.#work.stream(this.#lines(path, namesQuery(options), options, (line) => line as SegmentName));
   }
 
+  /** Streams are judged over HTTP by the protocol's own conformance suite. */
+  changeStream(): Promise<never> {
+    return Promise.reject(new Error("Streams have an interface of their own over HTTP."));
+  }
+
+  streamOf(): Promise<never> {
+    return this.changeStream();
+  }
+
   consumeSegment(space: SpaceName, segment: SegmentName, args: ConsumeSegmentArgs = {}): AsyncIterable<Entry> {
     const { from, to, after, until, limit, clamp } = args;
     const query = { from, to, after, until, limit, clamp: clampOf(clamp) };

@@ -40,6 +40,8 @@ export function honest(store: Store): Store {
     },
     produce: (space, segment, records, options) => store.produce(space, segment, records, options),
     produceAll: (space, segments, options) => store.produceAll(space, segments, options),
+    changeStream: (space, segment, request, options) => store.changeStream(space, segment, request, options),
+    streamOf: (space, segment, options) => store.streamOf(space, segment, options),
     trimSegment: (space, segment, before, options) => store.trimSegment(space, segment, before, options),
     trimSpace: (space, before, options) => store.trimSpace(space, before, options),
     onCommit: (space, listener) => store.onCommit(space, listener),

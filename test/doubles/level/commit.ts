@@ -6,6 +6,7 @@ import { encodeBlock } from "../../../src/codec/block.ts";
 import type { Compressor } from "../../../src/codec/block.ts";
 import { compareUtf8 } from "../../../src/codec/lexkey.ts";
 import type { EntryBatch } from "../../../src/codec/transaction.ts";
+import { changedStream } from "../../../src/core/stream.ts";
 import type { Proposal, SegmentView } from "./decision.ts";
 import type { KnownNames } from "./inventory.ts";
 import type { StoreKeys } from "./keys.ts";
@@ -35,16 +36,21 @@ export function changesOf(commit: Commit): readonly SegmentChange[] {
     const { firstSequence, lastSequence, timestamp, trx } = batch;
     const isNew = view.head.lastSequence === 0;
     const isEmpty = isNew || view.head.firstSequence > view.head.lastSequence;
+    const { change, head } = view;
+    const stream = changedStream(head.stream, change, { timestamp, firstSequence });
+    const entries =
+      batch.entries.length === 0
+        ? {}
+        : {
+            firstSequence: isNew ? firstSequence : head.firstSequence,
+            firstTimestamp: isEmpty ? timestamp : head.firstTimestamp,
+            lastSequence,
+            lastTimestamp: timestamp,
+          };
     return {
       view,
       batch,
-      head: {
-        firstSequence: isNew ? firstSequence : view.head.firstSequence,
-        firstTimestamp: isEmpty ? timestamp : view.head.firstTimestamp,
-        lastSequence,
-        lastTimestamp: timestamp,
-        transactionNumber: trx.number,
-      },
+      head: { ...head, ...entries, transactionNumber: trx.number, ...(stream === undefined ? {} : { stream }) },
       transaction: {
         id: trx.id,
         number: trx.number,
@@ -67,13 +73,21 @@ export async function rowsOf(
   known: KnownNames,
 ): Promise<readonly KeyValue[]> {
   const { space } = commit;
-  const batches = changes.map(({ batch }) => batch).sort((a, b) => compareUtf8(a.segment, b.segment));
+  const batches = changes
+    .flatMap(({ batch }) => (batch.entries.length === 0 ? [] : [batch]))
+    .sort((a, b) => compareUtf8(a.segment, b.segment));
   const record = await encodeBlock(batches, compressor);
   const rows: KeyValue[] = [{ key: keys.record(space, commit.timestamp), value: record }];
-  for (const { batch, head, transaction } of changes) {
+  for (const { batch, head, transaction, view } of changes) {
     const { segment, lastSequence } = batch;
     const block = changes.length === 1 ? record : await encodeBlock([batch], compressor);
-    rows.push({ key: keys.block(space, segment, lastSequence), value: block });
+    if (batch.entries.length > 0) rows.push({ key: keys.block(space, segment, lastSequence), value: block });
+    const { change } = view;
+    if (change?.kind === "append" && change.producer !== undefined) {
+      const { id, ...step } = change.producer;
+      const state = { ...step, timestamp: commit.timestamp, life: change.life };
+      rows.push({ key: keys.producer(space, segment, id), value: encodeRow(state) });
+    }
     rows.push({ key: keys.head(space, segment), value: encodeRow(head) });
     rows.push({ key: keys.transaction(space, segment, transaction.id), value: encodeRow(transaction) });
     if (!known.has(space, segment)) rows.push({ key: keys.segment(space, segment), value: nothing });

@@ -2,17 +2,20 @@
 
 import type { AppendRecord } from "../../../src/core/entry.ts";
 import type { SegmentName, TransactionId } from "../../../src/core/ids.ts";
+import type { SegmentChange } from "../../../src/core/stream.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
 
 /** One segment's share of a transaction id, and what the segment holds; read under the segment's lock. */
 export interface SegmentView {
   readonly segment: SegmentName;
-  /** At least one. */
+  /** At least one, unless a stream is changed. */
   readonly records: readonly AppendRecord[];
   readonly digest: string;
   readonly head: HeadRow;
   /** What was committed to the segment under this id, if anything. */
   readonly earlier: TransactionRow | undefined;
+  /** What is decided to change of the stream that the segment is. */
+  readonly change?: SegmentChange | undefined;
 }
 
 /** A transaction id, and what goes to each segment under it, all or nothing. */

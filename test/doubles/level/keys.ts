@@ -20,6 +20,8 @@ export interface StoreKeys {
   records(space: SpaceName, fromTimestamp: number): Range;
   /** Which transaction of a segment has this id. */
   transaction(space: SpaceName, segment: SegmentName, id: TransactionId): Uint8Array;
+  /** How far a producer of a stream has come. */
+  producer(space: SpaceName, segment: SegmentName, id: string): Uint8Array;
   /** The greatest token of each lease that has committed to a space. */
   fences(space: SpaceName): Uint8Array;
   /** Up to where a space was trimmed. */
@@ -46,6 +48,7 @@ export function storeKeys(store: StoreId): StoreKeys {
       to: below(id, "DAT", "SPACES", space).to,
     }),
     transaction: (space, segment, transaction) => lexkey(id, "TXN", space, segment, uuidPart(transaction)),
+    producer: (space, segment, producer) => lexkey(id, "PRD", space, segment, producer),
     fences: (space) => lexkey(id, "LSE", space),
     trim: (space) => lexkey(id, "TRM", space),
     space: (space) => lexkey(id, "INV", "SPACES", space),

@@ -29,9 +29,14 @@ import type {
   ProduceOptions,
   SegmentRecords,
   SpaceTrim,
+  StreamOutcome,
+  StreamRequest,
+  StreamStatus,
   TrimPoint,
 } from "../../../src/store/store.ts";
+import { areJson, decideStream, refusedPlain, streamRefused } from "../../../src/store/stream-rules.ts";
 import { changesOf, rowsOf } from "./commit.ts";
+import type { SegmentChange } from "./commit.ts";
 import type { LevelDatabase } from "./database.ts";
 import { decide } from "./decision.ts";
 import type { Proposal, Repeat, SegmentView } from "./decision.ts";
@@ -41,7 +46,7 @@ import type { StoreKeys } from "./keys.ts";
 import type { KeyValue } from "./keyspace.ts";
 import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail, trimmedTo } from "./read.ts";
 import type { Source } from "./read.ts";
-import { decodeFences, decodeHead, decodeTransaction, decodeTrim, encodeFences } from "./rows.ts";
+import { decodeFences, decodeHead, decodeProducer, decodeTransaction, decodeTrim, encodeFences } from "./rows.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
 import { recordsBefore, trimmedSegment, trimmedSpace } from "./trim.ts";
 
@@ -166,6 +171,7 @@ export class LevelBackend implements Backend {
       const decision = decide({ id, views });
       switch (decision.kind) {
         case "commit":
+          this.#checkStreams(views);
           return this.#write(space, { id, views }, lease);
         case "duplicate":
           return decision.repeats.map((repeat) => firstAnswer(space, repeat));
@@ -182,6 +188,52 @@ export class LevelBackend implements Backend {
           return unreachable(decision);
       }
     });
+  }
+
+  changeStream(
+    space: SpaceName,
+    segment: SegmentName,
+    { records, wish }: StreamRequest,
+    { id, keyed }: { readonly id: TransactionId; readonly keyed: boolean },
+  ): Promise<StreamOutcome> {
+    const { clock, database } = this.#parts;
+    return database.holdSegments(this.#id, space, [segment], async () => {
+      const view = await this.#view(space, { segment, records }, id);
+      const { stream, lastSequence } = view.head;
+      const repeat = keyed && view.earlier !== undefined;
+      if (repeat && stream !== undefined) return { kind: "written", stream, lastSequence };
+      const producer =
+        wish.kind === "append" && wish.producer !== undefined
+          ? decodeProducer(await this.#source.keyspace.get(this.#keys.producer(space, segment, wish.producer.id)))
+          : undefined;
+      const seen = { stream, producer, timestamp: clock.now(), isJson: () => areJson(records) };
+      const decision = decideStream(wish, seen);
+      if (decision.kind === "answer") return { kind: "answered", answer: decision.answer, lastSequence };
+      const planned = await this.#planned(space, { id, views: [{ ...view, change: decision.change }] }, undefined);
+      const head = planned[0]?.head;
+      if (head?.stream === undefined) throw new Error("A stream was written to, and is none.");
+      return { kind: "written", stream: head.stream, lastSequence: head.lastSequence };
+    });
+  }
+
+  async streamOf(
+    space: SpaceName,
+    segment: SegmentName,
+    signal: AbortSignal | undefined,
+  ): Promise<StreamStatus | undefined> {
+    signal?.throwIfAborted();
+    const { stream, ...head } = decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment)));
+    if (stream === undefined) return undefined;
+    return { stream, firstSequence: Math.max(1, head.firstSequence), lastSequence: head.lastSequence };
+  }
+
+  /** A stream takes no entries that it must not have, whoever writes them. */
+  #checkStreams(views: readonly SegmentView[]): void {
+    const timestamp = this.#parts.clock.now();
+    for (const { head, records } of views) {
+      const answer = refusedPlain({ stream: head.stream, timestamp, isJson: () => areJson(records) });
+      if (answer !== undefined) throw streamRefused(answer);
+    }
   }
 
   async #view(space: SpaceName, { segment, records }: SegmentRecords, id: TransactionId): Promise<SegmentView> {
@@ -214,6 +266,18 @@ export class LevelBackend implements Backend {
   }
 
   async #write(space: SpaceName, proposal: Proposal, lease: LeaseToken | undefined): Promise<readonly ProducedChunk[]> {
+    const changes = await this.#planned(space, proposal, lease);
+    return changes.map(({ view, head, transaction }) => ({
+      status: statusOf(space, view.segment, head),
+      transaction: { ...numbersOf(transaction), duplicate: false },
+    }));
+  }
+
+  async #planned(
+    space: SpaceName,
+    proposal: Proposal,
+    lease: LeaseToken | undefined,
+  ): Promise<readonly SegmentChange[]> {
     const { database, clock, compressor, node } = this.#parts;
     const changes = await database.holdSpace(this.#id, space, async () => {
       const fence = await this.#fence(space, lease);
@@ -229,10 +293,7 @@ export class LevelBackend implements Backend {
       changes.map(({ view }) => view.segment),
     );
     database.committed(this.#id, space);
-    return changes.map(({ view, head, transaction }) => ({
-      status: statusOf(space, view.segment, head),
-      transaction: { ...numbersOf(transaction), duplicate: false },
-    }));
+    return changes;
   }
 
   /** 0 when the space never had a record. */

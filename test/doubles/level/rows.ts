@@ -3,10 +3,27 @@
 
 import * as z from "zod";
 import { corruptData } from "../../../src/core/errors.ts";
+import type { ProducerState, StreamState } from "../../../src/core/stream.ts";
 import { parseSegmentName, parseTransactionId } from "../../../src/core/ids.ts";
 
 const count = z.int().min(0);
 const id = z.string().transform((text) => parseTransactionId(text));
+
+const optional = { ttlSeconds: undefined, expiresAt: undefined, lastSeq: undefined };
+
+const streamRow = z
+  .object({
+    life: count,
+    firstSequence: count,
+    contentType: z.string(),
+    closed: z.boolean(),
+    ttlSeconds: count.optional(),
+    expiresAt: count.optional(),
+    lastSeq: z.string().optional(),
+  })
+  .transform((stream): StreamState => ({ ...optional, ...stream }));
+
+const producerRow = z.object({ epoch: count, sequence: count, timestamp: count, life: count });
 
 const headRow = z.object({
   firstSequence: count,
@@ -15,6 +32,8 @@ const headRow = z.object({
   lastTimestamp: count,
   /** Of the last transaction; the next one is one more. */
   transactionNumber: count,
+  /** What it is as a stream. */
+  stream: streamRow.optional(),
 });
 
 const transactionRow = z.object({
@@ -53,7 +72,7 @@ export const emptyHead: HeadRow = {
   transactionNumber: 0,
 };
 
-export function encodeRow(row: HeadRow | TransactionRow | TrimRow): Uint8Array {
+export function encodeRow(row: HeadRow | TransactionRow | TrimRow | ProducerState): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(row));
 }
 
@@ -67,6 +86,10 @@ export function decodeHead(value: Uint8Array | undefined): HeadRow {
 
 export function decodeTransaction(value: Uint8Array | undefined): TransactionRow | undefined {
   return value === undefined ? undefined : decode("a transaction's place", transactionRow, value);
+}
+
+export function decodeProducer(value: Uint8Array | undefined): ProducerState | undefined {
+  return value === undefined ? undefined : decode("how far a producer has come", producerRow, value);
 }
 
 export function decodeTrim(value: Uint8Array | undefined): TrimRow | undefined {

@@ -184,8 +184,8 @@ export const answering: readonly Mutation[] = [
     "acknowledged as applied before the inventory has its row",
     azure(
       "apply/applier",
-      "await Promise.all([this.#reach(queue, sequence), space, ...listed]);",
-      "Promise.all([space, ...listed]).catch(() => undefined);\n    await this.#reach(queue, sequence);",
+      "await Promise.all([this.#reach(queue, transactionNumber), space, ...listed]);",
+      "Promise.all([space, ...listed]).catch(() => undefined);\n    await this.#reach(queue, transactionNumber);",
     ),
   ),
   mutation(
@@ -215,8 +215,8 @@ export const answering: readonly Mutation[] = [
     "an id look-up's answer put into a later view",
     azure(
       "append/view-loader",
-      "view.foundById(request.id, row === undefined",
-      "(this.#deps.state.view(segment) ?? view).foundById(request.id, row === undefined",
+      "view.foundById(id, row === undefined",
+      "(this.#deps.state.view(segment) ?? view).foundById(id, row === undefined",
     ),
   ),
   played(

@@ -10,8 +10,8 @@ export const applying: readonly Mutation[] = [
     "no help for earlier pending",
     azure(
       "apply/segment-queue",
-      "if (item.transaction.firstSequence !== next ||",
-      "if (!item.record.isOwn) break;\n      if (item.transaction.firstSequence !== next ||",
+      "if (item.transaction.number !== next ||",
+      "if (!item.record.isOwn) break;\n      if (item.transaction.number !== next ||",
     ),
   ),
   mutation(
@@ -99,8 +99,8 @@ export const settling: readonly Mutation[] = [
     "a status message that failed is taken as sent",
     azure(
       "space/notifications",
-      "await notifier.notify({ store, space, statuses: statusesOf(space, tellable, heads) });",
-      "await notifier.notify({ store, space, statuses: statusesOf(space, tellable, heads) }).catch(() => undefined);",
+      "await notifier.notify({ store, space, statuses });",
+      "await notifier.notify({ store, space, statuses }).catch(() => undefined);",
     ),
   ),
   mutation(

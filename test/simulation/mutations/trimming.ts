@@ -70,8 +70,8 @@ export const trimming: readonly Mutation[] = [
     "an apply that writes the head as if nothing had been trimmed",
     azure(
       "apply/applier",
-      "const properties = encodeSegmentHead(head, block.lastEntry);",
-      "const properties = encodeSegmentHead({ ...head, firstSequence: 1, ownFirst: 1 }, block.lastEntry);",
+      "const properties = encodeSegmentHead(head, lastEntry);",
+      "const properties = encodeSegmentHead({ ...head, firstSequence: 1, ownFirst: 1 }, lastEntry);",
     ),
   ),
   mutation(

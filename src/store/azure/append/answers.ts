@@ -128,6 +128,8 @@ function outcomeOf(
       return { kind: "committed", duplicate: true, parts: verdict.parts };
     case "id_mismatch":
       return { kind: "id_mismatch" };
+    case "stream":
+      return { kind: "stream", answer: verdict.answer, lastSequence: verdict.lastSequence };
     case "fenced":
       return { kind: "fenced", token: verdict.token };
     default:

@@ -3,7 +3,9 @@
 import type { AppendRecord } from "../../../core/entry.ts";
 import type { StoreError } from "../../../core/errors.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
+import type { StreamState } from "../../../core/stream.ts";
 import type { LeaseToken } from "../../store.ts";
+import type { StreamAnswer, StreamWish } from "../../stream-rules.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
 
 /** The records for one segment; they become one transaction. */
@@ -19,6 +21,8 @@ export interface SegmentAppend {
   readonly firstSequence: number | undefined;
   /** The first record, if any, whose sequence does not follow the one before it. */
   readonly gap: { readonly index: number; readonly received: number } | undefined;
+  /** What is wanted of the stream that the segment is; undefined: nothing is known of one. Only with a wish may there be no records. */
+  readonly wish?: StreamWish | undefined;
 }
 
 /** The wish of one produce: all of it in one log record, or nothing. */
@@ -46,6 +50,8 @@ export interface SegmentAppended {
   /** Of the segment, as far as is known. */
   readonly firstSequence: number;
   readonly firstTimestamp: number;
+  /** What the segment is as a stream after it. */
+  readonly stream: StreamState | undefined;
 }
 
 /** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the request's. */
@@ -61,6 +67,8 @@ export type AppendOutcome =
       readonly winner: TransactionId | undefined;
     }
   | { readonly kind: "id_mismatch" }
+  /** Nothing is to be written, for the reason that the answer gives. `lastSequence`: of the segment then. */
+  | { readonly kind: "stream"; readonly answer: StreamAnswer; readonly lastSequence: number }
   /** A newer holder of the lease has committed. */
   | { readonly kind: "fenced"; readonly token: number }
   | { readonly kind: "failed"; readonly error: StoreError };

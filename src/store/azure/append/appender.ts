@@ -274,7 +274,7 @@ export class Appender {
       return this.#send(version, timestamp, accepted, verdicts);
     }
     const refused = [...verdicts].flatMap(([request, { kind }]) =>
-      kind === "conflict" || kind === "not_granted" ? [request] : [],
+      kind === "conflict" || kind === "not_granted" || kind === "stream" ? [request] : [],
     );
     if (refused.length > 0) {
       // An attempt that was accepted with a mate that waits no more may still land: sent again, it does or is refused.
@@ -338,8 +338,7 @@ export class Appender {
     for (const attempt of attempts) {
       const { members, record } = attempt;
       measureCommitted(telemetry, attempt);
-      for (const { segment, lastSequence } of record.transactions)
-        applier.ensure(segment, lastSequence).catch(() => undefined);
+      for (const { segment, number } of record.transactions) applier.ensure(segment, number).catch(() => undefined);
       answerCommitted(this.#deps, attempt);
       queue.landed(members.keys());
     }

@@ -45,7 +45,7 @@ export class BackgroundApply {
   waiting({ parts }: AppendRequest): void {
     for (const { segment } of parts) {
       const last = this.#deps.applier.pendingIn(segment).findLast(({ applied }) => !applied);
-      if (last !== undefined) this.#ensure(segment, last.transaction.lastSequence);
+      if (last !== undefined) this.#ensure(segment, last.transaction.number);
       else if (this.#isFull(segment)) this.#prove(segment);
     }
   }
@@ -54,13 +54,13 @@ export class BackgroundApply {
   all(): void {
     for (const { items, spaceListed } of [...this.#deps.applier.pendingRecords]) {
       for (const { isDone, transaction } of items) {
-        if (!isDone || !spaceListed) this.#ensure(transaction.segment, transaction.lastSequence);
+        if (!isDone || !spaceListed) this.#ensure(transaction.segment, transaction.number);
       }
     }
   }
 
-  #ensure(segment: SegmentName, sequence: number): void {
-    this.#once(segment, () => this.#deps.applier.ensure(segment, sequence));
+  #ensure(segment: SegmentName, transactionNumber: number): void {
+    this.#once(segment, () => this.#deps.applier.ensure(segment, transactionNumber));
   }
 
   #prove(segment: SegmentName): void {

@@ -46,7 +46,8 @@ export async function buildAttempt(
     transactions: accepted.map(({ summary }) => summary),
     counts: nextCounts(version.head, accepted, options.formatVersion),
   };
-  const batches = accepted.map((part) => batchOf(part, space, timestamp, node));
+  const withEntries = accepted.filter(({ part }) => part.records.length > 0);
+  const batches = withEntries.map((part) => batchOf(part, space, timestamp, node));
   return { record, content: { batches, data: await encodeBlock(batches, compressor) }, members };
 }
 
@@ -137,7 +138,7 @@ export function measureCommit(telemetry: Telemetry, ms: number, outcome: "commit
 }
 
 function inSpaceOrder(a: AcceptedPart, b: AcceptedPart): number {
-  return compareUtf8(a.summary.segment, b.summary.segment) || a.summary.firstSequence - b.summary.firstSequence;
+  return compareUtf8(a.summary.segment, b.summary.segment) || a.summary.number - b.summary.number;
 }
 
 function batchOf({ part, summary }: AcceptedPart, space: SpaceName, timestamp: number, node: NodeId): EntryBatch {

@@ -9,7 +9,10 @@ import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import type { SegmentView } from "./segment-view.ts";
-import { advance } from "../rows/segment-rows.ts";
+import { advance, movedProducer } from "../rows/segment-rows.ts";
+import type { ProducerState, SegmentChange } from "../../../core/stream.ts";
+import type { StreamAnswer, StreamDecision, StreamWish } from "../../stream-rules.ts";
+import { areJson, decideStream, refusedPlain } from "../../stream-rules.ts";
 
 /** The proof that a verdict needs before a caller may be told of it: see answers.ts. */
 export type Requirement = "nothing" | "head" | "commit";
@@ -28,6 +31,13 @@ export type Verdict =
     }
   | { readonly kind: "duplicate"; readonly parts: readonly SegmentAppended[]; readonly requires: "nothing" | "commit" }
   | { readonly kind: "id_mismatch"; readonly requires: "nothing" | "commit" }
+  /** A stream is not changed, for the reason that the answer gives. */
+  | {
+      readonly kind: "stream";
+      readonly answer: StreamAnswer;
+      readonly lastSequence: number;
+      readonly requires: "head" | "commit";
+    }
   /** `token`: the newer one that has committed to the space. */
   | { readonly kind: "fenced"; readonly token: number; readonly requires: "nothing" | "commit" }
   /**
@@ -96,6 +106,8 @@ class Group {
   readonly #tentativeFences = new Map<string, number>();
   /** One id may be used once in each segment. */
   readonly #tentativeById = new Map<TransactionId, (readonly AcceptedPart[])[]>();
+  /** By segment and producer. */
+  readonly #tentativeProducers = new Map<string, ProducerState>();
   #plainBytes = 0;
   #summaryBytes = 0;
   #transactions = 0;
@@ -112,7 +124,7 @@ class Group {
     const fenced = this.#fenced(request);
     if (fenced !== undefined) return fenced;
     const overtakes = request.parts.some((part) => this.#waitedFor.has(part.segment));
-    const verdict = overtakes ? { kind: "wait" as const } : (this.#conflicting(request) ?? this.#accept(request));
+    const verdict = overtakes ? { kind: "wait" as const } : this.#decide(request);
     if (verdict.kind === "wait") this.#waitFor(request);
     return verdict;
   }
@@ -123,12 +135,45 @@ class Group {
     for (const { segment } of full.length > 0 ? full : parts) this.#waitedFor.add(segment);
   }
 
+  #decide(request: AppendRequest): Verdict {
+    const changes: (SegmentChange | undefined)[] = [];
+    for (const part of request.parts) {
+      const decision = this.#decideStream(part);
+      if (decision.kind === "answer") {
+        const { lastSequence } = this.#state(part.segment);
+        const requires = this.#tentative.has(part.segment) ? "commit" : "head";
+        return { kind: "stream", answer: decision.answer, lastSequence, requires };
+      }
+      changes.push(decision.change);
+    }
+    return this.#conflicting(request) ?? this.#accept(request, changes);
+  }
+
+  #decideStream({ records, segment, wish }: SegmentAppend): StreamDecision {
+    const { stream } = this.#state(segment);
+    const { timestamp } = this.#input;
+    const isJson = (): boolean => areJson(records);
+    if (wish === undefined) {
+      const answer = refusedPlain({ stream, timestamp, isJson });
+      return answer === undefined ? { kind: "write", change: undefined } : { kind: "answer", answer };
+    }
+    return decideStream(wish, { stream, producer: this.#producer(segment, wish), timestamp, isJson });
+  }
+
+  #producer(segment: SegmentName, wish: StreamWish): ProducerState | undefined {
+    const id = producerOf(wish);
+    if (id === undefined) return undefined;
+    return this.#tentativeProducers.get(producerKey(segment, id)) ?? this.#input.view(segment).producer(id);
+  }
+
   /** Its other segments may have been read too early to show that commit, and what is pending of it is not known. */
   #ahead({ id, keyed, parts }: AppendRequest): Verdict | undefined {
-    for (const { segment } of parts) {
+    for (const { segment, wish } of parts) {
       const view = this.#input.view(segment);
       const used = keyed ? (view.find(id)?.timestamp ?? 0) : 0;
-      const timestamp = Math.max(view.state?.lastTimestamp ?? 0, used);
+      const producer = producerOf(wish);
+      const moved = producer === undefined ? 0 : (view.producer(producer)?.timestamp ?? 0);
+      const timestamp = Math.max(view.state?.lastTimestamp ?? 0, view.state?.changedAt ?? 0, used, moved);
       if (timestamp > this.#input.logTimestamp) return { kind: "ahead", segment, timestamp };
     }
     return undefined;
@@ -155,7 +200,7 @@ class Group {
       const state = this.#input.view(part.segment).state;
       if (place === undefined || state === undefined || !isSameContent(place, part)) return undefined;
       if (place.segments !== request.parts.length || place.timestamp !== found[0]?.timestamp) return undefined;
-      return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp };
+      return { place, firstSequence: state.firstSequence, firstTimestamp: state.firstTimestamp, stream: state.stream };
     });
     return asRepeat(results, "nothing");
   }
@@ -190,11 +235,11 @@ class Group {
     return undefined;
   }
 
-  #accept(request: AppendRequest): Verdict {
+  #accept(request: AppendRequest, changes: readonly (SegmentChange | undefined)[]): Verdict {
     const { bounds, isFull } = this.#input;
     const plainBytes = request.parts.reduce((sum, part) => sum + part.plainBytes, 0);
     if (request.parts.some((part) => isFull(part.segment))) return { kind: "wait" };
-    const parts = request.parts.map((part) => this.#place(request, part));
+    const parts = request.parts.map((part, index) => this.#place(request, part, changes[index]));
     const addedSummary = parts.reduce((sum, { summary }) => sum + summaryBytes(summary), 0);
     const fits =
       this.#plainBytes + plainBytes <= bounds.plainBytesMax &&
@@ -206,13 +251,15 @@ class Group {
     this.#transactions += parts.length;
     for (const { part, result } of parts) {
       this.#tentative.set(part.segment, advance(this.#state(part.segment), result.place));
+      const moved = movedProducer(result.place);
+      if (moved !== undefined) this.#tentativeProducers.set(producerKey(part.segment, moved.id), moved.state);
     }
     this.#tentativeById.set(request.id, [...(this.#tentativeById.get(request.id) ?? []), parts]);
     if (request.lease !== undefined) this.#tentativeFences.set(request.lease.key, request.lease.token);
     return { kind: "accept", parts };
   }
 
-  #place(request: AppendRequest, part: SegmentAppend): AcceptedPart {
+  #place(request: AppendRequest, part: SegmentAppend, change: SegmentChange | undefined): AcceptedPart {
     const state = this.#state(part.segment);
     const summary: TransactionSummary = {
       segment: part.segment,
@@ -223,10 +270,11 @@ class Group {
       digest: part.digest,
       segments: request.parts.length,
       keyed: request.keyed,
+      ...(change === undefined ? {} : { change }),
     };
     const place: TransactionPlace = { ...summary, timestamp: this.#input.timestamp };
-    const { firstSequence, firstTimestamp } = advance(state, place);
-    return { part, summary, result: { place, firstSequence, firstTimestamp } };
+    const { firstSequence, firstTimestamp, stream } = advance(state, place);
+    return { part, summary, result: { place, firstSequence, firstTimestamp, stream } };
   }
 
   #state(segment: SegmentName): SegmentHead {
@@ -234,6 +282,16 @@ class Group {
     if (state === undefined) throw new Error(`The view of segment ${segment} is not loaded.`);
     return state;
   }
+}
+
+/** The producer that a wish names. */
+export function producerOf(wish: StreamWish | undefined): string | undefined {
+  return wish?.kind === "append" ? wish.producer?.id : undefined;
+}
+
+/** No name has a NUL. */
+function producerKey(segment: SegmentName, id: string): string {
+  return `${segment}\0${id}`;
 }
 
 /** The same number of records with the same content and, where the caller named them, the same sequences. */

@@ -6,8 +6,12 @@
 // it is not there.
 
 import type { TransactionId } from "../../../core/ids.ts";
-import { advance, follows } from "../rows/segment-rows.ts";
+import type { ProducerState } from "../../../core/stream.ts";
+import { advance, follows, movedProducer } from "../rows/segment-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
+
+/** The answer of a look-up of a producer. */
+export type FoundProducer = ProducerState | "absent";
 
 /** The answer of a look-up by id: where it is, or that it was not there. */
 export type FoundPlace = TransactionPlace | "absent";
@@ -20,6 +24,9 @@ export class SegmentView {
   readonly #journal: TransactionPlace[] = [];
   readonly #byId = new Map<TransactionId, TransactionPlace>();
   readonly #found = new Map<TransactionId, FoundPlace>();
+  /** The producers of the stream that the segment is, by the journal; and as their rows say. */
+  readonly #moved = new Map<string, ProducerState>();
+  readonly #foundProducers = new Map<string, FoundProducer>();
 
   readonly #lookupsMax: number;
 
@@ -44,14 +51,14 @@ export class SegmentView {
 
   /** How many transactions it remembers, and itself. */
   get weight(): number {
-    return 1 + this.#journal.length + this.#found.size;
+    return 1 + this.#journal.length + this.#found.size + this.#foundProducers.size;
   }
 
   /** Takes the head as read; only then is there a state. */
   loaded(head: SegmentHead): void {
     let state = head;
     for (const place of this.#journal) state = advance(state, place);
-    this.#wasEmpty = head.lastSequence === 0;
+    this.#wasEmpty = head.transactionNumber === 0;
     this.#state = state;
   }
 
@@ -82,6 +89,25 @@ export class SegmentView {
     return place === "absent" ? undefined : place;
   }
 
+  /** Whether `producer` can answer for this one. */
+  knowsProducer(id: string): boolean {
+    return this.#state !== undefined && (this.#wasEmpty || this.#moved.has(id) || this.#foundProducers.has(id));
+  }
+
+  /** The answer of reading the producer's row, begun after this view. */
+  foundProducer(id: string, state: FoundProducer): void {
+    if (this.#foundProducers.size >= this.#lookupsMax) this.#foundProducers.clear();
+    this.#foundProducers.set(id, state);
+  }
+
+  /** How far the producer has come; to be asked only when `knowsProducer` says so. */
+  producer(id: string): ProducerState | undefined {
+    const found = this.#foundProducers.get(id);
+    const moved = this.#moved.get(id);
+    if (found === undefined || found === "absent") return moved;
+    return moved !== undefined && moved.timestamp >= found.timestamp ? moved : found;
+  }
+
   /** The transaction that holds the sequence, if it is in the journal; what is not is in a block. */
   at(sequence: number): TransactionPlace | undefined {
     return this.#journal.find((place) => place.firstSequence <= sequence && sequence <= place.lastSequence);
@@ -89,8 +115,10 @@ export class SegmentView {
 
   #note(place: TransactionPlace): void {
     const last = this.#journal.at(-1);
-    if (last !== undefined && place.firstSequence <= last.lastSequence) return;
+    if (last !== undefined && place.number <= last.number) return;
     this.#journal.push(place);
     this.#byId.set(place.id, place);
+    const moved = movedProducer(place);
+    if (moved !== undefined) this.#moved.set(moved.id, moved.state);
   }
 }

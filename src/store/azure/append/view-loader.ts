@@ -4,13 +4,15 @@
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { sleep } from "../../../core/clock.ts";
-import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import type { SegmentName, SpaceName, TransactionId } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
 import { SegmentHealth } from "../apply/segment-health.ts";
 import type { AppendRequest } from "./append-request.ts";
-import { segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import { producerRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import { producerOf } from "./plan.ts";
+import { decodeProducer } from "../rows/stream-rows.ts";
 import type { LogState } from "./log-state.ts";
 import type { AppendQueue, WaitingAppend } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
@@ -70,9 +72,15 @@ export class ViewLoader {
     for (const request of requests) {
       for (const part of request.parts) {
         if (this.#permits.isFull) return;
-        const { segment } = part;
+        const { segment, wish } = part;
         const view = this.#deps.state.view(segment) ?? this.#open(segment);
-        if (view !== undefined && request.keyed && !view.knows(request.id)) this.#lookUp(segment, request, view);
+        if (view === undefined) continue;
+        const { id, keyed } = request;
+        if (keyed && !view.knows(id)) this.#lookUp(segment, id, view, () => this.#readTransaction(segment, id, view));
+        const producer = producerOf(wish);
+        if (producer !== undefined && !view.knowsProducer(producer)) {
+          this.#lookUp(segment, producer, view, () => this.#readProducer(segment, producer, view));
+        }
       }
     }
   }
@@ -85,7 +93,9 @@ export class ViewLoader {
       if (head === undefined || !isGrantKnown(request, head)) return false;
       return request.parts.every((part) => {
         const view = state.view(part.segment);
-        return view?.state !== undefined && (!request.keyed || view.knows(request.id));
+        if (view?.state === undefined || (request.keyed && !view.knows(request.id))) return false;
+        const producer = producerOf(part.wish);
+        return producer === undefined || view.knowsProducer(producer);
       });
     });
   }
@@ -116,21 +126,26 @@ export class ViewLoader {
     view.loaded(head);
   }
 
-  #lookUp(segment: SegmentName, request: AppendRequest, view: SegmentView): void {
-    const key = `${request.id} ${segment}`;
+  #lookUp(segment: SegmentName, what: string, view: SegmentView, read: () => Promise<void>): void {
+    const key = `${what} ${segment}`;
     if (this.#lookups.has(key)) return;
     const end = this.#begin(segment, readsPerSegmentMax[view.state === undefined ? "unknown" : "known"]);
     if (end === undefined) return;
     this.#lookups.add(key);
-    void this.#guard(() => this.#readTransaction(segment, request, view), segment, view).then(() => {
+    void this.#guard(read, segment, view).then(() => {
       this.#lookups.delete(key);
       end();
     });
   }
 
-  async #readTransaction(segment: SegmentName, request: AppendRequest, view: SegmentView): Promise<void> {
-    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), transactionRow(request.id));
-    view.foundById(request.id, row === undefined ? "absent" : decodeTransactionRow(row, request.id));
+  async #readTransaction(segment: SegmentName, id: TransactionId, view: SegmentView): Promise<void> {
+    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), transactionRow(id));
+    view.foundById(id, row === undefined ? "absent" : decodeTransactionRow(row, id));
+  }
+
+  async #readProducer(segment: SegmentName, producer: string, view: SegmentView): Promise<void> {
+    const { row } = await this.#deps.table.get(segmentPartition(this.#deps.space, segment), producerRow(producer));
+    view.foundProducer(producer, row === undefined ? "absent" : decodeProducer(row));
   }
 
   async #guard(read: () => Promise<void>, segment: SegmentName, view: SegmentView): Promise<void> {

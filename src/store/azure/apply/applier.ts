@@ -7,8 +7,10 @@
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { StoreError } from "../../../core/errors.ts";
+import type { Entry } from "../../../core/entry.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Logger } from "../../../core/logger.ts";
+import type { ProducerState } from "../../../core/stream.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Table, Write } from "../../../table/port.ts";
@@ -16,7 +18,14 @@ import { backOff } from "../instance/back-off.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
 import { NextBlock } from "./next-block.ts";
-import { blockRow, neverThereRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
+import {
+  blockRow,
+  neverThereRow,
+  producerRow,
+  segmentHeadRow,
+  segmentPartition,
+  transactionRow,
+} from "../rows/keys.ts";
 import type { PendingItem, PhysicalHead, RecordContent } from "./segment-queue.ts";
 import { SegmentQueue, PendingRecord } from "./segment-queue.ts";
 import { SegmentHealth } from "./segment-health.ts";
@@ -31,10 +40,13 @@ import {
   encodeTransactionRow,
   headProperties,
   advance,
+  lastEntryOf,
+  movedProducer,
   placeOf,
 } from "../rows/segment-rows.ts";
 import type { CachedSegments } from "../instance/segment-cache.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
+import { encodeProducer } from "../rows/stream-rows.ts";
 
 export interface ApplierDeps {
   readonly table: Table;
@@ -139,7 +151,7 @@ export class Applier {
   /** A stored head that was read or is known: saves reading it again. */
   observe(segment: SegmentName, physical: PhysicalHead): void {
     const known = this.#heads.get(segment);
-    if (known === undefined || known.head.lastSequence <= physical.head.lastSequence)
+    if (known === undefined || known.head.transactionNumber <= physical.head.transactionNumber)
       this.#heads.set(segment, physical);
   }
 
@@ -162,15 +174,15 @@ export class Applier {
     this.#prepared.set(segment, read);
   }
 
-  /** Resolves when the segment is applied up to the sequence and listed, with all that comes before it. */
-  async ensure(segment: SegmentName, sequence: number): Promise<void> {
+  /** Resolves when the segment is applied up to the transaction and listed, with all that comes before it. */
+  async ensure(segment: SegmentName, transactionNumber: number): Promise<void> {
     const queue = this.#queueOf(segment);
-    const needed = queue.items.filter((item) => item.transaction.firstSequence <= sequence);
+    const needed = queue.items.filter((item) => item.transaction.number <= transactionNumber);
     const opening = this.#opening;
     // Each by itself: a record is done with the last that it needs, also when who waited for more is told that it failed.
     const listed = needed.map((item) => this.#inventory.listSegment(item).then(() => this.#finish(item.record)));
     const space = this.#inventory.listSpace(opening).then(() => opening === undefined || this.#finish(opening));
-    await Promise.all([this.#reach(queue, sequence), space, ...listed]);
+    await Promise.all([this.#reach(queue, transactionNumber), space, ...listed]);
   }
 
   /** Asks the segment's storage whether it takes writes: deletes what is never there. */
@@ -181,7 +193,7 @@ export class Applier {
 
   /** Everything of one record. Its segments do not wait for each other; the first failure is thrown after all have ended. */
   async ensureRecord(record: PendingRecord): Promise<void> {
-    const applied = record.items.map(({ transaction }) => this.ensure(transaction.segment, transaction.lastSequence));
+    const applied = record.items.map(({ transaction }) => this.ensure(transaction.segment, transaction.number));
     for (const result of await Promise.allSettled(applied)) if (result.status === "rejected") throw result.reason;
   }
 
@@ -191,14 +203,14 @@ export class Applier {
     return record.items.some((item) => item.unreadable);
   }
 
-  async #reach(queue: SegmentQueue, sequence: number): Promise<void> {
+  async #reach(queue: SegmentQueue, transactionNumber: number): Promise<void> {
     const known = this.#heads.get(queue.segment);
-    if (known !== undefined && known.head.lastSequence >= sequence) {
+    if (known !== undefined && known.head.transactionNumber >= transactionNumber) {
       this.#reached(queue, known.head);
       this.#dropIdle(queue.segment);
       return;
     }
-    const reached = queue.wait(sequence);
+    const reached = queue.wait(transactionNumber);
     if (!queue.running) {
       queue.running = true;
       void this.#run(queue);
@@ -271,7 +283,7 @@ export class Applier {
     const physical = cached ?? (await (this.#prepared.get(queue.segment) ?? this.#readHead(queue.segment)));
     this.#reached(queue, physical.head);
     if (!queue.isWanted) return "moved";
-    const run = queue.runAfter(physical.head.lastSequence, this.#deps.options.batchOperations - 2);
+    const run = queue.runAfter(physical.head.transactionNumber, this.#deps.options.batchOperations - 2);
     if (run.length === 0) {
       this.#heads.delete(queue.segment);
       return cached === undefined ? "unheard" : this.#step(queue);
@@ -284,22 +296,29 @@ export class Applier {
     const partition = segmentPartition(this.#space, queue.segment);
     let head = physical.head;
     const used: Write[] = [];
+    const producers = new Map<string, ProducerState>();
     for (const { record, transaction } of block.run) {
       const place = placeOf(record.summary, transaction);
       head = advance(head, place);
       if (transaction.keyed)
         used.push({ kind: "upsert", row: transactionRow(transaction.id), properties: encodeTransactionRow(place) });
+      const moved = movedProducer(place);
+      if (moved !== undefined) producers.set(producerRow(moved.id), moved.state);
     }
-    const properties = encodeSegmentHead(head, block.lastEntry);
+    for (const [row, state] of producers) used.push({ kind: "upsert", row, properties: encodeProducer(state) });
+    // Where no entries come, the last one stays.
+    const lastEntry = block.properties === undefined ? await this.#lastEntry(partition, physical) : block.lastEntry;
+    const properties = encodeSegmentHead(head, lastEntry);
     const row = segmentHeadRow(partition);
     const { etag } = physical;
     const { clock, telemetry } = this.#deps;
     const startedAt = clock.elapsed();
-    const result = await this.#deps.table.submit(partition, [
+    const writes: Write[] = [
       etag === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch: etag },
-      { kind: "insert", row: blockRow(head.lastSequence), properties: block.properties },
-      ...used,
-    ]);
+    ];
+    if (block.properties !== undefined)
+      writes.push({ kind: "insert", row: blockRow(head.lastSequence), properties: block.properties });
+    const result = await this.#deps.table.submit(partition, [...writes, ...used]);
     const outcome = result.kind === "done" ? "applied" : "overtaken";
     const seconds = (clock.elapsed() - startedAt) / 1_000;
     telemetry.record("streamkit.apply.duration", seconds, { "streamkit.apply.outcome": outcome });
@@ -310,6 +329,13 @@ export class Applier {
     this.#heads.set(queue.segment, { etag: result.etags[0], head });
     this.#reached(queue, head);
     return true;
+  }
+
+  /** The last entry that the stored head has. If the head was written since, the transaction that this is for fails by its ETag. */
+  async #lastEntry(partition: string, { etag, head }: PhysicalHead): Promise<Entry | undefined> {
+    if (etag === undefined || head.lastSequence < head.firstSequence) return undefined;
+    const { row } = await this.#deps.table.get(partition, segmentHeadRow(partition));
+    return row?.etag === etag ? lastEntryOf(row) : undefined;
   }
 
   async #readHead(segment: SegmentName): Promise<PhysicalHead> {

@@ -11,11 +11,12 @@ import { encodeBlockRow, encodeTombstone } from "../rows/segment-rows.ts";
 import { sharedData, type PendingItem } from "./segment-queue.ts";
 
 export interface Block {
-  /** The transactions that the block holds. */
+  /** The transactions that the block holds, and those between them that have no entries. */
   readonly run: readonly PendingItem[];
   /** Undefined for a tombstone. */
   readonly lastEntry: Entry | undefined;
-  readonly properties: Properties;
+  /** Undefined: none of them has entries. */
+  readonly properties: Properties | undefined;
 }
 
 export class NextBlock {
@@ -35,14 +36,16 @@ export class NextBlock {
       return { run: [first], lastEntry: undefined, properties };
     }
     const { run, batches } = await this.#content(candidates);
+    if (batches.length === 0) return { run, lastEntry: undefined, properties: undefined };
     const data = sharedData(run) ?? (await encodeBlock(batches, this.#compressor));
     return { run, lastEntry: batches.at(-1)?.entries.at(-1), properties: encodeBlockRow(firstSequence, data) };
   }
 
   /** False: the entries of the transaction are damaged. Throws what may pass. */
   async isReadable(item: PendingItem): Promise<boolean> {
+    if (item.index === undefined) return true;
     try {
-      await this.#batch(item);
+      await this.#batch(item, item.index);
       return true;
     } catch (error) {
       if (error instanceof StoreError && error.code === "corrupt_data") return false;
@@ -52,27 +55,30 @@ export class NextBlock {
 
   async #content(items: readonly PendingItem[]): Promise<{ run: readonly PendingItem[]; batches: EntryBatch[] }> {
     const batches: EntryBatch[] = [];
+    const run: PendingItem[] = [];
     let plainBytes = 0;
     for (const item of items) {
-      let batch: EntryBatch;
-      try {
-        batch = await this.#batch(item);
-      } catch (error) {
-        // The entries before it are not held up by it.
-        if (batches.length > 0) break;
-        throw error;
+      if (item.index !== undefined) {
+        let batch: EntryBatch;
+        try {
+          batch = await this.#batch(item, item.index);
+        } catch (error) {
+          // What is before it is not held up by it.
+          if (run.length > 0) break;
+          throw error;
+        }
+        plainBytes += blockPlainBytes([batch]);
+        if (batches.length > 0 && plainBytes > limits.dataBytesMax * 0.98) break;
+        batches.push(batch);
       }
-      plainBytes += blockPlainBytes([batch]);
-      if (batches.length > 0 && plainBytes > limits.dataBytesMax * 0.98) break;
-      batches.push(batch);
+      run.push(item);
     }
-    return { run: items.slice(0, batches.length), batches };
+    return { run, batches };
   }
 
-  async #batch(item: PendingItem): Promise<EntryBatch> {
-    const { record, transaction } = item;
+  async #batch({ record, transaction }: PendingItem, index: number): Promise<EntryBatch> {
     const batches = record.content?.batches ?? (await this.#reader.readBatches(record.summary.timestamp));
-    const batch = batches[item.index];
+    const batch = batches[index];
     if (batch?.segment !== transaction.segment || batch.firstSequence !== transaction.firstSequence) {
       throw corruptData(`the log record at ${record.summary.timestamp} has other entries than its summary`);
     }

@@ -4,6 +4,7 @@ import { corruptData } from "../../../core/errors.ts";
 import type { SegmentName } from "../../../core/ids.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
+import { hasEntries } from "../rows/log-rows.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
 
 /** The entries of a record, one batch a transaction, and the same as its row has them. */
@@ -29,7 +30,10 @@ export class PendingRecord {
     this.writtenAt = writtenAt;
     this.isOwn = content !== undefined;
     this.#content = content;
-    this.items = summary.transactions.map((transaction, index) => new PendingItem(this, transaction, index));
+    let batches = 0;
+    this.items = summary.transactions.map((transaction) => {
+      return new PendingItem(this, transaction, hasEntries(transaction) ? batches++ : undefined);
+    });
     this.spaceListed = summary.position !== 1;
   }
 
@@ -53,14 +57,15 @@ export class PendingRecord {
 export class PendingItem {
   readonly record: PendingRecord;
   readonly transaction: TransactionSummary;
-  readonly index: number;
+  /** Where its entries are among those of the record; undefined: it has none. */
+  readonly index: number | undefined;
   applied = false;
   /** Whether the segment's row in the inventory is confirmed; only a segment's first transaction needs it. */
   listed: boolean;
   /** Given up: its entries cannot be read, and a tombstone takes their place. */
   unreadable = false;
 
-  constructor(record: PendingRecord, transaction: TransactionSummary, index: number) {
+  constructor(record: PendingRecord, transaction: TransactionSummary, index: number | undefined) {
     this.record = record;
     this.transaction = transaction;
     this.index = index;
@@ -69,6 +74,12 @@ export class PendingItem {
 
   get isDone(): boolean {
     return this.applied && this.listed;
+  }
+
+  /** How many rows it writes beside the block and the head. */
+  get rowsBeside(): number {
+    const { change, keyed } = this.transaction;
+    return (keyed ? 1 : 0) + (change?.kind === "append" && change.producer !== undefined ? 1 : 0);
   }
 }
 
@@ -79,12 +90,12 @@ export interface PhysicalHead {
 }
 
 interface Waiter {
-  readonly sequence: number;
+  readonly transactionNumber: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** One segment's pending transactions, in sequence order, and who waits for them. */
+/** One segment's pending transactions, in the order of their numbers, and who waits for them. */
 export class SegmentQueue {
   readonly segment: SegmentName;
   running = false;
@@ -112,9 +123,7 @@ export class SegmentQueue {
   }
 
   add(item: PendingItem): void {
-    const after = this.#items.findLastIndex(
-      (other) => other.transaction.firstSequence < item.transaction.firstSequence,
-    );
+    const after = this.#items.findLastIndex((other) => other.transaction.number < item.transaction.number);
     this.#items.splice(after + 1, 0, item);
   }
 
@@ -124,17 +133,19 @@ export class SegmentQueue {
     }
   }
 
-  /** The transactions that come next, without a gap, at most so many; one that is lost comes alone. */
-  runAfter(lastSequence: number, countMax: number): PendingItem[] {
+  /** The transactions that come next, without a gap, with at most so many rows beside the block; one that is lost comes alone. */
+  runAfter(transactionNumber: number, rowsMax: number): PendingItem[] {
     const run: PendingItem[] = [];
-    let next = lastSequence + 1;
+    let next = transactionNumber + 1;
+    let rows = 0;
     for (const item of this.#items) {
-      if (item.transaction.lastSequence < next) continue;
-      if (item.transaction.firstSequence !== next || run.length >= countMax) break;
+      if (item.transaction.number < next) continue;
+      rows += Math.max(1, item.rowsBeside);
+      if (item.transaction.number !== next || rows > rowsMax) break;
       if (item.unreadable && run.length > 0) break;
       run.push(item);
       if (item.unreadable) break;
-      next = item.transaction.lastSequence + 1;
+      next += 1;
     }
     return run;
   }
@@ -146,24 +157,25 @@ export class SegmentQueue {
   reached(head: SegmentHead): PendingRecord[] {
     const records: PendingRecord[] = [];
     for (const item of this.#items) {
-      const { lastSequence, id } = item.transaction;
-      if (lastSequence > head.lastSequence) break;
-      if (lastSequence === head.lastSequence && head.transactionId !== id) {
+      const { id, number } = item.transaction;
+      if (number > head.transactionNumber) break;
+      if (number === head.transactionNumber && head.transactionId !== id) {
         throw corruptData(`segment ${this.segment} ends with transaction ${head.transactionId}, its log says ${id}`);
       }
       if (!item.applied) records.push(item.record);
       item.applied = true;
     }
-    const satisfied = this.#waiters.filter((waiter) => waiter.sequence <= head.lastSequence);
-    this.#waiters = this.#waiters.filter((waiter) => waiter.sequence > head.lastSequence);
+    const isSatisfied = (waiter: Waiter): boolean => waiter.transactionNumber <= head.transactionNumber;
+    const satisfied = this.#waiters.filter(isSatisfied);
+    this.#waiters = this.#waiters.filter((waiter) => !isSatisfied(waiter));
     for (const waiter of satisfied) waiter.resolve();
     return records;
   }
 
-  /** Resolves when the stored head is at the sequence. */
-  wait(sequence: number): Promise<void> {
+  /** Resolves when the stored head has the transaction. */
+  wait(transactionNumber: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ sequence, resolve, reject });
+      this.#waiters.push({ transactionNumber, resolve, reject });
     });
   }
 

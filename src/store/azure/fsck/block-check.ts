@@ -2,15 +2,19 @@
 
 import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName } from "../../../core/ids.ts";
+import type { ProducerState, StreamState } from "../../../core/stream.ts";
+import { changedStream } from "../../../core/stream.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
-import { goneThrough, tombstoneOf } from "../rows/segment-rows.ts";
+import { producerRow } from "../rows/keys.ts";
+import { goneThrough, movedProducer, tombstoneOf } from "../rows/segment-rows.ts";
 import type { FindingKind } from "./finding.ts";
 import { rangeText, unreadKind } from "./finding.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
+import { hasEntries } from "../rows/log-rows.ts";
 import { isBatchOf } from "./log-walk.ts";
 
 /** One segment's transactions as the log has them, up to some moment. */
@@ -18,23 +22,57 @@ export class SegmentLog {
   readonly segment: SegmentName;
   readonly transactions: readonly LoggedTransaction[];
   readonly lastSequence: number;
-  /** The last sequence that must have been applied, whatever else is under way. */
+  /** The last sequence that must have been applied, whatever else is under way; and the last transaction. */
   readonly settledLast: number;
-  /** The last sequence that somebody has seen applied. */
-  readonly confirmedLast: number;
+  readonly settledNumber: number;
+  /** The last transaction that somebody has seen applied. */
+  readonly confirmedNumber: number;
   readonly #byFirst: ReadonlyMap<number, LoggedTransaction>;
 
   constructor(segment: SegmentName, transactions: readonly LoggedTransaction[]) {
     this.segment = segment;
     this.transactions = transactions;
     this.lastSequence = transactions.at(-1)?.lastSequence ?? 0;
-    this.settledLast = transactions.findLast(({ pending }) => !pending)?.lastSequence ?? 0;
-    this.confirmedLast = transactions.findLast(({ confirmed }) => confirmed)?.lastSequence ?? 0;
-    this.#byFirst = new Map(transactions.map((transaction) => [transaction.firstSequence, transaction]));
+    const settled = transactions.findLast(({ pending }) => !pending);
+    this.settledLast = settled?.lastSequence ?? 0;
+    this.settledNumber = settled?.number ?? 0;
+    this.confirmedNumber = transactions.findLast(({ confirmed }) => confirmed)?.number ?? 0;
+    this.#byFirst = new Map(transactions.filter(hasEntries).map((one) => [one.firstSequence, one]));
   }
 
   at(firstSequence: number): LoggedTransaction | undefined {
     return this.#byFirst.get(firstSequence);
+  }
+
+  numbered(number: number): LoggedTransaction | undefined {
+    return this.transactions.find((transaction) => transaction.number === number);
+  }
+
+  /** The last entries up to a transaction. */
+  lastWithEntries(number: number): LoggedTransaction | undefined {
+    return this.transactions.findLast((transaction) => transaction.number <= number && hasEntries(transaction));
+  }
+
+  /** The stream that the changes up to a transaction make; undefined also where the log does not tell from the beginning. */
+  streamAt(number: number): { readonly stream: StreamState | undefined } | undefined {
+    if (this.transactions[0]?.number !== 1) return undefined;
+    let stream: StreamState | undefined;
+    for (const { change, firstSequence, number: own, timestamp } of this.transactions) {
+      if (own > number) break;
+      stream = changedStream(stream, change, { timestamp, firstSequence });
+    }
+    return { stream };
+  }
+
+  /** How far the changes up to a transaction bring the stream's producers, by their rows. */
+  producersAt(number: number): ReadonlyMap<string, ProducerState> {
+    const producers = new Map<string, ProducerState>();
+    for (const transaction of this.transactions) {
+      if (transaction.number > number) break;
+      const moved = movedProducer(transaction);
+      if (moved !== undefined) producers.set(producerRow(moved.id), moved.state);
+    }
+    return producers;
   }
 
   holderOf(sequence: number): LoggedTransaction | undefined {

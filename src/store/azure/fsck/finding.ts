@@ -40,6 +40,7 @@ const kinds = {
   id_missing: ["I6", "live"],
   id_differs: ["I6", "live"],
   id_extra: ["I6", "live"],
+  producer_differs: ["I6", "live"],
   row_unknown: ["I6", "none"],
   row_newer: ["I6", "none"],
   space_unlisted: ["I5", "live"],

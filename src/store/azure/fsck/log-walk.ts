@@ -9,7 +9,7 @@ import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import type { Counts } from "../rows/format.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
-import { decodeRecordSummary, emptyLog } from "../rows/log-rows.ts";
+import { decodeRecordSummary, emptyLog, hasEntries } from "../rows/log-rows.ts";
 import type { LogMarker } from "../rows/markers.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
@@ -21,8 +21,8 @@ import { rangeText } from "./finding.ts";
 /** A transaction as the log has it. */
 export interface LoggedTransaction extends TransactionPlace {
   readonly node: NodeId;
-  /** Which of its record's transactions it is. */
-  readonly index: number;
+  /** Where its entries are among those of its record; undefined: it has none. */
+  readonly index: number | undefined;
   readonly keyed: boolean;
   /** Listed as not applied yet, and may be: its segment may or may not have it. */
   readonly pending: boolean;
@@ -118,8 +118,11 @@ export class LogWalk {
     this.#followPosition(summary);
     const batches = await this.#batches(row, summary);
     this.#checkTogether(summary);
-    for (const [index, transaction] of summary.transactions.entries()) {
-      const readable = batches !== undefined && this.#agrees(summary, transaction, batches[index]);
+    let next = 0;
+    for (const transaction of summary.transactions) {
+      const index = hasEntries(transaction) ? next++ : undefined;
+      const readable =
+        index === undefined || (batches !== undefined && this.#agrees(summary, transaction, batches[index]));
       this.#follow(summary, transaction, index, readable, mayWait);
     }
   }
@@ -222,7 +225,7 @@ export class LogWalk {
       const order =
         before === undefined
           ? -1
-          : compareUtf8(before.segment, transaction.segment) || before.firstSequence - transaction.firstSequence;
+          : compareUtf8(before.segment, transaction.segment) || before.number - transaction.number;
       if (order >= 0)
         this.#findings.add("record_differs", `the record at ${timestamp} is not in the order of the space`);
       const together = transactions.filter(({ id }) => id === transaction.id).length;
@@ -254,7 +257,7 @@ export class LogWalk {
   #follow(
     record: RecordSummary,
     transaction: TransactionSummary,
-    index: number,
+    index: number | undefined,
     readable: boolean,
     mayWait: boolean,
   ): void {
@@ -267,7 +270,7 @@ export class LogWalk {
     // A trimmed part does not tell how far a segment had come.
     const isContinued =
       (last === undefined && this.trimmedThrough > 0) || (firstSequence === next && number === nextNumber);
-    if (!isContinued || lastSequence < firstSequence) {
+    if (!isContinued) {
       logged.whole = false;
       this.#findings.add(
         "sequence_fork",

@@ -25,7 +25,10 @@ import {
   encodeTombstone,
   encodeTransactionRow,
 } from "../rows/segment-rows.ts";
+import { encodeProducer } from "../rows/stream-rows.ts";
+import type { SegmentLog } from "./block-check.ts";
 import type { LoggedTransaction } from "./log-walk.ts";
+import { hasEntries } from "../rows/log-rows.ts";
 import type { SegmentPicture } from "./segment-check.ts";
 
 export interface RebuildOptions extends Pick<AzureStoreOptions, "batchOperations" | "batchBytes"> {
@@ -165,6 +168,9 @@ class Rebuild {
     const { extraIds, unkeptIds } = this.#picture;
     // Ids of a head that is written anew are in the run of their block, or in `unkeptIds`.
     for (const transaction of unkeptIds) yield { writes: [idWrite(transaction)] };
+    for (const [row, state] of this.#picture.unkeptProducers) {
+      yield { writes: [{ kind: "upsert", row, properties: encodeProducer(state) }] };
+    }
     for (const { row, etag } of extraIds) yield { writes: [{ kind: "delete", row, ifMatch: etag }] };
     for (const [row, ifMatch] of this.#bad) yield { writes: [{ kind: "delete", row, ifMatch }] };
   }
@@ -173,11 +179,11 @@ class Rebuild {
   async finalHead(): Promise<Properties | undefined> {
     const { findings, head, headRow, log } = this.#picture;
     const target = this.#target();
-    const isAsItShould = this.isTrusted && target === head?.lastSequence;
+    const isAsItShould = this.isTrusted && target === head?.transactionNumber;
     const entryDiffers = findings.list.some(({ kind }) => kind === "last_entry_differs");
     // A head beyond what the log picture knows is its writer's.
-    if (isAsItShould && (!entryDiffers || target > log.lastSequence)) return headRow?.properties;
-    const last = log.transactions.find(({ lastSequence }) => lastSequence === target);
+    if (isAsItShould && (!entryDiffers || target > lastNumber(log))) return headRow?.properties;
+    const last = log.numbered(target);
     return last === undefined ? undefined : this.#headAt(last);
   }
 
@@ -185,10 +191,10 @@ class Rebuild {
     return this.isTrusted ? (this.#picture.head?.lastSequence ?? 0) : 0;
   }
 
-  /** The sequence at which the segment is to end: what is pending is left to those who apply, unless the head is gone. */
+  /** The transaction with which the segment is to end: what is pending is left to those who apply, unless the head is gone. */
   #target(): number {
-    const { log } = this.#picture;
-    return this.isTrusted ? Math.max(this.#headSequence(), log.settledLast) : log.lastSequence;
+    const { head, log } = this.#picture;
+    return this.isTrusted ? Math.max(head?.transactionNumber ?? 0, log.settledNumber) : lastNumber(log);
   }
 
   /** The transactions that no good block has, in runs of what one block takes. */
@@ -200,8 +206,9 @@ class Rebuild {
     let plainBytes = 0;
     let at = 0;
     for (const transaction of log.transactions) {
-      const { lastSequence, readable } = transaction;
-      if (lastSequence > target) break;
+      const { lastSequence, number, readable } = transaction;
+      if (number > target) break;
+      if (!hasEntries(transaction)) continue;
       // Trimmed entries never come back.
       if (lastSequence < this.#picture.firstSequence) continue;
       const firstSequence = Math.max(transaction.firstSequence, this.#picture.firstSequence);
@@ -251,20 +258,25 @@ class Rebuild {
   async #headAt(last: LoggedTransaction): Promise<Properties> {
     const { firstSequence, head: stored, log } = this.#picture;
     const isTrimmed = firstSequence > 1;
+    const withEntries = log.lastWithEntries(last.number);
+    // Where the log does not tell from the beginning, the stored head is all there is.
+    const { stream } = log.streamAt(last.number) ?? { stream: stored?.stream };
     const head: SegmentHead = {
       ...emptySegment,
       firstSequence,
       // How far the segment's own trims went, where nothing tells: not at all.
       ownFirst: stored?.ownFirst ?? 1,
-      format: isTrimmed ? 2 : (stored?.format ?? 1),
+      format: isTrimmed || stream !== undefined ? 2 : (stored?.format ?? 1),
       firstTimestamp: log.holderOf(firstSequence)?.timestamp ?? (isTrimmed ? last.timestamp : 0),
       lastSequence: last.lastSequence,
-      lastTimestamp: last.timestamp,
+      lastTimestamp: withEntries?.timestamp ?? stored?.lastTimestamp ?? 0,
+      changedAt: hasEntries(last) ? 0 : last.timestamp,
+      stream,
       transactionNumber: last.number,
       transactionId: last.id,
     };
-    const isThere = last.readable && firstSequence <= last.lastSequence;
-    const entry: Entry | undefined = isThere ? (await this.#batch(last)).entries.at(-1) : undefined;
+    const isThere = withEntries?.readable === true && firstSequence <= last.lastSequence;
+    const entry: Entry | undefined = isThere ? (await this.#batch(withEntries)).entries.at(-1) : undefined;
     return encodeSegmentHead(head, entry);
   }
 
@@ -275,10 +287,15 @@ class Rebuild {
     if (this.#known?.timestamp !== timestamp) {
       this.#known = { timestamp, batches: await this.#reader.readBatches(timestamp) };
     }
-    const batch = this.#known.batches[index];
-    if (batch === undefined) throw new Error(`The record at ${timestamp} has no transaction ${index}.`);
+    const batch = index === undefined ? undefined : this.#known.batches[index];
+    if (batch === undefined)
+      throw new Error(`The record at ${timestamp} has no entries of a transaction in place ${index}.`);
     return batch;
   }
+}
+
+function lastNumber({ transactions }: SegmentLog): number {
+  return transactions.at(-1)?.number ?? 0;
 }
 
 function idWrite(transaction: LoggedTransaction): Write {

@@ -4,15 +4,19 @@
 // applied meanwhile. Entries that the log picture does not know yet are not judged here; `reach` tells how far the rows
 // go, so that the caller can read the log again.
 
+import { isDeepStrictEqual } from "node:util";
+
 import type { Entry } from "../../../core/entry.ts";
 import { isUnreadable } from "../../../core/errors.ts";
 import type { SpaceName, TransactionId } from "../../../core/ids.ts";
+import type { ProducerState } from "../../../core/stream.ts";
 import { encodeEntry } from "../../../codec/entry.ts";
 import type { Row } from "../../../table/port.ts";
 import { segmentHeadRow, segmentPartition, segmentRowOf } from "../rows/keys.ts";
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
 import { isMarker } from "../rows/markers.ts";
+import { decodeProducer } from "../rows/stream-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, lastEntryOf } from "../rows/segment-rows.ts";
 import type { BlockPicture, SeenBlock, SegmentLog } from "./block-check.ts";
@@ -31,6 +35,8 @@ export interface SegmentPicture {
   readonly blocks: readonly BlockPicture[];
   /** Transactions whose id's row is missing or says something else. */
   readonly unkeptIds: readonly LoggedTransaction[];
+  /** Producers whose row is missing or says something else: the row, and what it is to say. */
+  readonly unkeptProducers: ReadonlyMap<string, ProducerState>;
   /** Rows of ids that the log does not have here. */
   readonly extraIds: readonly Row[];
   /** The last sequence that any of its rows speaks of. */
@@ -60,6 +66,7 @@ export async function checkSegment(
     const key = segmentRowOf(row.row);
     if (key === undefined) check.add("row_unknown", `row ${row.row} is none of a segment`);
     else if (key.kind === "transaction") check.takeId(row, key.id);
+    else if (key.kind === "producer") check.takeProducer(row);
     else if (isMarker(row)) check.takeMarker(key.lastSequence);
     else check.takeBlock(await readBlock(row, key.lastSequence, log, source.compressor));
   }
@@ -79,6 +86,8 @@ class SegmentCheck {
   readonly #extraIds: Row[] = [];
   #head: SegmentHead | undefined = emptySegment;
   #headEntry: Uint8Array | undefined;
+  readonly #producers = new Map<string, ProducerState>();
+  readonly #newerProducers = new Set<string>();
   #reach = 0;
   /** The last place that the marker says is gone. */
   #goneThrough = 0;
@@ -102,7 +111,7 @@ class SegmentCheck {
 
   takeHead(row: Row | undefined): void {
     if (row === undefined) {
-      if (this.#log.confirmedLast > 0) this.#distrust("segment_head_missing", "the segment has no head");
+      if (this.#log.confirmedNumber > 0) this.#distrust("segment_head_missing", "the segment has no head");
       else this.#checkHead(emptySegment);
       return;
     }
@@ -140,6 +149,20 @@ class SegmentCheck {
     }
   }
 
+  takeProducer(row: Row): void {
+    try {
+      const state = decodeProducer(row);
+      this.#producers.set(row.row, state);
+      if (state.timestamp > this.#through) this.#newerProducers.add(row.row);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.add(
+        unreadKind("producer_differs", error),
+        `the row ${row.row} of a producer cannot be read: ${error.message}`,
+      );
+    }
+  }
+
   takeMarker(goneThrough: number): void {
     this.#goneThrough = Math.max(this.#goneThrough, goneThrough);
   }
@@ -162,8 +185,8 @@ class SegmentCheck {
     const isTrimmedAway =
       this.#log.transactions.length === 0 &&
       this.#head !== undefined &&
-      this.#head.lastSequence > 0 &&
-      this.#head.lastTimestamp <= this.#trimmedThrough;
+      this.#head.transactionNumber > 0 &&
+      Math.max(this.#head.changedAt, this.#head.lastTimestamp) <= this.#trimmedThrough;
     const blocks = judgeBlocks(this.#blocks, firstSequence, reach, end, (kind, message) => this.add(kind, message));
     const unkeptIds = this.#log.transactions.filter(
       ({ id, keyed, lastSequence }) => keyed && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
@@ -175,12 +198,27 @@ class SegmentCheck {
       head: this.#head,
       blocks,
       unkeptIds,
+      unkeptProducers: this.#unkeptProducers(),
       extraIds: this.#extraIds,
       reach: this.#reach,
       firstSequence,
       isTrimmedAway,
       findings: this.#findings,
     };
+  }
+
+  #unkeptProducers(): ReadonlyMap<string, ProducerState> {
+    const unkept = new Map<string, ProducerState>();
+    const through = this.#head?.transactionNumber ?? this.#log.settledNumber;
+    for (const [row, wanted] of this.#log.producersAt(through)) {
+      const kept = this.#producers.get(row);
+      if (kept !== undefined && (isSameProducer(kept, wanted) || this.#newerProducers.has(row))) continue;
+      // The head was read before it: a later record that is being applied may have moved it.
+      if (kept !== undefined && kept.timestamp > wanted.timestamp) continue;
+      unkept.set(row, wanted);
+      this.add("producer_differs", `what is kept of a producer (row ${row}) is not how far the log says that it came`);
+    }
+    return unkept;
   }
 
   #lastSequenceIn(later: Row): number {
@@ -203,26 +241,29 @@ class SegmentCheck {
   }
 
   #checkHead(head: SegmentHead): void {
-    const { lastSequence } = head;
-    const { settledLast, transactions } = this.#log;
-    if (lastSequence < settledLast) {
+    const { lastSequence, transactionNumber } = head;
+    const { settledLast, settledNumber, transactions } = this.#log;
+    if (lastSequence < settledLast || transactionNumber < settledNumber) {
       this.add(
         "segment_behind",
         `the segment ends at sequence ${lastSequence}, and its log counts entries up to ${settledLast} as applied`,
       );
     }
-    if (lastSequence === 0 || lastSequence > this.#log.lastSequence) return;
-    const last = transactions.find((transaction) => transaction.lastSequence === lastSequence);
+    if (transactionNumber === 0 || transactionNumber > (transactions.at(-1)?.number ?? 0)) return;
+    const last = this.#log.numbered(transactionNumber);
+    const streamed = this.#log.streamAt(transactionNumber);
     const isSame =
       head.transactionId === last?.id &&
-      head.transactionNumber === last.number &&
-      head.lastTimestamp === last.timestamp &&
+      lastSequence === last.lastSequence &&
+      Math.max(head.changedAt, head.lastTimestamp) === last.timestamp &&
+      head.lastTimestamp === (this.#log.lastWithEntries(transactionNumber)?.timestamp ?? head.lastTimestamp) &&
+      (streamed === undefined || isDeepStrictEqual(streamed.stream, head.stream)) &&
       (head.firstTimestamp === this.#firstTimestamp(head) || this.#firstTimestamp(head) === undefined);
     if (isSame) return;
-    const logged = last === undefined ? "none that ends there" : `transaction ${last.number}, ${last.id}`;
+    const logged = last === undefined ? "no such transaction" : `transaction ${last.number}, ${last.id}`;
     this.#distrust(
       "segment_head_differs",
-      `the segment's head ends at sequence ${lastSequence} with transaction ${head.transactionNumber}, ${head.transactionId}; the log has ${logged}, or other timestamps`,
+      `the segment's head ends at sequence ${lastSequence} with transaction ${head.transactionNumber}, ${head.transactionId}; the log has ${logged}, or other timestamps, or another stream`,
     );
   }
 
@@ -253,6 +294,10 @@ class SegmentCheck {
     this.#head = undefined;
     this.add(kind, message);
   }
+}
+
+function isSameProducer(a: ProducerState, b: ProducerState): boolean {
+  return a.epoch === b.epoch && a.sequence === b.sequence && a.life === b.life && a.timestamp === b.timestamp;
 }
 
 function isSamePlace(place: TransactionPlace, known: TransactionPlace): boolean {

@@ -85,8 +85,9 @@ export async function checkSpace(
       );
     }
     findings.list.push(...picture.findings.list);
+    const isLogged = picture.log.transactions.length > 0 || since.has(segment);
     const name = listed.get(segment);
-    if (name !== undefined && last === 0 && !forked && !picture.isTrimmedAway) {
+    if (name !== undefined && !isLogged && !forked && !picture.isTrimmedAway) {
       extraNames.push(name);
       findings.add("name_extra", "the segment is listed, and the log has nothing of it", segment);
     }

@@ -224,7 +224,7 @@ function wentBack(to: HeadRead): CatchUp {
 }
 
 const decodeRecord = decoder((row, compressor: Compressor): Promise<EntryBatch[]> => {
-  checkFormat(row, "a log record");
+  checkFormat(row, "a log record", 2);
   return decodeBlock(joinData(row.properties), compressor);
 });
 

@@ -20,7 +20,7 @@ import { comparePlaces, cursorAfter, leastName, parseCursor } from "../../../cod
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import type { Memory } from "../../work.ts";
-import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions } from "../../store.ts";
+import type { ConsumeSegmentArgs, ConsumeSpaceArgs, NamesOptions, StreamStatus } from "../../store.ts";
 import { asStoreError } from "../instance/failure.ts";
 import {
   blockRange,
@@ -268,6 +268,20 @@ export async function readStatus(
   const partition = segmentPartition(space, segment);
   const row = await getRow(source.table, partition, segmentHeadRow(partition), headProperties, signal);
   return statusOf(space, segment, row === undefined ? emptySegment : decodeSegmentHead(row));
+}
+
+/** What the segment is as a stream, and where it ends; undefined: it is none. One point read. */
+export async function readStream(
+  source: Source,
+  space: SpaceName,
+  segment: SegmentName,
+  signal?: AbortSignal,
+): Promise<StreamStatus | undefined> {
+  const partition = segmentPartition(space, segment);
+  const row = await getRow(source.table, partition, segmentHeadRow(partition), headProperties, signal);
+  if (row === undefined) return undefined;
+  const { firstSequence, lastSequence, stream } = decodeSegmentHead(row);
+  return stream === undefined ? undefined : { stream, firstSequence, lastSequence };
 }
 
 async function* readNames<Name>(

@@ -42,9 +42,13 @@ export const segmentHeadRow = (partition: string): string => headRow(partition);
 export const blockRow = (lastSequence: number): string => hexKey(uint64(lastSequence));
 /** Beside the head, before the blocks: what a transaction id was used for. */
 export const transactionRow = (id: TransactionId): string => hexKey(uint64(0), "TRX", uuidPart(id));
+/** Beside them: how far a producer has come in the stream that the segment is. */
+export const producerRow = (id: string): string =>
+  hexKey(uint64(0), "PRD", hash("sha256", id, "buffer").subarray(0, 16));
 /** Among them, and never written. */
 export const neverThereRow = hexKey(uint64(0), "NONE");
 const transactionRowPrefix = hexKey(uint64(0), "TRX", "");
+const producerRowPrefix = hexKey(uint64(0), "PRD", "");
 
 export const spacesPartition = hexKey("INV", "SPACES");
 export const segmentsPartition = (space: SpaceName): string => hexKey("INV", "SEGMENTS", space);
@@ -88,6 +92,7 @@ export function segmentRowOf(
 ):
   | { readonly kind: "block"; readonly lastSequence: number }
   | { readonly kind: "transaction"; readonly id: TransactionId }
+  | { readonly kind: "producer" }
   | undefined {
   if (/^[0-9a-f]{16}$/.test(row)) {
     const lastSequence = Buffer.from(row, "hex").readBigUInt64BE();
@@ -95,6 +100,7 @@ export function segmentRowOf(
       return { kind: "block", lastSequence: Number(lastSequence) };
     }
   }
+  if (row.startsWith(producerRowPrefix) && row.length === producerRowPrefix.length + 32) return { kind: "producer" };
   const uuid = row.startsWith(transactionRowPrefix) ? row.slice(transactionRowPrefix.length) : "";
   return /^[0-9a-f]{32}$/.test(uuid) ? { kind: "transaction", id: parseTransactionId(dashed(uuid)) } : undefined;
 }

@@ -9,12 +9,14 @@ import type { StoreError } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, TransactionId } from "../../../core/ids.ts";
 import { parseSegmentName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
+import type { SegmentChange } from "../../../core/stream.ts";
 import { cutData } from "../../../codec/block.ts";
 import { asBuffer } from "../../../codec/bytes.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn, uuidIn } from "../../../table/row-values.ts";
 import type { Format, Counts } from "./format.ts";
-import { checkFormat, formatFirst, formatOf, decodeCounts, encodeCounts } from "./format.ts";
+import { checkFormat, formatFirst, formatLatest, formatOf, decodeCounts, encodeCounts } from "./format.ts";
+import { changeBytes, decodeChanges, encodeChanges } from "./stream-rows.ts";
 import { logMarkerProperties } from "./markers.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
@@ -68,6 +70,16 @@ export interface TransactionSummary {
   readonly segments: number;
   /** The caller gave the id: what it was used for is kept beside the segment. */
   readonly keyed: boolean;
+  /** What it changes of the segment beside its entries, which may then be none: `lastSequence` is one less than `firstSequence`. */
+  readonly change?: SegmentChange | undefined;
+}
+
+/** Whether the transaction has entries: one that only changes a stream has none. */
+export function hasEntries({
+  firstSequence,
+  lastSequence,
+}: Pick<TransactionSummary, "firstSequence" | "lastSequence">): boolean {
+  return lastSequence >= firstSequence;
 }
 
 /** One log record without its data. */
@@ -84,7 +96,7 @@ export interface RecordSummary {
   readonly counts?: Counts | undefined;
 }
 
-export const summaryProperties: readonly string[] = [...logMarkerProperties, "node", "s"];
+export const summaryProperties: readonly string[] = [...logMarkerProperties, "node", "s", "c"];
 
 export function encodeLogHead(head: LogHead): Properties {
   return {
@@ -125,24 +137,26 @@ export const decodeLogHead = decoder((row): LogHead => {
 
 export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properties {
   return {
-    v: formatFirst,
+    v: summary.transactions.some(({ change }) => change !== undefined) ? formatLatest : formatFirst,
     id: uuidBytes(summary.recordId),
     node: uuidBytes(summary.node),
     n: BigInt(summary.position),
     s: encodeTransactions(summary.transactions),
+    ...encodeChanges(summary.transactions),
     ...encodeCounts(summary.counts),
     ...cutData(data),
   };
 }
 
 export const decodeRecordSummary = decoder((row): RecordSummary => {
-  checkFormat(row, "a log record");
+  checkFormat(row, "a log record", 2);
+  const changes = decodeChanges(row);
   return {
     timestamp: timestampOfRow(row.row),
     recordId: uuidIn(row, "id"),
     node: uuidIn(row, "node") as NodeId,
     position: numberIn(row, "n", 1),
-    transactions: decodeTransactions(bytesIn(row, "s")),
+    transactions: decodeTransactions(bytesIn(row, "s"), changes),
     counts: decodeCounts(row),
   };
 });
@@ -150,7 +164,9 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
 /** The segments that a log record has entries of; undefined: its summary does not tell. */
 export function summarisedSegments(row: Row): readonly SegmentName[] | undefined {
   const summary = row.properties["s"];
-  return summary instanceof Uint8Array ? decodeTransactions(summary).map(({ segment }) => segment) : undefined;
+  return summary instanceof Uint8Array
+    ? decodeTransactions(summary, decodeChanges(row)).map(({ segment }) => segment)
+    : undefined;
 }
 
 /** A UUID as the 16 bytes it is: text would take four times as many, in every record. */
@@ -180,12 +196,13 @@ function jsonOf(text: string): unknown {
 const summaryFixedBytes = 2 + 3 * 8 + 16 + 16 + 2;
 
 export function summaryBytes(transaction: TransactionSummary): number {
-  return summaryFixedBytes + Buffer.byteLength(transaction.segment);
+  return summaryFixedBytes + Buffer.byteLength(transaction.segment) + changeBytes(transaction.change);
 }
 
 /** u16 length and UTF-8 of the segment, u64 first, last and number, 16 bytes id, 16 bytes digest, u8 segments, u8 keyed; big endian. */
 function encodeTransactions(transactions: readonly TransactionSummary[]): Uint8Array {
-  const out = Buffer.alloc(transactions.reduce((sum, transaction) => sum + summaryBytes(transaction), 0));
+  const bytes = transactions.reduce((sum, { segment }) => sum + summaryFixedBytes + Buffer.byteLength(segment), 0);
+  const out = Buffer.alloc(bytes);
   let at = 0;
   for (const transaction of transactions) {
     const nameBytes = out.write(transaction.segment, at + 2, "utf8");
@@ -201,14 +218,14 @@ function encodeTransactions(transactions: readonly TransactionSummary[]): Uint8A
   return out;
 }
 
-function decodeTransactions(data: Uint8Array): TransactionSummary[] {
+function decodeTransactions(data: Uint8Array, changes: ReadonlyMap<number, SegmentChange>): TransactionSummary[] {
   const buffer = asBuffer(data);
   const transactions: TransactionSummary[] = [];
   let at = 0;
-  const integer = (): number => {
+  const integer = (min = 1n): number => {
     const value = buffer.readBigUInt64BE(at);
     at += 8;
-    if (value < 1n || value > BigInt(limits.sequenceMax)) throw damagedSummary();
+    if (value < min || value > BigInt(limits.sequenceMax)) throw damagedSummary();
     return Number(value);
   };
   const hex = (): string => buffer.toString("hex", at, (at += 16));
@@ -217,14 +234,24 @@ function decodeTransactions(data: Uint8Array): TransactionSummary[] {
     if (at + summaryFixedBytes + nameBytes > buffer.byteLength) throw damagedSummary();
     const segment = segmentNameOf(buffer.subarray(at + 2, at + 2 + nameBytes));
     at += 2 + nameBytes;
-    const [firstSequence, lastSequence, transactionNumber] = [integer(), integer(), integer()];
+    const [firstSequence, lastSequence, transactionNumber] = [integer(), integer(0n), integer()];
     const [id, digest] = [dashed(hex()) as TransactionId, hex()];
     const [segments = 0, keyed = 0] = [buffer[at], buffer[at + 1]];
     at += 2;
-    if (lastSequence < firstSequence || segments < 1 || keyed > 1) throw damagedSummary();
+    const change = changes.get(transactions.length);
+    const entries = lastSequence - firstSequence + 1;
+    if (entries < (change === undefined ? 1 : 0) || segments < 1 || keyed > 1) throw damagedSummary();
     const place = { segment, firstSequence, lastSequence, number: transactionNumber };
-    transactions.push({ ...place, id, digest, segments, keyed: keyed === 1 });
+    transactions.push({
+      ...place,
+      id,
+      digest,
+      segments,
+      keyed: keyed === 1,
+      ...(change === undefined ? {} : { change }),
+    });
   } while (at < buffer.byteLength);
+  if ([...changes.keys()].some((index) => index >= transactions.length)) throw damagedSummary();
   return transactions;
 }
 

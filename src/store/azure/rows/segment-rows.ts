@@ -6,13 +6,17 @@ import type { SegmentName, SpaceName, TransactionId } from "../../../core/ids.ts
 import { limits } from "../../../core/limits.ts";
 import { cutData, dataPropertyNames } from "../../../codec/block.ts";
 import { decodeEntry, encodeEntry } from "../../../codec/entry.ts";
+import type { ProducerState, StreamState } from "../../../core/stream.ts";
+import { changedStream } from "../../../core/stream.ts";
 import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import type { TransactionSummary, RecordSummary } from "./log-rows.ts";
+import { hasEntries } from "./log-rows.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 import { segmentRowOf } from "./keys.ts";
 import { isMarker, kindProperty } from "./markers.ts";
+import { decodeStream, encodeStream } from "./stream-rows.ts";
 
 /** A segment's head row: the status, and the transaction that made it so. */
 export interface SegmentHead {
@@ -27,6 +31,10 @@ export interface SegmentHead {
   /** Number and id of the last transaction; 0 and empty before the first. */
   readonly transactionNumber: number;
   readonly transactionId: string;
+  /** The timestamp of the last transaction where it had no entries; 0: it had some. */
+  readonly changedAt: number;
+  /** What it is as a stream; undefined: it is none. */
+  readonly stream: StreamState | undefined;
   /** The least format that the row was written in; it never goes back. */
   readonly format: Format;
 }
@@ -39,10 +47,12 @@ export const emptySegment: SegmentHead = {
   lastTimestamp: 0,
   transactionNumber: 0,
   transactionId: "",
+  changedAt: 0,
+  stream: undefined,
   format: 1,
 };
 
-export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti"];
+export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti", "at", "st"];
 export const blockProperties: readonly string[] = ["v", kindProperty, "g", "f", "lost", ...dataPropertyNames];
 
 /** A last entry up to this size, bytes, rides in the head, so that peek is one point read. */
@@ -59,25 +69,32 @@ export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefine
     lt: BigInt(head.lastTimestamp),
     tn: BigInt(head.transactionNumber),
     ti: head.transactionId,
+    ...(head.changedAt === 0 ? {} : { at: BigInt(head.changedAt) }),
+    ...(head.stream === undefined ? {} : { st: encodeStream(head.stream) }),
     ...(entry !== undefined && entry.byteLength <= lastEntryBytesMax ? { e: entry } : {}),
   };
 }
 
 export const decodeSegmentHead = decoder((row): SegmentHead => {
   checkFormat(row, "the head of a segment", 2);
-  const lastSequence = numberIn(row, "l", 1, limits.headNumberMax);
-  const lastTimestamp = numberIn(row, "lt", 1, limits.headNumberMax);
+  const format = formatOf(row);
+  // A segment of the first format begins with an entry; a stream may have none yet.
+  const min = format === 1 ? 1 : 0;
+  const lastSequence = numberIn(row, "l", min, limits.headNumberMax);
+  const lastTimestamp = numberIn(row, "lt", Math.min(1, lastSequence), limits.headNumberMax);
   const firstSequence = row.properties["fs"] === undefined ? 1 : numberIn(row, "fs", 1, lastSequence + 1);
   return {
     firstSequence,
     ownFirst: row.properties["ow"] === undefined ? 1 : numberIn(row, "ow", 1, firstSequence),
-    format: formatOf(row),
-    firstTimestamp: numberIn(row, "ft", 1, lastTimestamp),
+    format,
+    firstTimestamp: numberIn(row, "ft", Math.min(1, lastSequence), lastTimestamp),
     lastSequence,
     lastTimestamp,
-    // A transaction has an entry at least.
-    transactionNumber: numberIn(row, "tn", 1, lastSequence),
+    // A transaction has an entry at least, or changes a stream.
+    transactionNumber: numberIn(row, "tn", 1, format === 1 ? lastSequence : limits.headNumberMax),
     transactionId: textIn(row, "ti"),
+    changedAt: row.properties["at"] === undefined ? 0 : numberIn(row, "at", lastTimestamp, limits.headNumberMax),
+    stream: row.properties["st"] === undefined ? undefined : decodeStream(bytesIn(row, "st")),
   };
 });
 
@@ -176,29 +193,50 @@ export function placeOf(record: RecordSummary, transaction: TransactionSummary):
     timestamp: record.timestamp,
     digest: transaction.digest,
     segments: transaction.segments,
+    ...(transaction.change === undefined ? {} : { change: transaction.change }),
   };
+}
+
+/** How far a transaction brings its producer, if it has one. */
+export function movedProducer({
+  change,
+  timestamp,
+}: TransactionPlace): { readonly id: string; readonly state: ProducerState } | undefined {
+  if (change?.kind !== "append" || change.producer === undefined) return undefined;
+  const { id, epoch, sequence } = change.producer;
+  return { id, state: { epoch, sequence, timestamp, life: change.life } };
 }
 
 /** Whether the state has the transaction, or it comes next. */
 export function follows(state: SegmentHead, place: TransactionPlace): boolean {
-  if (place.lastSequence <= state.lastSequence) return true;
+  if (place.number <= state.transactionNumber) return true;
   return place.firstSequence === state.lastSequence + 1 && place.number === state.transactionNumber + 1;
 }
 
 /** The state after a transaction; the same when it has it already. */
 export function advance(state: SegmentHead, place: TransactionPlace): SegmentHead {
-  if (place.lastSequence <= state.lastSequence) return state;
+  if (place.number <= state.transactionNumber) return state;
   if (!follows(state, place)) {
     throw corruptData(
       `transaction ${place.id} (${place.firstSequence} to ${place.lastSequence}) does not follow sequence ${state.lastSequence}`,
     );
   }
+  const { change, firstSequence, lastSequence, timestamp } = place;
+  const entries = !hasEntries(place)
+    ? { changedAt: timestamp }
+    : {
+        changedAt: 0,
+        firstTimestamp: state.firstSequence > state.lastSequence ? timestamp : state.firstTimestamp,
+        lastSequence,
+        lastTimestamp: timestamp,
+      };
+  const stream = changedStream(state.stream, change, { timestamp, firstSequence });
   return {
     ...state,
-    firstTimestamp: state.firstSequence > state.lastSequence ? place.timestamp : state.firstTimestamp,
-    lastSequence: place.lastSequence,
-    lastTimestamp: place.timestamp,
+    ...entries,
     transactionNumber: place.number,
     transactionId: place.id,
+    stream,
+    format: change === undefined ? state.format : 2,
   };
 }

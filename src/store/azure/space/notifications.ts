@@ -13,6 +13,7 @@ import type { DoneList, LogState } from "../append/log-state.ts";
 import type { Applier } from "../apply/applier.ts";
 import { isPending } from "../rows/pending.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
+import { hasEntries } from "../rows/log-rows.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
 import type { Instance } from "./instance.ts";
 
@@ -77,8 +78,9 @@ export class Notifications {
     const heads = await this.#headsOf(due);
     const tellable = due.filter(({ transactions }) => transactions.every(({ segment }) => heads.has(segment)));
     if (tellable.length > 0) {
+      const statuses = statusesOf(space, tellable, heads);
       try {
-        await notifier.notify({ store, space, statuses: statusesOf(space, tellable, heads) });
+        if (statuses.length > 0) await notifier.notify({ store, space, statuses });
       } catch (error) {
         this.#warn(tellable, error);
         return "queue_failed";
@@ -158,7 +160,8 @@ function statusesOf(
 ): SegmentStatus[] {
   const statuses = new Map<SegmentName, SegmentStatus>();
   for (const { timestamp, transactions } of records) {
-    for (const { segment, lastSequence } of transactions) {
+    // One that only changes a stream leaves the status as it was.
+    for (const { segment, lastSequence } of transactions.filter(hasEntries)) {
       const head = heads.get(segment);
       if (head === undefined || lastSequence < (statuses.get(segment)?.lastSequence ?? 0)) continue;
       // It may have been trimmed beyond this record by now.

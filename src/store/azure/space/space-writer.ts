@@ -1,6 +1,8 @@
 // One space as an instance writes it: appends, applies, notifies, and answers callers by what the log and the segments say.
 
 import type { Ack } from "../../store.ts";
+import type { StreamAnswer } from "../../stream-rules.ts";
+import { streamRefused } from "../../stream-rules.ts";
 import {
   leaseSuperseded,
   sequenceMismatch,
@@ -34,6 +36,13 @@ export interface Produced {
   readonly duplicate: boolean;
   /** In the order of the request's parts. */
   readonly parts: readonly SegmentAppended[];
+}
+
+/** Nothing was written, for the reason that the answer gives. */
+export interface StreamAnswered {
+  readonly kind: "stream";
+  readonly answer: StreamAnswer;
+  readonly lastSequence: number;
 }
 
 export class SpaceWriter {
@@ -117,11 +126,19 @@ export class SpaceWriter {
 
   /** Commits all parts, or throws why not, with the effect. */
   async produce(request: AppendRequest, ack: Ack, signal: AbortSignal | undefined): Promise<Produced> {
+    const produced = await this.change(request, ack, signal);
+    if ("answer" in produced) throw streamRefused(produced.answer);
+    return produced;
+  }
+
+  /** The same for a request with wishes, which a stream may answer. */
+  async change(request: AppendRequest, ack: Ack, signal: AbortSignal | undefined): Promise<Produced | StreamAnswered> {
     this.#active += 1;
     try {
       const { clock, options } = this.#instance;
       const startedAt = clock.elapsed();
       const outcome = await this.#append(request, signal);
+      if (outcome.kind === "stream") return outcome;
       const produced = await this.#decided(request, outcome);
       if (ack === "applied") {
         const leftMs = Math.max(1_000, options.produceTimeoutMs - (clock.elapsed() - startedAt));
@@ -140,8 +157,7 @@ export class SpaceWriter {
     try {
       await this.appender.refresh();
       const last = segment === undefined ? undefined : this.applier.pendingIn(segment).at(-1);
-      if (segment !== undefined && last !== undefined)
-        await this.applier.ensure(segment, last.transaction.lastSequence);
+      if (segment !== undefined && last !== undefined) await this.applier.ensure(segment, last.transaction.number);
       if (segment !== undefined) return;
       // One that cannot be applied holds up none but what comes after it.
       await Promise.allSettled([...this.applier.pendingRecords].map((record) => this.applier.ensureRecord(record)));
@@ -160,7 +176,7 @@ export class SpaceWriter {
   #asStored({ parts }: AppendRequest, appended: SegmentAppended, index: number): SegmentAppended {
     const segment = parts[index]?.segment;
     const head = segment === undefined ? undefined : this.applier.knownHead(segment);
-    if (head === undefined || head.lastSequence < appended.place.lastSequence) return appended;
+    if (head === undefined || head.transactionNumber < appended.place.number) return appended;
     const { firstSequence, firstTimestamp } = head;
     return { ...appended, firstSequence, firstTimestamp };
   }
@@ -198,7 +214,7 @@ export class SpaceWriter {
     return health.isDown(segment) && !health.isAsked(segment);
   }
 
-  async #decided(request: AppendRequest, outcome: AppendOutcome): Promise<Produced> {
+  async #decided(request: AppendRequest, outcome: Exclude<AppendOutcome, { kind: "stream" }>): Promise<Produced> {
     switch (outcome.kind) {
       case "committed":
         return outcome;
@@ -253,7 +269,7 @@ export class SpaceWriter {
     try {
       const applied = request.parts.flatMap(({ segment }, index) => {
         const part = produced.parts[index];
-        return part === undefined ? [] : [applier.ensure(segment, part.place.lastSequence)];
+        return part === undefined ? [] : [applier.ensure(segment, part.place.number)];
       });
       await Promise.race([Promise.all(applied), expired]);
     } catch (error) {

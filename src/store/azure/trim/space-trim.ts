@@ -17,7 +17,7 @@ import type { HeadRead, LogReader } from "../log/log-reader.ts";
 import { rows } from "../read/pages.ts";
 import { lastRecordTimestamp, recordRange, timestampOfRow } from "../rows/keys.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
-import { decodeRecordSummary, encodeLogHead, summaryProperties } from "../rows/log-rows.ts";
+import { decodeRecordSummary, encodeLogHead, hasEntries, summaryProperties } from "../rows/log-rows.ts";
 import { encodeLogMarker, isMarker } from "../rows/markers.ts";
 import { doneThrough } from "../rows/pending.ts";
 import type { TrimDeps } from "./segment-trim.ts";
@@ -112,7 +112,7 @@ async function removeFront(
   const last = records.at(-1);
   if (last === undefined) return "moved";
   const { position, recordId, counts, transactions } = last.summary;
-  const transaction = transactions.at(-1);
+  const transaction = transactions.findLast(hasEntries);
   const properties = encodeLogMarker({
     last: transaction && { segment: transaction.segment, sequence: transaction.lastSequence },
     ...{ position, recordId, counts },
