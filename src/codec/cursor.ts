@@ -19,7 +19,6 @@ export interface Place {
   readonly sequence: number;
 }
 
-const field = "offset";
 const expected = "a cursor as it was given with an entry";
 /** The parts before the name of the space, and the separator. */
 const prefix = asBuffer(lexkey("DAT", "SPACES", ""));
@@ -59,8 +58,8 @@ export function laterCursor(one: Cursor, other: Cursor): Cursor {
   return one < other ? other : one;
 }
 
-/** Not for the empty cursor, which names no place: `invalid_argument`, field `offset`, as for anything else. */
-export function parseCursor(text: string): Place {
+/** Not for the empty cursor, which names no place: `invalid_argument`, as for anything else. `field`: what it is called where it was given. */
+export function parseCursor(text: string, field = "offset"): Place {
   if (text.length > charactersMax) throw invalidArgument(field, expected, text);
   try {
     return readPlace(asBuffer(fromHex(text)));
@@ -76,9 +75,9 @@ function readPlace(key: Buffer): Place {
   const segmentEnd = key.length - sequenceBytes;
   const separated = spaceEnd > 0 && segmentEnd > segmentStart && key[segmentStart - 1] === 0 && key[segmentEnd] === 0;
   if (!separated || !key.subarray(0, prefix.length).equals(prefix) || !isUtf8(key.subarray(segmentStart, segmentEnd))) {
-    throw invalidArgument(field, expected);
+    throw invalidArgument("offset", expected);
   }
-  if (!isUtf8(key.subarray(0, spaceEnd))) throw invalidArgument(field, expected);
+  if (!isUtf8(key.subarray(0, spaceEnd))) throw invalidArgument("offset", expected);
   return {
     space: parseSpaceName(key.toString("utf8", prefix.length, spaceEnd)),
     timestamp: exact(key.readBigUInt64BE(spaceEnd + 1) - signBit, 0n),
@@ -88,6 +87,6 @@ function readPlace(key: Buffer): Place {
 }
 
 function exact(value: bigint, min: bigint): number {
-  if (value < min || value > BigInt(limits.sequenceMax)) throw invalidArgument(field, expected);
+  if (value < min || value > BigInt(limits.sequenceMax)) throw invalidArgument("offset", expected);
   return Number(value);
 }

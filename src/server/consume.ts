@@ -55,7 +55,8 @@ export const consume = endpoint(consumeOperation, async (services, call) => {
 
 export const peek = endpoint(peekOperation, async (services, call) => {
   const { store, space, segment } = call.params;
-  const entry = await services.stores.open(store).peek(space, segment, { signal: call.connection.signal });
+  const { min } = call.query;
+  const entry = await services.stores.open(store).peek(space, segment, { min, signal: call.connection.signal });
   return jsonAnswer(
     entry === undefined ? emptyEntryText(space, segment, call.query) : entryText(entry, call.query, false),
   );
@@ -63,8 +64,8 @@ export const peek = endpoint(peekOperation, async (services, call) => {
 
 export const segmentStatus = endpoint(segmentStatusOperation, async (services, call) => {
   const { store: id, space, segment } = call.params;
-  const store = services.stores.open(id);
-  return jsonAnswer(statusText(await readStatus(store, space, segment, call.connection.signal)));
+  const wanted = { min: call.query.min, signal: call.connection.signal };
+  return jsonAnswer(statusText(await readStatus(services.stores.open(id), space, segment, wanted)));
 });
 
 interface Wanted extends EntryForm {

@@ -59,6 +59,8 @@ export interface SegmentBounds extends Bounds {
   readonly from?: number | typeof theEnd | undefined;
   readonly to?: number | undefined;
   readonly last?: number | undefined;
+  /** What its space has up to there is read of it, too. */
+  readonly min?: Cursor | undefined;
 }
 
 export interface SpaceBounds extends Bounds, FilterMembers {
@@ -74,14 +76,14 @@ export async function segmentReading(
   resumed: ResumedAt | undefined,
   context: ReadingContext,
 ): Promise<Reading> {
-  const { last = 0 } = bounds;
+  const { last = 0, min } = bounds;
   refuseBeside("last", last, { from: bounds.from, to: bounds.to, until: bounds.until });
   let from = typeof bounds.from === "number" ? Math.max(1, bounds.from) : 1;
   let to = bounds.to ?? 0;
   if (resumed !== undefined) {
     from = parseSequence(resumed.place) + 1;
   } else if (last > 0 || bounds.from === theEnd) {
-    const { lastSequence } = await readStatus(store, space, segment, context.signal);
+    const { lastSequence } = await readStatus(store, space, segment, { min, signal: context.signal });
     from = Math.max(1, lastSequence - last + 1);
     // The newest when they were asked for; what comes while they are read is for those who go on.
     if (last > 0 && !context.isLive) to = lastSequence;
@@ -92,7 +94,7 @@ export async function segmentReading(
   };
   const isPastTo = (): boolean => to > 0 && from > to;
   const open = (limit: number, signal: AbortSignal) =>
-    store.consumeSegment(space, segment, { from, to, ...bounded, limit, signal, passed });
+    store.consumeSegment(space, segment, { from, to, min, ...bounded, limit, signal, passed });
   const reads = new Reads(open);
   return {
     spaces: [space],

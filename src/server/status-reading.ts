@@ -16,7 +16,7 @@ import { parseSegmentName } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { anyName, isWantedSegment } from "../core/segments-wanted.ts";
 import type { SegmentsWanted } from "../core/segments-wanted.ts";
-import type { Store } from "../store/store.ts";
+import type { MinOptions, Store, StreamOptions } from "../store/store.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
 
 /** Which segments of a space. */
@@ -161,7 +161,7 @@ export class StatusReading {
   /** Undefined, and to be told, when it cannot be read; thrown when it is the only one that is wanted. */
   async #statusOf(segment: SegmentName, signal: AbortSignal): Promise<SegmentStatus | undefined> {
     try {
-      return await readStatus(this.#store, this.#wanted.space, segment, signal);
+      return await readStatus(this.#store, this.#wanted.space, segment, { signal });
     } catch (error) {
       if (this.#wanted.segment !== anyName || !isUnreadable(error)) throw error;
       this.#unreadable.push({ segment, error });
@@ -214,7 +214,7 @@ export class StatusReading {
 
   async #exists(segment: SegmentName, signal: AbortSignal): Promise<boolean> {
     try {
-      return (await readStatus(this.#store, this.#wanted.space, segment, signal)).lastSequence > 0;
+      return (await readStatus(this.#store, this.#wanted.space, segment, { signal })).lastSequence > 0;
     } catch (error) {
       if (isUnreadable(error)) return true;
       throw error;
@@ -244,12 +244,12 @@ export async function readStatus(
   store: Store,
   space: SpaceName,
   segment: SegmentName,
-  signal: AbortSignal,
+  options: StreamOptions & MinOptions,
 ): Promise<SegmentStatus> {
-  if (store.getSegmentStatus !== undefined) return store.getSegmentStatus(space, segment, { signal });
-  const last = await store.peek(space, segment, { signal });
+  if (store.getSegmentStatus !== undefined) return store.getSegmentStatus(space, segment, options);
+  const last = await store.peek(space, segment, options);
   if (last === undefined) return emptyStatus(space, segment);
-  for await (const first of store.consumeSegment(space, segment, { limit: 1, signal })) {
+  for await (const first of store.consumeSegment(space, segment, { limit: 1, signal: options.signal })) {
     return {
       space,
       segment,

@@ -9,6 +9,7 @@ import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../
 import { parseInteger } from "../core/ids.ts";
 import { parseCursor } from "../codec/cursor.ts";
 import { derivedTransactionId } from "../codec/transaction.ts";
+import { readLastAtLeast, readSegmentAtLeast, readStatusAtLeast } from "./at-least.ts";
 import { mergeSpaces } from "./merge.ts";
 import type {
   ConsumeSegmentArgs,
@@ -69,6 +70,11 @@ export interface Backend {
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined>;
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
+  /**
+   * Brings the segment up to what its space has up to this timestamp: reads of it that begin from then on have that. False: the space has not
+   * come to it.
+   */
+  bringUp(space: SpaceName, segment: SegmentName, through: number, signal: Signal): Promise<boolean>;
   spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor>;
   readonly recent?: RecentSpaces;
   /** Called once, when nothing of it runs any more. */
@@ -121,7 +127,14 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     id,
     getSpaces: (options) => work.stream(backend.readSpaces(options)),
     getSegments: (space, options) => work.stream(backend.readSegments(space, options)),
-    consumeSegment: (space, segment, args) => work.stream(backend.readSegment(space, segment, args)),
+    consumeSegment: (space, segment, { min, ...args } = {}) => {
+      const { signal } = args;
+      return work.stream(
+        min === undefined
+          ? backend.readSegment(space, segment, args)
+          : readSegmentAtLeast(backend, { space, segment, min, signal }, args),
+      );
+    },
     consumeSpace: (space, args) => work.stream(backend.readSpace(space, args, 1)),
     consume: ({ offsets, limit, ...bounds }) => {
       const streams = [...offsets].map(([space, offset]) => {
@@ -134,8 +147,18 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
       });
       return work.stream(namingTrimmed(backend, offsets, mergeSpaces(streams, limit)));
     },
-    peek: (space, segment, options) => work.run(() => backend.readLast(space, segment, options?.signal)),
-    getSegmentStatus: (space, segment, options) => work.run(() => backend.readStatus(space, segment, options?.signal)),
+    peek: (space, segment, { min, signal } = {}) =>
+      work.run(() =>
+        min === undefined
+          ? backend.readLast(space, segment, signal)
+          : readLastAtLeast(backend, { space, segment, min, signal }),
+      ),
+    getSegmentStatus: (space, segment, { min, signal } = {}) =>
+      work.run(() =>
+        min === undefined
+          ? backend.readStatus(space, segment, signal)
+          : readStatusAtLeast(backend, { space, segment, min, signal }),
+      ),
     produce: (space, segment, records, options) => work.stream(produce(space, segment, records, options)),
     produceAll: (space, segments, options) => work.run(() => produceAll(space, segments, options)),
     changeStream: (space, segment, request, options) =>

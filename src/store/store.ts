@@ -31,8 +31,17 @@ export interface ClampOptions {
   readonly clamp?: boolean | undefined;
 }
 
+/** For who has written, or has read the space further: a segment may be behind its space for a moment. */
+export interface MinOptions {
+  /**
+   * An offset of the segment's space: the segment is read with everything that its space has up to there. What is not in it yet is brought
+   * there first. An offset that the space has not come to, or of another space, is `invalid_argument`.
+   */
+  readonly min?: Cursor | undefined;
+}
+
 /** Bounds that are 0 or absent are open. */
-export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions {
+export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions, MinOptions {
   /** First and last sequence, both inclusive. `to` below `from` is empty. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;
@@ -181,9 +190,13 @@ export interface Store {
   consume(args: ConsumeArgs): AsyncIterable<Entry>;
 
   /** The last entry, or undefined when there is none, or none any more. */
-  peek(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<Entry | undefined>;
+  peek(space: SpaceName, segment: SegmentName, options?: StreamOptions & MinOptions): Promise<Entry | undefined>;
   /** Cheaper than peek where a backend can tell it without the entry; absent where it cannot. */
-  getSegmentStatus?(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<SegmentStatus>;
+  getSegmentStatus?(
+    space: SpaceName,
+    segment: SegmentName,
+    options?: StreamOptions & MinOptions,
+  ): Promise<SegmentStatus>;
 
   /**
    * Appends records in chunks (at most 1,000 records, 768 KiB), each a transaction of its own, all or nothing, in order;

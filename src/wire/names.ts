@@ -90,6 +90,16 @@ export const offsetSchema = z.string().meta({
   examples: [""],
 });
 
+/** For who has written or read further: what the segment must have. */
+export const minSchema = z
+  .string()
+  .transform((text) => (text === "" ? undefined : (text as Cursor)))
+  .meta({
+    description:
+      "An `offset` of the same space, as of one's own produce with `ack=committed`: the answer has all that the space has up to there. Most times that costs nothing; where the segment is still behind, it is brought there first. One that the space has not come to is refused.",
+    examples: [""],
+  });
+
 /** A cursor of this space, or `invalid_argument`. */
 export function cursorOf(text: string, space: string, field = "offset"): Cursor {
   if (text !== "" && spaceOf(text) !== space) {

@@ -10,6 +10,7 @@ import { fencingLiars } from "./liars/fencing.ts";
 import { filteringLiars } from "./liars/filtering.ts";
 import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
+import { ownWriteLiars } from "./liars/own-writes.ts";
 import { readingLiars } from "./liars/reading.ts";
 import { streamingLiars } from "./liars/streaming.ts";
 import { trimmingLiars } from "./liars/trimming.ts";
@@ -17,7 +18,7 @@ import { writingLiars } from "./liars/writing.ts";
 import { directClaims as claims } from "./store-contract.ts";
 
 const liars: readonly Liar[] = [
-  ...[...readingLiars, ...writingLiars, ...fencingLiars, ...filteringLiars],
+  ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars],
   ...[...trimmingLiars, ...streamingLiars],
 ];
 

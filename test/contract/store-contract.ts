@@ -10,6 +10,7 @@ import { idempotenceClaims } from "./claims/idempotence.ts";
 import { leaseClaims } from "./claims/leases.ts";
 import { lifetimeClaims } from "./claims/lifetime.ts";
 import { nameClaims } from "./claims/names.ts";
+import { ownWriteClaims } from "./claims/own-writes.ts";
 import { peekClaims } from "./claims/peek.ts";
 import { produceAllClaims } from "./claims/produce-all.ts";
 import { produceClaims } from "./claims/produce.ts";
@@ -39,6 +40,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   "a reader at the tail": tailingClaims,
   "the end and the newest": tailClaims,
   "peek and status": peekClaims,
+  "own writes": ownWriteClaims,
   names: nameClaims,
   leases: leaseClaims,
   applied: appliedClaims,

@@ -2,7 +2,7 @@
 
 import { committing } from "./mutations/committing.ts";
 import { answering, knowing } from "./mutations/deciding.ts";
-import { applying, settling } from "./mutations/finishing.ts";
+import { applying, owning, settling } from "./mutations/finishing.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
 import { trimming } from "./mutations/trimming.ts";
@@ -13,6 +13,7 @@ export const mutations: readonly Mutation[] = [
   ...knowing,
   ...answering,
   ...applying,
+  ...owning,
   ...settling,
   ...recovering,
   ...reading,

@@ -2,7 +2,7 @@
 //
 // What they see is compared with the log entry by entry, and a read that ended must have seen what was there when it began.
 
-import { encodeCursor, parseCursor } from "../../src/codec/cursor.ts";
+import { comparePlaces, encodeCursor, parseCursor } from "../../src/codec/cursor.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { Cursor, SpaceName } from "../../src/core/ids.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -56,6 +56,55 @@ export class Readers {
       }
       await timeline.sleep(chance.pick([20, 200, 2_000]) * chance.fraction());
     }
+  }
+
+  /** Looks at segments as of offsets that somebody may have been given, the newest most of all. */
+  async own(chance: Chance): Promise<void> {
+    const { scenario, timeline } = this.#world;
+    while (!this.isOver) {
+      const { live } = this.#world;
+      const { name, segments } = chance.pick(scenario.spaces);
+      const { order } = this.#world.space(name);
+      const place = order[order.length - chance.pick([1, 1, 1, 2, 5])];
+      const segment = chance.pick([place?.segment ?? chance.pick(segments), chance.pick(segments)]);
+      const what = chance.pick(["segment", "last", "status"] as const);
+      if (live.length > 0 && place !== undefined) {
+        const instance = chance.pick(live);
+        await this.#at(instance, () => this.#atLeast(instance.store, this.#world.space(name), segment, place, what));
+      }
+      await timeline.sleep(chance.pick([5, 50, 500]) * chance.fraction());
+    }
+  }
+
+  /** A read with a `min` shows all that its space has up to there. */
+  async #atLeast(
+    store: Store,
+    space: SpaceTruth,
+    name: Parameters<Store["peek"]>[1],
+    place: LogEntry,
+    what: "segment" | "last" | "status",
+  ): Promise<void> {
+    const { verdict } = this.#world;
+    const truth = space.segment(name);
+    const wanted = truth.entries.findLast((entry) => comparePlaces(entry, place) <= 0)?.sequence ?? 0;
+    const min = encodeCursor({ ...place, space: space.name });
+    const from = Math.max(1, wanted - 1);
+    let seen = truth.first - 1;
+    try {
+      if (what === "segment") {
+        const entries = store.consumeSegment(space.name, name, { min, from, clamp: true });
+        for await (const { sequence } of entries) seen = sequence;
+      } else if (what === "last") seen = (await store.peek(space.name, name, { min }))?.sequence ?? truth.first - 1;
+      else seen = (await store.getSegmentStatus!(space.name, name, { min })).lastSequence;
+    } catch (error) {
+      // A storage that went back meanwhile has not come so far any more.
+      const isGone = !space.order.includes(place) && error instanceof StoreError && error.code === "invalid_argument";
+      const isLate = error instanceof StoreError && error.code === "overloaded";
+      if (isGone || isLate) return;
+      throw error;
+    }
+    const isThere = seen >= wanted || truth.first > wanted || !space.order.includes(place);
+    verdict.check(isThere, "I1", () => `the ${what} of ${name} ended at ${seen} with a min that has ${wanted} of it`);
   }
 
   async segment(

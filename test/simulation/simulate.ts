@@ -138,6 +138,7 @@ class Run {
       void this.#readers.tail(this.#chance.fork(`reader ${index}`));
     for (let index = 0; index < scenario.segmentReaders; index += 1)
       void this.#readers.look(this.#chance.fork(`looker ${index}`));
+    void this.#readers.own(this.#chance.fork("own writes"));
     for (let index = 0; index < scenario.trimmers; index += 1)
       void this.#trimmers.run(this.#chance.fork(`trimmer ${index}`));
     const producers = Array.from({ length: scenario.producers }, (_, index) =>

@@ -2,7 +2,7 @@
 
 import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
-import { formatNotEnabled } from "../../core/errors.ts";
+import { formatNotEnabled, StoreError } from "../../core/errors.ts";
 import { withFields } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
@@ -23,6 +23,7 @@ import type {
   StreamStatus,
   TrimPoint,
 } from "../store.ts";
+import { withDeadline } from "../../table/deadline.ts";
 import { asStoreError } from "./instance/failure.ts";
 import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
 import { LogReader } from "./log/log-reader.ts";
@@ -191,6 +192,32 @@ export class AzureBackend implements Backend {
   async appliedThrough(space: SpaceName, signal: AbortSignal | undefined): Promise<number> {
     const { timestamp, unapplied } = await this.#logHead(space, signal);
     return doneThrough(unapplied, timestamp);
+  }
+
+  /** What hangs is given up after as long as a produce would wait. */
+  async bringUp(
+    space: SpaceName,
+    segment: SegmentName,
+    through: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { clock, options } = this.#instance;
+    const outcome = await withDeadline(clock, options.produceTimeoutMs, signal, () =>
+      this.#writer(space).bringUp(segment, through),
+    );
+    switch (outcome.kind) {
+      case "done":
+        return outcome.value;
+      case "threw":
+        throw asStoreError(outcome.error, "none");
+      case "aborted":
+        throw outcome.reason;
+      case "timeout":
+        throw new StoreError("overloaded", "The segment could not be brought up to `min` in time.", {
+          effect: "none",
+          retryAfterMs: 1_000,
+        });
+    }
   }
 
   async spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {

@@ -14,6 +14,7 @@ import type {
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
   FilterOptions,
+  MinOptions,
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
@@ -58,8 +59,8 @@ export class HttpStore implements Store {
   }
 
   consumeSegment(space: SpaceName, segment: SegmentName, args: ConsumeSegmentArgs = {}): AsyncIterable<Entry> {
-    const { from, to, after, until, limit, clamp } = args;
-    const query = { from, to, after, until, limit, clamp: clampOf(clamp) };
+    const { from, to, min, after, until, limit, clamp } = args;
+    const query = { from, to, min, after, until, limit, clamp: clampOf(clamp) };
     const path = `${segmentPath(space, segment)}/entries`;
     const passes = new Passed(args);
     const ended = (next: unknown): void => passes.upTo(Number(next));
@@ -89,13 +90,18 @@ export class HttpStore implements Store {
     return this.#work.stream(mapped(this.#http.lines("/consume", {}, request), entryOf));
   }
 
-  peek(space: SpaceName, segment: SegmentName, options: StreamOptions = {}): Promise<Entry | undefined> {
+  peek(space: SpaceName, segment: SegmentName, options: StreamOptions & MinOptions = {}): Promise<Entry | undefined> {
     return this.#work.run(async () => {
-      return entryOrNone(await this.#http.json(`${segmentPath(space, segment)}/last`, {}, signalOf(options)));
+      const path = `${segmentPath(space, segment)}/last`;
+      return entryOrNone(await this.#http.json(path, { min: options.min }, signalOf(options)));
     });
   }
 
-  getSegmentStatus(space: SpaceName, segment: SegmentName, options: StreamOptions = {}): Promise<SegmentStatus> {
+  getSegmentStatus(
+    space: SpaceName,
+    segment: SegmentName,
+    options: StreamOptions & MinOptions = {},
+  ): Promise<SegmentStatus> {
     return this.#work.run(() => this.#status(space, segment, options));
   }
 
@@ -217,8 +223,9 @@ export class HttpStore implements Store {
     });
   }
 
-  async #status(space: SpaceName, segment: SegmentName, options: StreamOptions): Promise<SegmentStatus> {
-    return (await this.#http.json(segmentPath(space, segment), {}, signalOf(options))) as SegmentStatus;
+  async #status(space: SpaceName, segment: SegmentName, options: StreamOptions & MinOptions): Promise<SegmentStatus> {
+    const query = { min: options.min };
+    return (await this.#http.json(segmentPath(space, segment), query, signalOf(options))) as SegmentStatus;
   }
 
   #post(path: string, body: unknown, options: StreamOptions): Promise<unknown> {

@@ -328,7 +328,7 @@ export const readingLiars: readonly Liar[] = [
   },
 ];
 
-async function* without<T>(index: number, items: AsyncIterable<T>): AsyncGenerator<T> {
+export async function* without<T>(index: number, items: AsyncIterable<T>): AsyncGenerator<T> {
   let at = 0;
   for await (const item of items) {
     if (at !== index) yield item;

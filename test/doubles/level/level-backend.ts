@@ -151,6 +151,16 @@ export class LevelBackend implements Backend {
     return this.#lastTimestamp(space);
   }
 
+  /** What is committed is in its segments at once. */
+  async bringUp(
+    space: SpaceName,
+    _segment: SegmentName,
+    through: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    return (await this.appliedThrough(space, signal)) >= through;
+  }
+
   spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
     return readTail(this.#source, space, count, signal);
   }

@@ -43,6 +43,25 @@ export const applying: readonly Mutation[] = [
   ),
 ];
 
+export const owning: readonly Mutation[] = [
+  mutation(
+    "min-from-memory",
+    50,
+    "a segment is read with a `min` that this instance's knowledge of the log does not go to",
+    azure("space/space-writer", "if (!isThere()) await appender.refresh();", "if (!isThere()) return true;"),
+  ),
+  mutation(
+    "min-before-the-apply",
+    50,
+    "a segment is read with a `min` while what is pending in it is still on its way",
+    azure(
+      "space/space-writer",
+      "if (last !== undefined) await applier.ensure(segment, last.transaction.lastSequence);\n      return true;",
+      "void last;\n      return true;",
+    ),
+  ),
+];
+
 export const settling: readonly Mutation[] = [
   mutation(
     "settled-before-apply",

@@ -167,6 +167,25 @@ export class SpaceWriter {
     }
   }
 
+  /**
+   * Brings the segment up to what the log has up to the timestamp; false: the log has not come to it. What this instance knows of the log may be
+   * enough: every record up to there is known then, and those that are not applied are pending here.
+   */
+  async bringUp(segment: SegmentName, through: number): Promise<boolean> {
+    this.#active += 1;
+    try {
+      const { appender, applier, state } = this;
+      const isThere = (): boolean => (state.version?.head.timestamp ?? 0) >= through;
+      if (!isThere()) await appender.refresh();
+      if (!isThere()) return false;
+      const last = applier.pendingIn(segment).findLast(({ record }) => record.summary.timestamp <= through);
+      if (last !== undefined) await applier.ensure(segment, last.transaction.lastSequence);
+      return true;
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
   close(): void {
     this.appender.close();
     this.notifications.close();
