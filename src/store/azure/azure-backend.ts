@@ -121,9 +121,10 @@ export class AzureBackend implements Backend {
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]> {
     const parts = given.map(({ segment, records }) => partOf(space, segment, records));
-    const keyed = options.transactionId !== undefined;
+    const placed = options.transactionId !== undefined && options.recognised === "at_its_place";
+    const keyed = options.transactionId !== undefined && !placed;
     const produced = await this.#writer(space).produce(
-      { id, keyed, lease: options.lease, parts },
+      { id, keyed, placed, lease: options.lease, parts },
       options.ack ?? "applied",
       options.signal,
     );

@@ -3,13 +3,7 @@
 import type { Ack } from "../../store.ts";
 import type { StreamAnswer } from "../../stream-rules.ts";
 import { streamRefused } from "../../stream-rules.ts";
-import {
-  leaseSuperseded,
-  sequenceMismatch,
-  StoreError,
-  transactionIdMismatch,
-  unreachable,
-} from "../../../core/errors.ts";
+import { leaseSuperseded, StoreError, transactionIdMismatch, unreachable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import { withFields } from "../../../core/logger.ts";
 import type { Logger } from "../../../core/logger.ts";
@@ -21,9 +15,10 @@ import { Applier } from "../apply/applier.ts";
 import { DoneList, LogState } from "../append/log-state.ts";
 import { asStoreError } from "../instance/failure.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
-import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
+import type { PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
-import { findWinner } from "../append/winner.ts";
+import { ownPlaces } from "../append/own-places.ts";
+import type { PlacesDeps } from "../append/own-places.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
@@ -238,7 +233,7 @@ export class SpaceWriter {
       case "committed":
         return outcome;
       case "conflict":
-        return this.#conflict(outcome);
+        return { duplicate: true, parts: await ownPlaces(this.#places(), request, outcome) };
       case "id_mismatch":
         throw transactionIdMismatch(request.id);
       case "fenced":
@@ -250,21 +245,14 @@ export class SpaceWriter {
     }
   }
 
-  /** The sequences are taken or do not follow: says by whom, where somebody has them. */
-  async #conflict(conflict: Extract<AppendOutcome, { kind: "conflict" }>): Promise<never> {
-    const { segment, expected, received, lastSequence } = conflict;
+  #places(): PlacesDeps {
     const { applier, space } = this;
     const { compressor } = this.#instance;
-    let { winner } = conflict;
-    if (winner === undefined && received <= lastSequence) {
-      const pendingIn = (name: SegmentName): readonly PendingItem[] => applier.pendingIn(name);
-      try {
-        winner = await findWinner({ table: this.#table, compressor, space, pendingIn }, segment, received);
-      } catch (error) {
-        throw asStoreError(error, "none");
-      }
-    }
-    throw sequenceMismatch({ segment, expected, received, lastSequence, winner });
+    return {
+      ...{ table: this.#table, compressor, space },
+      pendingIn: (segment) => applier.pendingIn(segment),
+      beginningOf: (segment) => applier.knownHead(segment),
+    };
   }
 
   async #applied(request: AppendRequest, produced: Produced, timeoutMs: number): Promise<void> {
