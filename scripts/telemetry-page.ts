@@ -80,6 +80,11 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
     moves:
       "0 when all is well. Beyond twice `STREAMKIT_WAL_GRACE_MS` and growing: a record is stuck, or the queue takes no notifications; see the runbook.",
   },
+  "streamkit.trim.rows": {
+    by: "`streamkit.trim.view`: `segment`, `space`",
+    moves:
+      "What ends, by trims and by retention; each row is about 1.2 requests. Nothing for longer than the age of a policy, while rows are written: look at `streamkit.schedule.turns` with `failed`.",
+  },
   "streamkit.schedule.turns": {
     by: "`streamkit.schedule.outcome`: `done`, `again`, `failed`",
     moves:

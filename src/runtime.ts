@@ -32,6 +32,8 @@ import { createJobs, jobTurns, jobWhat } from "./jobs/jobs.ts";
 import type { JobsDeps } from "./jobs/jobs.ts";
 import { createSchedule } from "./jobs/schedule.ts";
 import type { Works } from "./jobs/schedule.ts";
+import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "./retention/retention.ts";
+import type { RetentionDeps } from "./retention/retention.ts";
 import { trimWorks } from "./retention/trim-jobs.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
@@ -108,6 +110,7 @@ const stores = once((): AzureStoreFactory => {
     logger,
     telemetry,
     options: settings.store,
+    visited: (store, space) => retention().visited(store, space),
     openMemory: (store) => reads.open({ caller: "readers", store }),
   });
 });
@@ -120,8 +123,18 @@ const jobsDeps = once((): JobsDeps => ({
 
 const jobs = once(() => createJobs(jobsDeps()));
 
+const retentionDeps = once((): RetentionDeps => ({
+  ...{ table: storeTable, schedule: schedule(), jobs: jobs(), clock, serviceClock, random },
+  trims: resolveOptions(settings.store).formatVersion === 2,
+}));
+
+const retention = once(() => createRetention(retentionDeps()));
+
 /** What the schedule gives turns to. */
-const works = once((): Works => ({ [jobWhat]: jobTurns(jobsDeps(), trimWorks(stores())) }));
+const works = once((): Works => ({
+  [jobWhat]: jobTurns(jobsDeps(), { ...trimWorks(stores()), ...retentionJobs(retentionDeps(), stores()) }),
+  [retentionWhat]: retentionTurns(retentionDeps(), stores()),
+}));
 
 /** The table of a store, for what is kept in it beside the events. */
 function storeTable(store: StoreId): Table {
@@ -202,6 +215,7 @@ export const httpParts = once((): HttpParts => ({
     stopping: stopping.signal,
     probe: () => probe()(),
     jobs: jobs(),
+    retention: retention(),
     lastMonitorRun: () => readLastRun(registry()),
   },
 }));

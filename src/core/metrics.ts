@@ -94,6 +94,11 @@ export const metrics = {
     unit: "s",
     description: "Age of the oldest record that the last run found left behind: not applied, or not notified.",
   },
+  "streamkit.trim.rows": {
+    kind: "counter",
+    unit: "{row}",
+    description: "Rows of data that trims have removed: blocks of segments, records of logs.",
+  },
   "streamkit.schedule.turns": {
     kind: "counter",
     unit: "{turn}",

@@ -8,6 +8,7 @@ import type { Jobs } from "../jobs/jobs.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { MonitorRun } from "../store/monitor-run.ts";
+import type { Retention } from "../retention/retention.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { Access } from "./access.ts";
 import type { Origins } from "./every-answer.ts";
@@ -54,6 +55,7 @@ export interface Services {
   /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
   probe(): Promise<void>;
   readonly jobs: Jobs;
+  readonly retention: Retention;
   /** How the last run of the monitor went; undefined: none has ended yet, or nothing here needs one. One point read. */
   lastMonitorRun(): Promise<MonitorRun | undefined>;
 }

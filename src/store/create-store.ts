@@ -25,6 +25,8 @@ import type {
   StreamRequest,
   StreamStatus,
   TrimPoint,
+  WrittenArgs,
+  WrittenPlace,
 } from "./store.ts";
 import { changeStream } from "./streams.ts";
 import { checkTogether } from "./together.ts";
@@ -44,6 +46,8 @@ export interface Backend {
   readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry>;
   /** `together`: how many spaces share what this read may hold. */
   readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry>;
+  /** Absent: entries alone tell it. */
+  readWritten?(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace>;
   /** A cheap look: no entry that the arguments want has an earlier timestamp; Infinity: there is none. Absent: nothing is known. */
   firstTimestamp?(space: SpaceName, args: ConsumeSpaceArgs): Promise<number>;
   readLast(space: SpaceName, segment: SegmentName, signal: Signal): Promise<Entry | undefined>;
@@ -84,6 +88,7 @@ export interface Backend {
 export function createStore(id: StoreId, backend: Backend, random: Random): Store {
   const work = new RunningWork();
   const { recent } = backend;
+  const readWritten = backend.readWritten?.bind(backend);
 
   async function* produce(
     space: SpaceName,
@@ -147,6 +152,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
       });
       return work.stream(namingTrimmed(backend, offsets, mergeSpaces(streams, limit)));
     },
+    ...(readWritten === undefined ? {} : { getWritten: (space, args) => work.stream(readWritten(space, args)) }),
     peek: (space, segment, { min, signal } = {}) =>
       work.run(() =>
         min === undefined

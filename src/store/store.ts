@@ -81,6 +81,18 @@ export interface ConsumeArgs extends StreamOptions, ClampOptions, FilterOptions 
   readonly limit?: number | undefined;
 }
 
+export interface WrittenArgs extends StreamOptions {
+  /** A timestamp, milliseconds: exclusive. */
+  readonly after: number;
+}
+
+/** One transaction of a segment, by its last entry. */
+export interface WrittenPlace {
+  readonly segment: SegmentName;
+  readonly timestamp: number;
+  readonly lastSequence: number;
+}
+
 /** `applied`: every read anywhere sees it. `committed`: durable and in its space; its segment follows. */
 export type Ack = "applied" | "committed";
 
@@ -194,6 +206,11 @@ export interface Store {
   consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry>;
   /** Several spaces, merged by (timestamp, space, segment, sequence). */
   consume(args: ConsumeArgs): AsyncIterable<Entry>;
+  /**
+   * Where the segments of the space were written after a timestamp, in the order of the space, without the entries. Cheaper than
+   * consumeSpace where a backend can tell it; absent where it cannot.
+   */
+  getWritten?(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace>;
 
   /** The last entry, or undefined when there is none, or none any more. */
   peek(space: SpaceName, segment: SegmentName, options?: StreamOptions & MinOptions): Promise<Entry | undefined>;

@@ -8,6 +8,14 @@ import { liveStatus } from "./operations/live.ts";
 import { trimSegment, trimSpace } from "./operations/manage.ts";
 import { spaces, segments } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
+import {
+  spaceRetentionDelete,
+  spaceRetentionGet,
+  spaceRetentionPut,
+  storeRetentionDelete,
+  storeRetentionGet,
+  storeRetentionPut,
+} from "./operations/retention.ts";
 import { subscriptionDelete, subscriptionGet, subscriptionPut, subscriptions } from "./operations/subscriptions.ts";
 import { health, monitor, openapi } from "./operations/system.ts";
 
@@ -22,6 +30,12 @@ export const operations: readonly Operation[] = [
   liveStatus,
   trimSegment,
   trimSpace,
+  spaceRetentionPut,
+  spaceRetentionGet,
+  spaceRetentionDelete,
+  storeRetentionPut,
+  storeRetentionGet,
+  storeRetentionDelete,
   jobs,
   job,
   spaces,

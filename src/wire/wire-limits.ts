@@ -19,6 +19,10 @@ export const wireLimits = {
   filterPartsMax: 16,
   /** How long a page looks for entries that a filter lets through, milliseconds: `next` says how far it came. */
   filteredPageMs: 10_000,
+  /** The least age by which entries may go, seconds: writers' clocks, and what waits for its segment, are nothing beside it. */
+  retentionSecondsMin: 3_600,
+  /** How long a dry run looks, milliseconds. */
+  dryRunMs: 10_000,
   /** Long-poll, seconds: well below what proxies allow a silent answer. */
   waitSecondsMax: 30,
   /** Arrays and objects within each other in a `json` payload: the smallest limit of common parsers is 512. */

@@ -22,6 +22,8 @@ import type {
   StreamRequest,
   StreamStatus,
   TrimPoint,
+  WrittenArgs,
+  WrittenPlace,
 } from "../store.ts";
 import { withDeadline } from "../../table/deadline.ts";
 import { asStoreError } from "./instance/failure.ts";
@@ -45,6 +47,7 @@ import {
 import type { ListSource, Source } from "./read/read.ts";
 import type { Instance } from "./space/instance.ts";
 import type { SpaceWriter, SpaceWriters } from "./space/space-writer.ts";
+import { readWritten } from "./read/written.ts";
 import { readTail } from "./read/tail.ts";
 import type { TrimDeps } from "./trim/segment-trim.ts";
 import { trimSegment } from "./trim/segment-trim.ts";
@@ -100,6 +103,10 @@ export class AzureBackend implements Backend {
 
   readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry> {
     return readSpace(this.#source, space, args, together);
+  }
+
+  readWritten(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace> {
+    return readWritten(new LogReader(this.#table, space, this.#instance.compressor), args);
   }
 
   firstTimestamp(space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
@@ -237,8 +244,8 @@ export class AzureBackend implements Backend {
   }
 
   #trimDeps(signal: AbortSignal | undefined): TrimDeps {
-    const { clock, compressor, options, random } = this.#instance;
-    return { table: this.#table, clock, compressor, options, random, signal };
+    const { clock, compressor, options, random, telemetry } = this.#instance;
+    return { table: this.#table, clock, compressor, options, random, telemetry, signal };
   }
 
   /** Whatever a change has done when it fails stays so, and a repeat goes on with it. */

@@ -3,7 +3,7 @@
 import { LRUCache } from "lru-cache";
 
 import type { Clock, Random } from "../../core/clock.ts";
-import type { StoreId } from "../../core/ids.ts";
+import type { SpaceName, StoreId } from "../../core/ids.ts";
 import { parseNodeId } from "../../core/ids.ts";
 import type { Logger } from "../../core/logger.ts";
 import { silentTelemetry } from "../../core/telemetry.ts";
@@ -38,6 +38,8 @@ export interface AzureStoreDeps {
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
   readonly options?: AzureStoreSettings;
+  /** Called for each open log that the monitor visits, and must have succeeded before it is closed. Absent: nobody is interested. */
+  readonly visited?: (store: StoreId, space: SpaceName) => Promise<void>;
   /** The memory that one read of a store may hold. Absent: as much as it likes. */
   readonly openMemory?: (store: StoreId) => Memory;
 }
@@ -96,6 +98,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     reader: (store, space) => new LogReader(table(store), space, compressor),
     writer: (store, space) => writers.get(store, space, table(store)),
     options,
+    visited: deps.visited,
     notifies: notifier !== undefined,
     clock,
     random,

@@ -13,6 +13,7 @@ import { createLeases } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import { ServiceClock } from "../../../src/table/service-clock.ts";
+import { createRetention } from "../../../src/retention/retention.ts";
 import { openAccess } from "../../../src/server/access.ts";
 import type { HttpParts } from "../../../src/server/functions-http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
@@ -41,6 +42,7 @@ const table = (store: StoreId) => tableOf(plainId(store));
 const logger = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
 const guard = guardStreams(clock, 30_000);
 const schedule = createSchedule({ registry, clock, serviceClock: clock, logger, telemetry: silentTelemetry });
+const jobs = createJobs({ registry, schedule, clock, serviceClock: clock, random, logger });
 const streams = new Budget("streams", 1_000);
 const parts: HttpParts = {
   guard,
@@ -77,7 +79,8 @@ const parts: HttpParts = {
     options: { streamMs: 180_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
-    jobs: createJobs({ registry, schedule, clock, serviceClock: clock, random, logger }),
+    jobs,
+    retention: createRetention({ table, schedule, jobs, trims: true, clock, serviceClock: clock, random }),
     lastMonitorRun: () => Promise.resolve(undefined),
   },
 };

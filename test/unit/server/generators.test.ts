@@ -204,6 +204,8 @@ test("answers are open, bodies are closed", () => {
     "consume",
     "trimSegment",
     "trimSpace",
+    "spaceRetentionPut",
+    "storeRetentionPut",
     "leaseAcquire",
     "subscriptionPut",
   ]);

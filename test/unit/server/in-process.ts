@@ -20,11 +20,20 @@ import { consume, consumeSegment, consumeSpace, peek, segmentStatus } from "../.
 import type { Connection } from "../../../src/server/http.ts";
 import { unseenConnection } from "../../../src/server/http.ts";
 import { createLogger } from "../../../src/server/log-lines.ts";
-import { job, jobs } from "../../../src/server/jobs.ts";
+import { job, jobs as jobsEndpoint } from "../../../src/server/jobs.ts";
 import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
+import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "../../../src/retention/retention.ts";
 import { trimWorks } from "../../../src/retention/trim-jobs.ts";
 import { trimSegment, trimSpace } from "../../../src/server/manage.ts";
+import {
+  spaceRetentionPut,
+  spaceRetentionGet,
+  spaceRetentionDelete,
+  storeRetentionPut,
+  storeRetentionGet,
+  storeRetentionDelete,
+} from "../../../src/server/retention.ts";
 import { segments, spaces } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
@@ -68,8 +77,14 @@ export const someone: Caller = { caller: "someone", store: undefined };
 const endpoints: Readonly<Record<string, Endpoint>> = {
   trimSegment,
   trimSpace,
-  jobs,
+  jobs: jobsEndpoint,
   job,
+  spaceRetentionPut,
+  spaceRetentionGet,
+  spaceRetentionDelete,
+  storeRetentionPut,
+  storeRetentionGet,
+  storeRetentionDelete,
   produce,
   produceAll,
   consumeSegment,
@@ -147,6 +162,8 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const { telemetry = silentTelemetry, serviceClock = changes.clock ?? clock } = changes;
   const schedule = createSchedule({ registry, clock, serviceClock, logger, telemetry });
   const jobsDeps = { registry, schedule, clock, serviceClock, random, logger };
+  const jobs = createJobs(jobsDeps);
+  const retentionDeps = { table: tableOf, schedule, jobs, trims: true, clock, serviceClock, random };
   const services: Services = {
     stores,
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
@@ -180,7 +197,8 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     options: { streamMs: 60_000, heartbeatMs: 15_000 },
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
-    jobs: createJobs(jobsDeps),
+    jobs,
+    retention: createRetention(retentionDeps),
     lastMonitorRun: () => Promise.resolve(undefined),
     ...changes,
   };
@@ -193,7 +211,11 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     logged,
     open,
     runSchedule: () => {
-      const works = { [jobWhat]: jobTurns(jobsDeps, trimWorks(services.stores)) };
+      const jobWorks = { ...trimWorks(services.stores), ...retentionJobs(retentionDeps, services.stores) };
+      const works = {
+        [jobWhat]: jobTurns(jobsDeps, jobWorks),
+        [retentionWhat]: retentionTurns(retentionDeps, services.stores),
+      };
       return schedule.run(works, { deadlineMs: 60_000 });
     },
     async call(method, path, init, connection) {

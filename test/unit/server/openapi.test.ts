@@ -12,6 +12,7 @@ import type { StoreId } from "../../../src/core/ids.ts";
 import type { Jobs } from "../../../src/jobs/jobs.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
+import type { Retention } from "../../../src/retention/retention.ts";
 import type { Access } from "../../../src/server/access.ts";
 import { misconfiguredHandler } from "../../../src/server/functions-http.ts";
 import type { Store } from "../../../src/store/store.ts";
@@ -179,6 +180,12 @@ async function prepare({ id }: Operation, store: string): Promise<CallParts> {
     const request = { kind: "trimSpace", asked: {}, caller: "anyone" };
     return { job: (await service.services.jobs.start(store as StoreId, request)).id };
   }
+  const policy = /^(space|store)Retention(?:Get|Delete)$/.exec(id)?.[1];
+  if (policy !== undefined) {
+    const put = operations.find((operation) => operation.id === `${policy}RetentionPut`)!;
+    expect((await makeCall(service, put, { store })).status).toBe(200);
+    return {};
+  }
   if (id !== "subscriptionGet" && id !== "subscriptionDelete") return {};
   const put = operations.find((operation) => operation.id === "subscriptionPut")!;
   const answer = await makeCall(service, put, { store });
@@ -218,6 +225,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
         leases: () => failing(failure),
         subscriptions: failing(failure),
         jobs: failing(failure),
+        retention: failing(failure),
         lastMonitorRun: () => Promise.reject(failure),
       };
       // Whatever the storage says to a probe, it is the storage that is not well.
@@ -237,12 +245,12 @@ async function withService(changes: Parameters<typeof openService>[0], operation
 }
 
 /** Every promise and every stream of it fails. */
-function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs {
+function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs & Retention {
   const fails = () => ({
     then: (_: unknown, reject: (error: unknown) => void) => reject(failure),
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
-  return new Proxy({} as Store & Leases & Subscriptions & Jobs, { get: () => fails });
+  return new Proxy({} as Store & Leases & Subscriptions & Jobs & Retention, { get: () => fails });
 }
 
 function exampleOf(media: Media): unknown {

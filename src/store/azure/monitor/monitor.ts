@@ -49,6 +49,8 @@ export interface MonitorDeps {
   readonly reader: (store: StoreId, space: SpaceName) => LogReader;
   readonly writer: (store: StoreId, space: SpaceName) => SpaceWriter;
   readonly options: AzureStoreOptions;
+  /** Called for each log that is visited, and must have succeeded before the log is closed. Absent: nobody is interested. */
+  readonly visited?: ((store: StoreId, space: SpaceName) => Promise<void>) | undefined;
   /** Whether records are to be notified. */
   readonly notifies: boolean;
   readonly clock: Clock;
@@ -168,6 +170,12 @@ export class Monitor {
   }
 
   async #visit(row: Row, run: Run): Promise<void> {
+    const { store, space } = openLogOfRow(row.row);
+    await this.#finish(row, run);
+    await this.#deps.visited?.(store, space);
+  }
+
+  async #finish(row: Row, run: Run): Promise<void> {
     const { clock, notifies, options, random, reader: readerOf, writer: writerOf } = this.#deps;
     const { store, space } = openLogOfRow(row.row);
     const reader = readerOf(store, space);
@@ -254,9 +262,12 @@ export class Monitor {
     seen: { etag: string | undefined; head: LogHead; serviceTime: number; writtenAt: number },
   ): Promise<boolean> {
     const { options, registry } = this.#deps;
-    const table = this.#deps.table(openLogOfRow(row.row).store);
+    const { store, space } = openLogOfRow(row.row);
+    const table = this.#deps.table(store);
     const rests = (writtenAt: number): boolean => isDue(seen.serviceTime - writtenAt, options.logIdleMs);
     if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;
+    // What is to be done for a space that rests is in the schedule before nobody visits it any more.
+    await this.#deps.visited?.(store, space);
     const properties = encodeLogHead({ ...seen.head, registered: false });
     if (seen.etag === undefined) await table.create();
     const fenced = await table.submit(reader.partition, [

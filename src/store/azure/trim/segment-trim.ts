@@ -8,6 +8,7 @@ import type { Clock, Random } from "../../../core/clock.ts";
 import { StoreError } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
+import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, encodeBlock, encodeMergedBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
@@ -36,6 +37,7 @@ export interface TrimDeps {
   readonly compressor: Compressor;
   readonly clock: Clock;
   readonly random: Random;
+  readonly telemetry: Telemetry;
   readonly options: Pick<AzureStoreOptions, "batchOperations" | "trimTransactionsMax">;
   readonly signal?: AbortSignal | undefined;
 }
@@ -82,6 +84,11 @@ export async function trimSegment(
     if (failures >= triesMax) throw crowded(`segment ${JSON.stringify(segment)}`);
     if (failures > 0) await backOff(deps, failures);
   }
+}
+
+/** Rows of data that a transaction has removed. */
+export function measureTrim({ telemetry }: Pick<TrimDeps, "telemetry">, view: "segment" | "space", rows: number): void {
+  telemetry.record("streamkit.trim.rows", rows, { "streamkit.trim.view": view });
 }
 
 /** The part that was trimmed so far stays trimmed, and a repeat goes on. */
@@ -202,7 +209,9 @@ class SegmentTrim {
     }
     for (const one of removed) if (one !== atMarker) writes.push({ kind: "delete", row: one.row, ifMatch: one.etag });
     const result = await this.#deps.table.submit(this.#partition, writes);
-    return result.kind === "done" ? result.etags[0] : undefined;
+    if (result.kind !== "done") return undefined;
+    measureTrim(this.#deps, "segment", removed.filter((one) => !isMarker(one)).length);
+    return result.etags[0];
   }
 }
 

@@ -21,7 +21,7 @@ import { decodeRecordSummary, encodeLogHead, hasEntries, summaryProperties } fro
 import { encodeLogMarker, isMarker } from "../rows/markers.ts";
 import { doneThrough } from "../rows/pending.ts";
 import type { TrimDeps } from "./segment-trim.ts";
-import { crowded, trimSegment, triesMax } from "./segment-trim.ts";
+import { crowded, measureTrim, trimSegment, triesMax } from "./segment-trim.ts";
 
 export interface SpaceTrimDeps extends TrimDeps {
   readonly reader: Pick<LogReader, "headRow" | "partition" | "readHead">;
@@ -123,7 +123,9 @@ async function removeFront(
     { kind: "replace", row: last.row.row, properties, ifMatch: last.row.etag },
     ...removed.map(({ row, etag }): Write => ({ kind: "delete", row, ifMatch: etag })),
   ];
-  return (await deps.table.submit(deps.reader.partition, writes)).kind === "done" ? "moved" : "overtaken";
+  if ((await deps.table.submit(deps.reader.partition, writes)).kind !== "done") return "overtaken";
+  measureTrim(deps, "space", records.length);
+  return "moved";
 }
 
 /** False: one has more than a call removes. */
