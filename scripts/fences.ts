@@ -1,6 +1,7 @@
 // Shows the lease tokens that a space fences with, and resets one: `npm run fences -- --store <id> --space <name> [--reset <lease> --why <text>]`.
 // Promise: without --reset it only reads. It ends with 0 when it has done what was asked, 2 when it could not.
 
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseSpaceName, parseStoreId } from "../src/core/ids.ts";
 import { readFences, resetFence } from "../src/store/azure/fsck/fences.ts";
@@ -44,7 +45,7 @@ async function run(): Promise<void> {
   }
   if (store === undefined || name === undefined) throw new Error(usage);
   if ((lease === undefined) !== (why === undefined)) throw new Error("--reset and --why go together.");
-  const { settings, account } = openStorage();
+  const { settings, account } = openStorage(join(import.meta.dirname, ".."));
   const table = account.table(storeTableName(resolveOptions(settings.store).tablePrefix, parseStoreId(store)));
   const space = parseSpaceName(name);
   if (lease !== undefined && why !== undefined) await resetFence(table, space, lease, why);

@@ -1,7 +1,6 @@
 // The app's storage account, for the tools that are run by hand: of the environment, or of local.settings.json.
 
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import type { Clock, Random } from "../src/core/clock.ts";
 import type { Settings } from "../src/settings.ts";
 import { parseSettings } from "../src/settings.ts";
@@ -25,8 +24,9 @@ export interface Storage {
   readonly scan: PartitionScan;
 }
 
-export function openStorage(): Storage {
-  const { values: local } = readLocalSettings(join(import.meta.dirname, ".."));
+/** `folder`: of local.settings.json. */
+export function openStorage(folder: string): Storage {
+  const { values: local } = readLocalSettings(folder);
   // Nobody calls a tool: how callers of the app are known, local.settings.json may say for the emulator only.
   const settings = parseSettings({ ...local, ...process.env, STREAMKIT_AUTH: "key" });
   const options = { clock, random };

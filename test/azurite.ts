@@ -6,7 +6,7 @@ import { globSync } from "node:fs";
 import { cp, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { buildLocalServer } from "../packages/cli/build.ts";
+import { buildPackage } from "../packages/cli/build.ts";
 import { buildFunctions, buildLocalHost } from "../scripts/build.ts";
 import { startAzurite } from "../scripts/local/azurite.ts";
 
@@ -16,7 +16,9 @@ declare module "vitest" {
     readonly azurite: string;
     /** A folder as it is deployed, with host.json, package.json and dist; the local host is in dist/local. */
     readonly appRoot: string;
-    /** The program of the local server, built from the same sources. */
+    /** The folder of the package `streamkit` as it is published, but for its types. */
+    readonly cliRoot: string;
+    /** The program of the local server in it. */
     readonly localServer: string;
     /** A folder of this run for what tests write; it is removed at the end. */
     readonly runFolder: string;
@@ -35,12 +37,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     const appRoot = join(runFolder, "app");
-    const localServer = join(runFolder, "local-server");
-    const builds = [installApp(root, appRoot), buildLocalServer(localServer)];
+    const cliRoot = join(runFolder, "cli");
+    const builds = [installApp(root, appRoot), installCommandLine(cliRoot)];
     const [connectionString] = await Promise.all([azurite.ready, ...builds]);
     project.provide("azurite", connectionString);
     project.provide("appRoot", appRoot);
-    project.provide("localServer", join(localServer, "worker.js"));
+    project.provide("cliRoot", cliRoot);
+    project.provide("localServer", join(cliRoot, "dist/local/worker.js"));
     project.provide("runFolder", runFolder);
     return teardown;
   } catch (error) {
@@ -59,6 +62,14 @@ export async function installApp(source: string, target: string): Promise<void> 
     ),
     buildFunctions(source, dist),
     buildLocalHost(root, dist),
+  ]);
+}
+
+async function installCommandLine(target: string): Promise<void> {
+  await mkdir(target, { recursive: true });
+  await Promise.all([
+    cp(join(root, "packages/cli/package.json"), join(target, "package.json")),
+    buildPackage(join(target, "dist")),
   ]);
 }
 

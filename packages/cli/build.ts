@@ -1,6 +1,8 @@
-// Builds the local server: the app's own functions and the local host, over the storage of this package.
+// Builds the package: the command line, what programs import, and the local server, which is the app's own functions and the local host
+// over the storage of this package.
 //
-// Promise: only what keeps the data is another than on Azure; the rest is the app, file by file. Nothing is left to be installed.
+// Promise: of the server only what keeps the data is another than on Azure; the rest is the app, file by file. Nothing is left to be
+// installed beside the package.
 
 import { globSync, readFileSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";
@@ -31,7 +33,7 @@ const otherStorage: Plugin = {
   },
 };
 
-export const common = {
+const common = {
   absWorkingDir: root,
   bundle: true,
   format: "esm",
@@ -45,7 +47,7 @@ export const common = {
 } satisfies BuildOptions;
 
 /** Puts the program of a local server into `folder`: what `startLocal` starts. */
-export async function buildLocalServer(folder: string): Promise<Metafile> {
+async function buildLocalServer(folder: string): Promise<Metafile> {
   const functions = globSync("functions/*.ts", { cwd: root }).sort();
   const { metafile } = await build({
     ...common,
@@ -76,7 +78,7 @@ async function copyViewer(folder: string): Promise<void> {
 }
 
 /** The licences of what is in the bundles, as they ask for it. */
-export function notices(metafiles: readonly Metafile[]): string {
+function notices(metafiles: readonly Metafile[]): string {
   const inputs = metafiles.flatMap(({ inputs: paths }) => Object.keys(paths));
   const folders = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
   const texts = [...new Set([...folders, "node_modules/swagger-ui-dist"])].sort().map((folder) => {
@@ -87,8 +89,26 @@ export function notices(metafiles: readonly Metafile[]): string {
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
+/** Puts into `dist` what the package has there, but for the types. */
+export async function buildPackage(dist: string): Promise<void> {
+  const program = build({
+    ...common,
+    entryPoints: ["cli", "index"].map((name) => ({ in: join(import.meta.dirname, `src/${name}.ts`), out: name })),
+    outdir: dist,
+    chunkNames: "chunks/[name]-[hash]",
+    splitting: true,
+    alias: {
+      "streamkit-client": join(root, "packages/client/src/index.ts"),
+      "@mongodb-js/zstd": join(source, "zstd-library.ts"),
+    },
+  });
+  const metafiles = await Promise.all([
+    buildLocalServer(join(dist, "local")),
+    program.then(({ metafile }) => metafile),
+  ]);
+  await writeFile(join(dist, "NOTICES.txt"), notices(metafiles));
+}
+
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const dist = join(import.meta.dirname, "dist");
-  const server = await buildLocalServer(join(dist, "local"));
-  await writeFile(join(dist, "NOTICES.txt"), notices([server]));
+  await buildPackage(join(import.meta.dirname, "dist"));
 }

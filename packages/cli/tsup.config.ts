@@ -1,4 +1,4 @@
-// Builds what programs import, with its types. What the command line and the local server are made of, build.ts puts beside it.
+// The types of what programs import; all that runs, build.ts puts beside them.
 
 import { defineConfig } from "tsup";
 
@@ -7,7 +7,7 @@ export default defineConfig({
   format: ["esm"],
   platform: "node",
   target: "node22",
-  dts: true,
+  dts: { only: true },
   clean: true,
   silent: true,
 });
