@@ -53,6 +53,16 @@ export function registerOperation(endpoint: OperationEndpoint): void {
   });
 }
 
+/** Every method of a stream at once: its path has any number of steps. */
+export function registerStreams(name: string, path: PathTemplate, endpoint: Endpoint): void {
+  app.http(name, {
+    methods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
+    route: path.slice(1),
+    authLevel: loaded instanceof StoreError ? "anonymous" : loaded.authLevel,
+    handler: handlerOf(endpoint),
+  });
+}
+
 /** For people: not part of the described interface, open to everyone. */
 export function registerPage(name: string, path: PathTemplate, endpoint: Endpoint): void {
   app.http(name, {

@@ -201,6 +201,7 @@ export const httpParts = once((): HttpParts => ({
     access: accessOf(),
     accessKind: settings.authentication.kind,
     origins: settings.origins,
+    defaultStreams: settings.defaultStreams,
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
     bodyTimes: { stallMs: settings.bodyStallMs, wholeMs: settings.bodyMs },

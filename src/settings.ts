@@ -3,10 +3,12 @@
 import * as z from "zod";
 
 import { StoreError } from "./core/errors.ts";
+import { parseSpaceName, parseStoreId } from "./core/ids.ts";
 import { checkNetwork } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
 import { parseOrigins } from "./server/every-answer.ts";
 import type { Origins } from "./server/every-answer.ts";
+import type { DefaultStreams } from "./server/services.ts";
 import { logLevels } from "./server/log-lines.ts";
 import { optionsSchema } from "./store/azure/instance/options.ts";
 import type { AzureStoreOptions, AzureStoreSettings } from "./store/azure/instance/options.ts";
@@ -85,6 +87,16 @@ export const settingsSchema = z.object({
     description:
       "Whether who may write may also remove: trims. Not with jwt, where a scope says it (`streamkit::{store}::manage`).",
   }),
+  STREAMKIT_STREAMS: z
+    .string()
+    .refine((text) => text === "-" || parsePlace(text) !== undefined, {
+      error: "<store>/<space>, such as 0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d/streams, or - for none",
+    })
+    .optional()
+    .meta({
+      description:
+        "The store and the space of the streams at /v1/stream/{path}, as <store>/<space>; -: none. Absent: none, and with STREAMKIT_AUTH=none those of a store of zeros, in the space streams.",
+    }),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
     .regex(/^(-?|(?=.{3,50}$)[a-z0-9]+(-[a-z0-9]+)*)$/, {
@@ -219,6 +231,8 @@ export interface Settings {
   /** Whether everybody who is let in may remove data; with tokens their scopes say it. */
   readonly manages: boolean;
   readonly origins: Origins;
+  /** Where the streams of the short path are. */
+  readonly defaultStreams: DefaultStreams | undefined;
   /** Undefined: nobody is told. */
   readonly notificationsQueue: string | undefined;
   /** Where deliveries wait that are tried again; beside the one above. */
@@ -281,6 +295,7 @@ export function parseSettings(env: Environment): Settings {
     authentication: authenticationOf(values, connection),
     manages: values.STREAMKIT_MANAGE === "true",
     origins: parseOrigins(values.STREAMKIT_CORS_ORIGINS) ?? new Set(),
+    defaultStreams: streamsOf(values),
     notificationsQueue,
     retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,
     subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,
@@ -326,6 +341,24 @@ function authenticationOf(values: z.output<typeof settingsSchema>, connection: S
     throw wrong("STREAMKIT_JWT_JWKS_URL: expected an https URL");
   }
   return { kind, issuer, audience, jwksUrl, clockSkewSeconds: values.STREAMKIT_JWT_CLOCK_SKEW_SECONDS };
+}
+
+/** Undefined: it is none. */
+function parsePlace(text: string): DefaultStreams | undefined {
+  const at = text.indexOf("/");
+  try {
+    return at < 0 ? undefined : { store: parseStoreId(text.slice(0, at)), space: parseSpaceName(text.slice(at + 1)) };
+  } catch {
+    return undefined;
+  }
+}
+
+const localStreams = parsePlace("00000000-0000-0000-0000-000000000000/streams");
+
+function streamsOf(values: z.output<typeof settingsSchema>): DefaultStreams | undefined {
+  const given = values.STREAMKIT_STREAMS;
+  if (given === undefined) return values.STREAMKIT_AUTH === "none" ? localStreams : undefined;
+  return given === "-" ? undefined : parsePlace(given);
 }
 
 function telemetryOf(values: z.output<typeof settingsSchema>): TelemetrySettings | undefined {

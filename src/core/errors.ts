@@ -14,9 +14,12 @@ export type ErrorCode =
   | "transaction_id_mismatch"
   | "lease_held"
   | "stream_closed"
+  | "stream_conflict"
   | "trimmed"
   | "format_not_enabled"
   | "record_too_large"
+  | "uri_too_long"
+  | "not_implemented"
   | "request_timeout"
   | "request_too_large"
   | "unsupported_media_type"
@@ -154,11 +157,11 @@ export function formatNotEnabled(what: string): StoreError {
   );
 }
 
-/** Nothing is ever appended to a closed stream. */
+/** Nothing is ever appended to a stream that was closed, or has ended. */
 export function streamClosed(): StoreError {
   return new StoreError(
     "stream_closed",
-    "The segment is a stream that was closed: nothing can be appended to it any more. Write to another segment.",
+    "The segment is a stream that was closed, or has ended: nothing can be appended to it. Write to another segment, or make the stream anew once it has ended.",
   );
 }
 

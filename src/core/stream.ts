@@ -57,7 +57,9 @@ export type SegmentChange =
       readonly closes: boolean;
     }
   /** Only that it was used. */
-  | { readonly kind: "use" };
+  | { readonly kind: "use" }
+  /** It ends now. */
+  | { readonly kind: "end" };
 
 /** A sliding end is stored as so much more than was asked for: whoever uses the stream in the first tenth of it writes nothing. */
 const slidingFactor = 1.1;
@@ -90,6 +92,7 @@ export function changedStream(
   }
   // What is written to an ended stream is an entry of the segment alone.
   if (stream === undefined || isExpired(stream, timestamp)) return stream;
+  if (change?.kind === "end") return { ...stream, expiresAt: timestamp };
   const { ttlSeconds } = stream;
   const renewed =
     ttlSeconds !== undefined && needsRenewal(stream, timestamp)

@@ -45,6 +45,9 @@ export interface Call<Op extends Operation> {
   readonly connection: Connection;
   readonly requestId: string;
   readonly logger: Logger;
+  readonly method: string;
+  /** As it was sent. */
+  readonly url: string;
 }
 
 export type Handler<Op extends Operation> = (services: Services, call: Call<Op>) => Promise<HttpResponse>;
@@ -214,6 +217,8 @@ function parseCall<Op extends Operation>(
     headers: parseWith(operation.headers, headers) as z.output<Op["headers"]>,
     accept: acceptedForm(operation, request) as MediaTypesOf<Op["answer"]>,
     contentType: request.headers.get("content-type"),
+    method: request.method,
+    url: request.sentUrl ?? request.url,
     body,
     caller,
     memory: services.bodies.open(caller),
@@ -249,9 +254,9 @@ function isList(schema: z.ZodObject, name: string): boolean {
 }
 
 async function* untilDone(
-  pieces: AsyncIterable<string> | Iterable<string>,
+  pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
   done: (characters: number, error?: unknown) => void,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<string | Uint8Array, void, undefined> {
   let failure: unknown;
   let characters = 0;
   try {

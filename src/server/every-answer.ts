@@ -7,6 +7,7 @@ import type { Endpoint } from "./endpoint.ts";
 import type { Connection, HttpRequest, SentResponse } from "./http.ts";
 import type { Services } from "./services.ts";
 import { operations } from "../wire/operations.ts";
+import { exposedStreamHeaders, streamOperations } from "../wire/stream-calls.ts";
 
 export async function everyAnswer(
   endpoint: Endpoint,
@@ -23,7 +24,7 @@ export async function everyAnswer(
 }
 
 /** A body gives back what it holds when it ends; one that was never begun has no end. */
-async function leave(body: AsyncIterable<string | Uint8Array> | Iterable<string>): Promise<void> {
+async function leave(body: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>): Promise<void> {
   for await (const _ of body) return;
 }
 
@@ -38,13 +39,18 @@ export type Origins = ReadonlySet<string> | "*";
 type Headers = Readonly<Record<string, string>>;
 
 /** The headers of answers that a page may read only if they are named here. */
-const exposed = "accept-encoding, allow, date, location, retry-after, www-authenticate, x-request-id";
+const exposed = [
+  ...["accept-encoding", "allow", "date", "location", "retry-after", "www-authenticate", "x-request-id"],
+  ...exposedStreamHeaders.map((name) => name.toLowerCase()),
+].join(", ");
 
 /** The request headers that the service reads. */
 const read: readonly string[] = [
   ...["accept", "authorization", "content-encoding", "content-type"],
   ...["traceparent", "tracestate", "x-functions-key", "x-request-id"],
-  ...operations.flatMap(({ headers }) => Object.keys(headers.shape).map((name) => name.toLowerCase())),
+  ...[...operations, ...streamOperations].flatMap(({ headers }) =>
+    Object.keys(headers.shape).map((name) => name.toLowerCase()),
+  ),
 ];
 
 /** Browsers ask again after this at the latest: the longest that all of them take, seconds. */

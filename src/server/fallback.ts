@@ -5,6 +5,7 @@ import { withFields } from "../core/logger.ts";
 import { asKnown, errorKinds } from "../wire/errors.ts";
 import { methodsOf, matchPath } from "../wire/operation.ts";
 import { operations } from "../wire/operations.ts";
+import { defaultStreamPath, streamOperations, streamPath } from "../wire/stream-calls.ts";
 import type { PathTemplate } from "../wire/operation.ts";
 import { isPreflight, preflightHeaders } from "./every-answer.ts";
 import { correlate } from "./request-metrics.ts";
@@ -23,6 +24,9 @@ const mayHaveSlash = new Set(["{space}", "{segment}", "{key}"]);
 const pages: readonly PathTemplate[] = ["/", docsPath, docsFilePath];
 const served: readonly Served[] = [
   ...operations.map((operation) => ({ path: operation.path, methods: methodsOf(operation) })),
+  ...streamOperations.flatMap((operation) =>
+    [streamPath, defaultStreamPath].map((path) => ({ path, methods: methodsOf(operation) })),
+  ),
   ...pages.map((path) => ({ path, methods: methodsOf({ method: "GET" }) })),
 ];
 

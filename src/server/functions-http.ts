@@ -53,7 +53,7 @@ export function misconfiguredHandler(reason: StoreError): HttpHandler {
 }
 
 async function* guardedBytes(
-  pieces: AsyncIterable<string | Uint8Array> | Iterable<string>,
+  pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
   connection: Connection,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const encoder = new TextEncoder();

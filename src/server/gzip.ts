@@ -32,7 +32,7 @@ export async function* gunzipped(pieces: AsyncIterable<Uint8Array>): AsyncGenera
 
 /** Each piece flushes all that has come: none waits for the next. */
 export async function* gzipped(
-  pieces: AsyncIterable<string> | Iterable<string>,
+  pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const source = Readable.from(pieces, { highWaterMark: 1 });
   const gzip = createGzip({ level, flush: constants.Z_SYNC_FLUSH });

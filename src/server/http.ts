@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly method: string;
   /** Absolute, with the path as it was sent. */
   readonly url: string;
+  /** Where a short path stands for another, which `url` then is: the one that was sent. */
+  readonly sentUrl?: string;
   readonly headers: { get(name: string): string | null };
   readonly body: ReadableBody | null;
 }
@@ -30,16 +32,16 @@ export interface Connection {
   destroy(): boolean;
 }
 
-/** Text leaves as UTF-8. A streamed body is asked for the next piece only when there is room for it. */
+/** Text leaves as UTF-8, bytes as they are. A streamed body is asked for the next piece only when there is room for it. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | AsyncIterable<string> | Iterable<string>;
+  readonly body?: string | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>;
 }
 
 /** An answer as it leaves: its body may have been packed. */
 export interface SentResponse extends Omit<HttpResponse, "body"> {
-  readonly body?: string | AsyncIterable<string | Uint8Array> | Iterable<string>;
+  readonly body?: string | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>;
 }
 
 /** For requests whose connection cannot be seen. */

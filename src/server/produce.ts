@@ -37,8 +37,8 @@ export const produce = endpoint(produceOperation, async (services, call) => {
   const repeats = new Repeats(headers["Idempotency-Key"]);
   const records =
     type === mediaTypes.ndjson
-      ? recordLines(body, query, uncommitted, repeats)
-      : await checkedRecords(await body.blocks(memory), query, repeats);
+      ? recordLines(body, query.encoding, uncommitted, repeats)
+      : await checkedRecords(await body.blocks(memory), query.encoding, repeats);
   const store = services.stores.open(params.store);
   const produced = uncommitted.released(
     store.produce(params.space, params.segment, records, optionsOf(headers, query)),
@@ -53,7 +53,7 @@ export const produceAll = endpoint(produceAllOperation, async (services, call) =
   bodyType(call.contentType, mediaTypesOf(produceAllOperation.body));
   const blocks = await body.blocks(memory, wireLimits.transactionBodyBytesMax);
   const repeats = new Repeats(headers["Idempotency-Key"]);
-  const segments = await segmentRecords(blocks, query);
+  const segments = await segmentRecords(blocks, query.encoding);
   // All or nothing: one segment whose records have their places is enough.
   for (const { records } of segments) if (records[0] !== undefined) repeats.see(records[0]);
   const store = services.stores.open(params.store);
@@ -67,7 +67,7 @@ export const produceAll = endpoint(produceAllOperation, async (services, call) =
 
 function optionsOf(
   headers: { readonly "Idempotency-Key"?: ProduceOptions["transactionId"] },
-  { ack, expected, leaseKey: key, leaseToken: token }: z.output<typeof produceOperation.query>,
+  { ack, leaseKey: key, leaseToken: token }: z.output<typeof produceOperation.query>,
 ): ProduceOptions {
   const transactionId = headers["Idempotency-Key"];
   if (key === undefined && token !== undefined)
@@ -77,21 +77,19 @@ function optionsOf(
   return {
     ack,
     transactionId,
-    recognised: expected === undefined ? "anywhere" : "at_its_place",
     ...(key === undefined || token === undefined ? {} : { lease: { key, token } }),
   };
 }
 
 async function* recordLines(
   body: RequestBody,
-  { encoding, expected }: Given,
+  encoding: Encoding,
   uncommitted: Uncommitted,
   repeats: Repeats,
 ): AsyncGenerator<AppendRecord, void, undefined> {
-  const place = placing(expected, "line");
   let total = 0;
   for await (const line of readLines(body.pieces(), (bytes) => uncommitted.begin(bytes))) {
-    const record = place(parseRecord(line.text, encoding, `line ${line.number}`));
+    const record = parseRecord(line.text, encoding, `line ${line.number}`);
     uncommitted.add(contentBytes(record));
     repeats.see(record);
     total += 1;
@@ -107,37 +105,24 @@ async function* recordLines(
  */
 async function checkedRecords(
   blocks: readonly Uint8Array[],
-  { encoding, expected }: Given,
+  encoding: Encoding,
   repeats: Repeats,
 ): Promise<Iterable<AppendRecord> | AsyncIterable<AppendRecord>> {
   let chunks = 0;
   let total = 0;
   let last: readonly AppendRecord[] = [];
-  const read = (): AsyncIterable<AppendRecord> =>
-    placed(inTurns(parseProduceBody(blocks, encoding)), placing(expected, "records"));
-  for await (const chunk of chunkRecords(read())) {
+  for await (const chunk of chunkRecords(inTurns(parseProduceBody(blocks, encoding)))) {
     chunks += 1;
     total += chunk.length;
     last = chunk;
   }
   repeats.ended(total);
   if (last[0] !== undefined) repeats.see(last[0]);
-  return chunks <= 1 ? last : read();
-}
-
-async function* placed(
-  records: AsyncIterable<AppendRecord>,
-  place: (record: AppendRecord) => AppendRecord,
-): AsyncGenerator<AppendRecord, void, undefined> {
-  for await (const record of records) yield place(record);
+  return chunks <= 1 ? last : inTurns(parseProduceBody(blocks, encoding));
 }
 
 /** No more records are looked at than are committed at once. */
-async function segmentRecords(
-  blocks: readonly Uint8Array[],
-  { encoding, expected }: Given,
-): Promise<readonly SegmentRecords[]> {
-  const place = placing(expected, "records");
+async function segmentRecords(blocks: readonly Uint8Array[], encoding: Encoding): Promise<readonly SegmentRecords[]> {
   const segments: SegmentRecords[] = [];
   let count = 0;
   let records: AppendRecord[] = [];
@@ -145,7 +130,7 @@ async function segmentRecords(
     if (record !== undefined) {
       count += 1;
       refuseBeyond("records", limits.chunkRecordsMax, count);
-      records.push(place(record));
+      records.push(record);
     }
     if (ended === undefined) continue;
     const taken: AppendRecord[] = [];
@@ -154,32 +139,6 @@ async function segmentRecords(
     records = [];
   }
   return segments;
-}
-
-/** How the records of a body are given. */
-interface Given {
-  readonly encoding: Encoding;
-  /** The sequence that they follow, or that they say their places themselves; undefined: as each says. */
-  readonly expected?: number | "sequences" | undefined;
-}
-
-/** Gives each record, in order, the place that it is expected at. `field` names the records in errors. */
-function placing(expected: Given["expected"], field: string): (record: AppendRecord) => AppendRecord {
-  if (expected === undefined) return (record) => record;
-  if (expected === "sequences") {
-    return (record) => {
-      if (record.sequence !== undefined) return record;
-      throw invalidArgument(field, "a sequence in every record, since expected=sequences");
-    };
-  }
-  let last = expected;
-  return (record) => {
-    if (record.sequence !== undefined) {
-      throw invalidArgument(field, "no sequence in a record, since expected says where they go", record.sequence);
-    }
-    last += 1;
-    return { ...record, sequence: last };
-  };
 }
 
 /** A caller that leaves ends its request between two chunks; a commit on its way is never cut. */

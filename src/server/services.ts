@@ -3,7 +3,7 @@
 import type { Clock, Random } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
-import type { StoreId } from "../core/ids.ts";
+import type { SpaceName, StoreId } from "../core/ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
@@ -24,6 +24,12 @@ export interface ServerOptions {
   readonly heartbeatMs: number;
 }
 
+/** Where the streams of the short path are. */
+export interface DefaultStreams {
+  readonly store: StoreId;
+  readonly space: SpaceName;
+}
+
 export interface Services {
   readonly stores: StoreFactory;
   /** The leases of one store. Makes no request. */
@@ -32,6 +38,8 @@ export interface Services {
   readonly access: Access;
   /** How callers are known, for the description. */
   readonly accessKind: "key" | "jwt" | "none";
+  /** Undefined: there are none under the short path. */
+  readonly defaultStreams?: DefaultStreams | undefined;
   /** The origins whose pages may call from a browser. */
   readonly origins: Origins;
   readonly watches: SpaceWatches;

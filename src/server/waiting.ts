@@ -26,7 +26,7 @@ export class Waiting {
   }
 
   /** A read that starts after this has resolved, or after `changed` has, misses nothing. */
-  static async open(services: Services, store: Store, reading: Reading): Promise<Waiting> {
+  static async open(services: Services, store: Store, reading: Pick<Reading, "lags" | "spaces">): Promise<Waiting> {
     const opened = await Promise.allSettled(
       reading.spaces.map((space) =>
         services.watches.open(store, space).catch((error: unknown) => {

@@ -103,12 +103,6 @@ export interface ProduceOptions extends StreamOptions {
    * `transaction_id_mismatch`. Without one the store makes one.
    */
   readonly transactionId?: TransactionId | undefined;
-  /**
-   * Where a repeat looks for its id. `anywhere`, the default: the id is kept for as long as the segment. `at_its_place`: nothing is kept; the
-   * records have sequences, and when a place is taken, it is by the transaction with this id, or by another. So a repeat is exact, and a
-   * first try costs no look-up. Where the place was trimmed since, a `sequence_mismatch` has the effect `unknown`.
-   */
-  readonly recognised?: "anywhere" | "at_its_place" | undefined;
   /** Default `applied`. */
   readonly ack?: Ack | undefined;
   /** Commits only while no newer token of this lease has committed to the space; else `lease_held`. */

@@ -32,7 +32,8 @@ export type StreamWish =
       readonly goesOn?: boolean;
     }
   /** Only says that the stream is used, where that has to be written down. */
-  | { readonly kind: "use"; readonly life: number };
+  | { readonly kind: "use"; readonly life: number }
+  | { readonly kind: "end"; readonly life?: number | undefined };
 
 /** Why nothing is to be written. */
 export type StreamAnswer =
@@ -79,6 +80,7 @@ export function decideStream(wish: StreamWish, seen: StreamSeen): StreamDecision
     if (!needsRenewal(stream, timestamp)) return answer({ kind: "as_wanted", stream });
     return { kind: "write", change: { kind: "use" } };
   }
+  if (wish.kind === "end") return { kind: "write", change: { kind: "end" } };
   return decideAppend(wish, stream, seen);
 }
 
@@ -123,10 +125,13 @@ export function streamRefused(answer: StreamAnswer): StoreError {
   return invalidArgument("records", "records of JSON: the segment is a stream of application/json");
 }
 
-/** A produce of those who know nothing of streams: what a stream must not take. Undefined: it is taken. */
+/**
+ * A produce of those who know nothing of streams: what a stream must not take. Undefined: it is taken. One that has ended takes nothing, as
+ * its entries are removed up to the end that it had.
+ */
 export function refusedPlain({ stream, timestamp, isJson }: Omit<StreamSeen, "producer">): StreamAnswer | undefined {
-  if (stream === undefined || isExpired(stream, timestamp)) return undefined;
-  if (stream.closed) return { kind: "closed", stream };
+  if (stream === undefined) return undefined;
+  if (stream.closed || isExpired(stream, timestamp)) return { kind: "closed", stream };
   return isJsonType(stream.contentType) && !isJson() ? { kind: "not_json" } : undefined;
 }
 

@@ -203,29 +203,6 @@ export const clampSchema = z
   .meta({ type: "boolean", description: clampText });
 export const clampBodySchema = z.boolean().meta({ description: clampText });
 
-const expectedExpected = `an integer from 0 to ${limits.sequenceMax}, none or sequences`;
-/** Where records are expected to go: behind a sequence, or where their own sequences say. */
-export const expectedSchema = z
-  .string()
-  .transform((text, context): number | "sequences" => {
-    if (text === "sequences") return text;
-    const last = text === "none" ? 0 : integerIn(text, 0, limits.sequenceMax);
-    if (last !== undefined) return last;
-    context.addIssue({ code: "custom", message: expectedExpected, input: text });
-    return z.NEVER;
-  })
-  .meta({
-    type: "string",
-    description: `The last sequence that the segment must have for the records to be written (409 \`sequence_mismatch\` else); none: it never had an entry; sequences: what the records' own sequences say. An \`Idempotency-Key\` beside it is not kept: a repeat is recognised at its place.`,
-    examples: ["7"],
-  });
-
-/** Of several segments each has its own end: the records' sequences say it. */
-export const expectedSequencesSchema = z.enum(["sequences"], { error: "sequences" }).meta({
-  description:
-    "sequences: every record says its place. An `Idempotency-Key` beside it is not kept: a repeat is recognised at its places.",
-});
-
 export const ackSchema = z.enum(["applied", "committed"], { error: "applied or committed" }).default("applied").meta({
   description:
     "What the answer waits for. applied: every read anywhere sees the records. committed: they are durable and in their space; reads of the segment follow.",

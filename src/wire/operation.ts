@@ -64,19 +64,25 @@ export function mediaTypesOf<C extends Contents>(contents: C): readonly MediaTyp
 // Promise: a `/` in a name arrives as one, whether it was sent as `%2F` or `%252F`. The Functions host leaves `%2F` as it is and encodes
 // its `%` once more, so that both reach the app as `%252F`; where no host is in between they differ. No name has a `%`.
 
-/** `/v1/stores/{store}/spaces`: literals and `{parameters}`, each a whole step of the path. */
+/** `/v1/stores/{store}/spaces`: literals and `{parameters}`, each a whole step of the path; a last `{*parameter}` is all the steps that are left. */
 export type PathTemplate = `/${string}`;
 
 /** The parameters as text, decoded; undefined when the path is another. Literals match in any case, as routes of the host do. */
 export function matchPath(template: PathTemplate, rawPath: string): ReadonlyMap<string, string> | undefined {
   const wanted = template.slice(1).split("/");
   const steps = rawPath.slice(1).split("/");
+  const rest = /^\{\*(.+)\}$/.exec(wanted.at(-1) ?? "")?.[1];
+  if (rest !== undefined && steps.length >= wanted.length) {
+    // Each step for itself: what a caller has encoded is of a name.
+    steps.splice(wanted.length - 1, Infinity, steps.slice(wanted.length - 1).join("/"));
+  }
   if (steps.length === wanted.length + 1 && steps.at(-1) === "") steps.pop();
   if (!rawPath.startsWith("/") || steps.length !== wanted.length) return undefined;
   const raw = new Map<string, string>();
   for (const [index, step] of steps.entries()) {
     const part = wanted[index] ?? "";
-    if (part.startsWith("{")) raw.set(part.slice(1, -1), step);
+    if (part.startsWith("{"))
+      raw.set(rest !== undefined && index === wanted.length - 1 ? rest : part.slice(1, -1), step);
     else if (part.toLowerCase() !== step.toLowerCase()) return undefined;
   }
   const parameters = new Map<string, string>();

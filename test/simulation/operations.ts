@@ -78,12 +78,6 @@ export function sequenceAt(part: OperationPart, index: number): number | undefin
   return part.firstSequence + index + skipped;
 }
 
-/** Half of the ids whose records all have places are looked for there alone. A function of the id, so that its repeats agree. */
-export function recognisedOf({ id, parts }: Operation): "anywhere" | "at_its_place" {
-  const isPlaced = parts.every(({ firstSequence, gapAt }) => firstSequence !== undefined && gapAt === undefined);
-  return isPlaced && parseInt(id?.at(0) ?? "0", 16) % 2 === 1 ? "at_its_place" : "anywhere";
-}
-
 /** What a record's payload says about where it comes from. */
 export function textOf(operation: Operation, partIndex: number, index: number): string {
   return `${operation.records}.${partIndex}.${index}`;

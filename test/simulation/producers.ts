@@ -9,7 +9,7 @@ import { committedOf, judgeChunk, judgeError } from "./answers.ts";
 import type { Chance } from "./chance.ts";
 import { describeError } from "./history.ts";
 import type { Call, Operation, OperationPart } from "./operations.ts";
-import { describeOperation, recordsOf, recognisedOf } from "./operations.ts";
+import { describeOperation, recordsOf } from "./operations.ts";
 import type { Instance, World } from "./world.ts";
 
 export type Answer =
@@ -100,7 +100,7 @@ export class Producers {
     const options: ProduceOptions = {
       ack,
       signal,
-      ...(operation.id === undefined ? {} : { transactionId: operation.id, recognised: recognisedOf(operation) }),
+      ...(operation.id === undefined ? {} : { transactionId: operation.id }),
       ...(operation.lease === undefined ? {} : { lease: operation.lease }),
     };
     if (operation.together) {

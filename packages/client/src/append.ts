@@ -78,7 +78,7 @@ export function transactionCall<T>(
     return `{"segment":${JSON.stringify(segment)},"records":${recordsText(records, codec, expected)}}`;
   });
   const body = `{"segments":[${parts.join(",")}]}`;
-  const isPlaced = segments.every(({ expected }) => isPlace(expected));
+  const isPlaced = segments.some(({ expected }) => isPlace(expected));
   return writeCall(`${path}/transactions`, body, codec, options, isPlaced);
 }
 
@@ -146,9 +146,7 @@ function recordsText<T>(
 /** With a key, whoever made it: so a repeat is the same write. */
 function writeCall<T>(path: string, body: string, codec: Codec<T>, options: WriteOptions, isPlaced: boolean): Call {
   const { ack, idempotencyKey = crypto.randomUUID(), lease } = options;
-  // Who has a place is recognised there: the key costs the service no look-up, and nothing is kept of it.
-  const expected = isPlaced ? "sequences" : undefined;
-  const query: Query = { encoding: encodingOf(codec), ack, expected, leaseKey: lease?.key, leaseToken: lease?.token };
+  const query: Query = { encoding: encodingOf(codec), ack, leaseKey: lease?.key, leaseToken: lease?.token };
   return {
     ...{ method: "POST", path, query, body, accept: "application/json", contentType: "application/json" },
     headers: { "idempotency-key": idempotencyKey },

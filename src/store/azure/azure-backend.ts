@@ -128,10 +128,9 @@ export class AzureBackend implements Backend {
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]> {
     const parts = given.map(({ segment, records }) => partOf(space, segment, records));
-    const placed = options.transactionId !== undefined && options.recognised === "at_its_place";
-    const keyed = options.transactionId !== undefined && !placed;
+    const keyed = options.transactionId !== undefined;
     const produced = await this.#writer(space).produce(
-      { id, keyed, placed, lease: options.lease, parts },
+      { id, keyed, lease: options.lease, parts },
       options.ack ?? "applied",
       options.signal,
     );

@@ -4,7 +4,7 @@ import * as z from "zod";
 
 import { committedTransactionSchema, statusSchema } from "../entries.ts";
 import { problemSchema } from "../errors.ts";
-import { ackSchema, encodingSchema, expectedSchema, expectedSequencesSchema, idempotencyKeySchema } from "../names.ts";
+import { ackSchema, encodingSchema, idempotencyKeySchema } from "../names.ts";
 import { operation } from "../operation.ts";
 import { inSegment, inSpace, writeErrors } from "../operation-parts.ts";
 import { leaseQuery } from "./leases.ts";
@@ -40,12 +40,7 @@ export const produce = operation({
   description:
     "Records are committed in chunks, each all or nothing, in order. With sequences they must continue the segment exactly; without they go to its end. As NDJSON they are read as they arrive.",
   params: inSegment,
-  query: z.strictObject({
-    encoding: encodingSchema,
-    ack: ackSchema,
-    expected: expectedSchema.optional(),
-    ...leaseQuery,
-  }),
+  query: z.strictObject({ encoding: encodingSchema, ack: ackSchema, ...leaseQuery }),
   headers: z.object({ "Idempotency-Key": idempotencyKeySchema.optional() }),
   body: {
     "application/json": { schema: produceBodySchema },
@@ -76,12 +71,7 @@ export const produceAll = operation({
   summary: "Append records to several segments of a space, all or nothing",
   description: "One transaction a segment, all under one id. 1,000 records and 768 KiB together.",
   params: inSpace,
-  query: z.strictObject({
-    encoding: encodingSchema,
-    ack: ackSchema,
-    expected: expectedSequencesSchema.optional(),
-    ...leaseQuery,
-  }),
+  query: z.strictObject({ encoding: encodingSchema, ack: ackSchema, ...leaseQuery }),
   headers: z.object({ "Idempotency-Key": idempotencyKeySchema.optional() }),
   body: { "application/json": { schema: produceAllBodySchema } },
   status: 200,

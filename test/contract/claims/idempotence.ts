@@ -22,26 +22,23 @@ import {
   untilError,
 } from "../given.ts";
 
-const inOrder = (records: readonly AppendRecord[]): readonly AppendRecord[] => from(1, records);
-
-/** The same request in each way that a place can be asked for, and that a repeat can be recognised. */
+/** The same request in both ways that a place can be asked for. */
 const ways = [
-  { way: "with sequences", given: inOrder, recognised: "anywhere" },
-  { way: "with sequences, recognised at its place", given: inOrder, recognised: "at_its_place" },
-  { way: "at the tail", given: (records: readonly AppendRecord[]) => records, recognised: "anywhere" },
+  { way: "with sequences", given: (records: readonly AppendRecord[]) => from(1, records) },
+  { way: "at the tail", given: (records: readonly AppendRecord[]) => records },
 ] as const;
 
 export const idempotenceClaims: readonly Claim[] = [
-  ...ways.flatMap(({ way, given, recognised }) => [
+  ...ways.flatMap(({ way, given }) => [
     claim(
       `${way}: repeated on the same instance and on another, it is the first answer, marked duplicate`,
       async (context) => {
         const { store, other } = context;
         const request = given(records(5));
         const transactionId = newId();
-        const answer = await produce(store, first, request, { transactionId, recognised });
+        const answer = await produce(store, first, request, { transactionId });
         for (const instance of [store, other, other, store]) {
-          const again = await produce(instance, first, request, { transactionId, recognised });
+          const again = await produce(instance, first, request, { transactionId });
           expect(again).toEqual(answer.map((chunk) => asDuplicate(chunk)));
         }
         await expectOnce(context, request);
@@ -52,12 +49,12 @@ export const idempotenceClaims: readonly Claim[] = [
       const { store, other } = context;
       const request = given(records(3));
       const transactionId = newId();
-      const answer = await produce(store, first, request, { transactionId, recognised });
+      const answer = await produce(store, first, request, { transactionId });
       const later = records(4, "later");
       await produce(other, first, later);
       await produce(other, segment("order-2"), records(1));
       for (const instance of [store, other]) {
-        const [again] = await produce(instance, first, request, { transactionId, recognised });
+        const [again] = await produce(instance, first, request, { transactionId });
         expect(again).toEqual(asDuplicate(answer[0]!));
       }
       expectContent(await segmentEntries(store, first), [...request, ...later]);
@@ -71,7 +68,7 @@ export const idempotenceClaims: readonly Claim[] = [
         const transactionId = newId();
         const answers = await Promise.all(
           Array.from({ length: 8 }, (_, index) =>
-            produce(index % 2 === 0 ? store : other, first, request, { transactionId, recognised }),
+            produce(index % 2 === 0 ? store : other, first, request, { transactionId }),
           ),
         );
         const firsts = answers.filter(([chunk]) => chunk?.transaction?.duplicate === false);
@@ -90,8 +87,8 @@ export const idempotenceClaims: readonly Claim[] = [
           const request = way === "at the tail" ? records(5) : from(3, records(5));
           const transactionId = newId();
           await backend.faults.crash(when, 0);
-          await untilError(store.produce(orders, first, request, { transactionId, recognised }));
-          const [answer] = await produce(other, first, request, { transactionId, recognised });
+          await untilError(store.produce(orders, first, request, { transactionId }));
+          const [answer] = await produce(other, first, request, { transactionId });
           const duplicate = when === "after_commit";
           expect(answer?.transaction).toEqual({
             id: transactionId,
@@ -103,7 +100,7 @@ export const idempotenceClaims: readonly Claim[] = [
           await backend.faults.heal();
           const revived = { ...context, store: backend.store(0, context.id) };
           await expectOnce(revived, [...records(2, "earlier"), ...request]);
-          const [again] = await produce(revived.store, first, request, { transactionId, recognised });
+          const [again] = await produce(revived.store, first, request, { transactionId });
           expect(again).toEqual(asDuplicate(answer!));
         },
       ),
@@ -113,7 +110,7 @@ export const idempotenceClaims: readonly Claim[] = [
       const { store, other } = context;
       const request = given(records(3));
       const transactionId = newId();
-      await produce(store, first, request, { transactionId, recognised });
+      await produce(store, first, request, { transactionId });
       const others = [
         given([...records(2), record("another third")]),
         given(records(2)),
@@ -122,10 +119,7 @@ export const idempotenceClaims: readonly Claim[] = [
       ];
       for (const instance of [store, other]) {
         for (const content of others) {
-          const error = await refused(
-            produce(instance, first, content, { transactionId, recognised }),
-            "transaction_id_mismatch",
-          );
+          const error = await refused(produce(instance, first, content, { transactionId }), "transaction_id_mismatch");
           expect(error.effect).toBe("none");
         }
       }
@@ -136,15 +130,15 @@ export const idempotenceClaims: readonly Claim[] = [
       const { store, other } = context;
       const request = given(records(3_500));
       const transactionId = newId();
-      for await (const chunk of store.produce(orders, first, request, { transactionId, recognised })) {
+      for await (const chunk of store.produce(orders, first, request, { transactionId })) {
         expect(chunk.transaction).toMatchObject({ number: 1, duplicate: false });
         break;
       }
-      const chunks = await produce(other, first, request, { transactionId, recognised });
+      const chunks = await produce(other, first, request, { transactionId });
       expect(chunks.map(({ transaction }) => transaction?.number)).toEqual([1, 2, 3, 4]);
       expect(chunks[0]?.transaction).toMatchObject({ id: transactionId, duplicate: true });
       await expectOnce(context, request);
-      const again = await produce(store, first, request, { transactionId, recognised });
+      const again = await produce(store, first, request, { transactionId });
       expect(again).toEqual(chunks.map((chunk) => asDuplicate(chunk)));
       await expectOnce(context, request);
     }),
@@ -157,9 +151,9 @@ export const idempotenceClaims: readonly Claim[] = [
           const request = given(Array.from({ length: 4 }, (_, index) => record(incompressible(500_000, index + 1))));
           const transactionId = newId();
           await backend.faults.crash(when, 1);
-          const { read } = await untilError(store.produce(orders, first, request, { transactionId, recognised }));
+          const { read } = await untilError(store.produce(orders, first, request, { transactionId }));
           expect(read.length).toBeLessThanOrEqual(1);
-          const chunks = await produce(other, first, request, { transactionId, recognised });
+          const chunks = await produce(other, first, request, { transactionId });
           const duplicates = chunks.map(({ transaction }) => transaction?.duplicate);
           expect(duplicates).toEqual([true, when === "after_commit", false, false]);
           await backend.faults.heal();
@@ -168,61 +162,6 @@ export const idempotenceClaims: readonly Claim[] = [
       ),
     ),
   ]),
-
-  claim(
-    "a produce to several segments is recognised at its places, and one whose place is another's is refused",
-    async ({ store, other }) => {
-      const second = segment("order-2");
-      await produce(store, second, records(2, "earlier"));
-      const request = [
-        { segment: first, records: from(1, records(2)) },
-        { segment: second, records: from(3, records(1)) },
-      ];
-      const options = { transactionId: newId(), recognised: "at_its_place" } as const;
-      const answer = await store.produceAll(orders, request, options);
-      expect(answer.map(({ transaction }) => transaction?.duplicate)).toEqual([false, false]);
-      await produce(other, first, records(1, "later"));
-      for (const instance of [store, other]) {
-        expect(await instance.produceAll(orders, request, options)).toEqual(answer.map((chunk) => asDuplicate(chunk)));
-        const rival = { ...options, transactionId: newId() };
-        const error = await refused(instance.produceAll(orders, request, rival), "sequence_mismatch");
-        expect(error).toMatchObject({ effect: "none", details: { winner: options.transactionId } });
-      }
-      expectContent(await segmentEntries(store, second), [...records(2, "earlier"), ...records(1)]);
-    },
-  ),
-
-  claim(
-    "a repeat under a lease that has passed on is recognised at its place",
-    async ({ store, other, backend, id }) => {
-      const options = { transactionId: newId(), recognised: "at_its_place" } as const;
-      const mine = { key: "writer", token: await backend.grant(id, "writer") };
-      const [answer] = await produce(store, first, from(1, records(2)), { ...options, lease: mine });
-      const theirs = { key: "writer", token: await backend.grant(id, "writer") };
-      await produce(other, first, records(1, "theirs"), { lease: theirs });
-      for (const instance of [store, other]) {
-        const [again] = await produce(instance, first, from(1, records(2)), { ...options, lease: mine });
-        expect(again).toEqual(asDuplicate(answer!));
-        const late = { transactionId: newId(), recognised: "at_its_place", lease: mine } as const;
-        await refused(produce(instance, first, from(4, records(1)), late), "lease_held");
-      }
-    },
-  ),
-
-  claim(
-    "a repeat whose place was trimmed is not told that nothing happened, unless its id is known",
-    async ({ store, other }) => {
-      const options = { transactionId: newId(), recognised: "at_its_place" } as const;
-      const [answer] = await produce(store, first, from(1, records(2)), options);
-      await produce(store, first, records(3, "later"));
-      await store.trimSegment(orders, first, 4);
-      for (const instance of [store, other]) {
-        const again = await produce(instance, first, from(1, records(2)), options).catch((error: unknown) => error);
-        if (Array.isArray(again)) expect(again).toMatchObject([{ transaction: asDuplicate(answer!).transaction! }]);
-        else expect(again).toMatchObject({ code: "sequence_mismatch", effect: "unknown" });
-      }
-    },
-  ),
 
   claim(
     "one id may be used in several segments and spaces, where it means different things",

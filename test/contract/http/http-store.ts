@@ -272,9 +272,8 @@ function namesQuery({ after, limit }: NamesOptions): Query {
   return { limit, next: after === undefined ? undefined : Buffer.from(after).toString("base64url") };
 }
 
-function queryOf({ ack, lease, recognised }: ProduceOptions): Query {
-  const expected = recognised === "at_its_place" ? "sequences" : undefined;
-  return { ack, expected, leaseKey: lease?.key, leaseToken: lease?.token };
+function queryOf({ ack, lease }: ProduceOptions): Query {
+  return { ack, leaseKey: lease?.key, leaseToken: lease?.token };
 }
 
 function writeOf({ transactionId, signal }: ProduceOptions) {

@@ -199,18 +199,6 @@ export const answering: readonly Mutation[] = [
     ),
   ),
   mutation(
-    "own-place-taken-for-anothers",
-    300,
-    "who repeats at his own place taken for the loser of a race",
-    azure("append/own-places", "if (winner !== request.id) throw mismatch;", "throw mismatch;"),
-  ),
-  mutation(
-    "lease-before-place",
-    1000,
-    "a repeat at its place told of its lease before its place",
-    azure("append/plan", "const taken = request.placed === true ?", "const taken = false ?"),
-  ),
-  mutation(
     "winner-looked-up-once",
     500,
     "the winner looked up without the second read of the block",

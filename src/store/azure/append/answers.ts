@@ -57,12 +57,12 @@ export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }
 
 /**
  * The outcome of these attempts cannot be known any more, because that part of the log was trimmed: nobody may commit
- * them again. A request with an id of its caller's waits on: the id's row tells, or its place, as for any repeat.
+ * them again. A request with an id of its caller's waits on: the id's row tells, as for any repeat.
  */
 export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: readonly Attempt[]): void {
   for (const { members } of attempts) {
     for (const request of members.keys()) {
-      if (request.keyed || request.placed) continue;
+      if (request.keyed) continue;
       const message =
         "The service cannot know any more whether this was committed: that part of the space was trimmed meanwhile.";
       queue.fail(request, new StoreError("storage_unavailable", message, { effect: "unknown" }));
@@ -109,12 +109,11 @@ function refuseOrRepeat(
     queue.fail(request, isPassed ? leaseSuperseded(key, lastToken, token) : leaseNotGranted(key, lastToken, token));
     return;
   }
-  queue.resolve(request, outcomeOf(state, request, verdict));
+  queue.resolve(request, outcomeOf(state, verdict));
 }
 
 function outcomeOf(
   state: Pick<LogState, "view">,
-  { parts }: WaitingAppend,
   verdict: Exclude<Extract<Verdict, { requires: Requirement }>, { kind: "not_granted" }>,
 ): AppendOutcome {
   switch (verdict.kind) {
@@ -123,8 +122,7 @@ function outcomeOf(
       const { segment } = part;
       // Beyond the end that is told, a later commit may hold the place by now.
       const winner = received <= lastSequence ? state.view(segment)?.at(received)?.id : undefined;
-      const begins = parts.map((own) => state.view(own.segment)?.state);
-      return { kind: "conflict", segment, lastSequence, expected, received, winner, begins };
+      return { kind: "conflict", segment, lastSequence, expected, received, winner };
     }
     case "duplicate":
       return { kind: "committed", duplicate: true, parts: verdict.parts };

@@ -30,8 +30,6 @@ export interface AppendRequest {
   readonly id: TransactionId;
   /** The caller chose the id, so it may be a repeat, or be repeated: it is looked up, and kept. */
   readonly keyed: boolean;
-  /** The caller chose the id, which is not kept: a repeat finds it at the places of its records, or nowhere. Not with `keyed`. */
-  readonly placed?: boolean | undefined;
   /** Refused when the space has seen a newer token of the lease. */
   readonly lease: LeaseToken | undefined;
   /** The known grants of the lease. */
@@ -47,17 +45,13 @@ export interface Grant {
   readonly droppedAt: number;
 }
 
-/** Where a segment begins. */
-export interface Beginning {
+export interface SegmentAppended {
+  readonly place: TransactionPlace;
+  /** Of the segment, as far as is known. */
   readonly firstSequence: number;
   readonly firstTimestamp: number;
   /** What the segment is as a stream after it. */
   readonly stream: StreamState | undefined;
-}
-
-/** With where the segment begins, as far as is known. */
-export interface SegmentAppended extends Beginning {
-  readonly place: TransactionPlace;
 }
 
 /** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the request's. */
@@ -71,8 +65,6 @@ export type AppendOutcome =
       readonly received: number;
       /** The transaction at the received sequence, where that is known without a read. */
       readonly winner: TransactionId | undefined;
-      /** Where the segments of the request's parts begin, as far as is known: for a repeat that is recognised at its place. */
-      readonly begins: readonly (Beginning | undefined)[];
     }
   | { readonly kind: "id_mismatch" }
   /** Nothing is to be written, for the reason that the answer gives. `lastSequence`: of the segment then. */

@@ -121,9 +121,6 @@ class Group {
     if (ahead !== undefined) return ahead;
     const repeated = this.#repeated(request);
     if (repeated !== undefined) return repeated;
-    // Who is recognised at his place may hold it: whether a later holder has the lease makes no difference then.
-    const taken = request.placed === true ? this.#conflicting(request) : undefined;
-    if (taken !== undefined && taken.received <= taken.lastSequence) return taken;
     const fenced = this.#fenced(request);
     if (fenced !== undefined) return fenced;
     const overtakes = request.parts.some((part) => this.#waitedFor.has(part.segment));
@@ -222,7 +219,7 @@ class Group {
     return { kind: "not_granted", lastToken, requires: committed === undefined ? "head" : "nothing" };
   }
 
-  #conflicting(request: AppendRequest): Extract<Verdict, { kind: "conflict" }> | undefined {
+  #conflicting(request: AppendRequest): Verdict | undefined {
     for (const part of request.parts) {
       const { lastSequence } = this.#state(part.segment);
       const requires = this.#tentative.has(part.segment) ? "commit" : "head";

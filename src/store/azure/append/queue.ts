@@ -14,7 +14,6 @@ import type { AzureStoreOptions } from "../instance/options.ts";
 export class WaitingAppend implements AppendRequest {
   readonly id: AppendRequest["id"];
   readonly keyed: boolean;
-  readonly placed: boolean;
   readonly lease: AppendRequest["lease"];
   grant: Grant | undefined;
   readonly parts: AppendRequest["parts"];
@@ -31,7 +30,6 @@ export class WaitingAppend implements AppendRequest {
   constructor(request: AppendRequest) {
     this.id = request.id;
     this.keyed = request.keyed;
-    this.placed = request.placed === true;
     this.lease = request.lease;
     this.parts = request.parts;
     this.bytes = request.parts.reduce((sum, part) => sum + part.plainBytes, 0);
@@ -153,8 +151,8 @@ export class AppendQueue {
   /** These have landed: whoever waits with the id of one of them waits for what is in the log. */
   landed(requests: Iterable<AppendRequest>): void {
     const segmentOf = new Map<TransactionId, SegmentName>();
-    for (const { id, keyed, placed, parts } of requests)
-      if ((keyed || placed === true) && parts[0] !== undefined) segmentOf.set(id, parts[0].segment);
+    for (const { id, keyed, parts } of requests)
+      if (keyed && parts[0] !== undefined) segmentOf.set(id, parts[0].segment);
     if (segmentOf.size === 0) return;
     for (const waiting of this.#waiting.keys()) {
       const landed = segmentOf.get(waiting.id);

@@ -30,6 +30,7 @@ const changeSchema = z.discriminatedUnion("kind", [
     closes: z.boolean(),
   }),
   z.object({ kind: z.literal("use") }),
+  z.object({ kind: z.literal("end") }),
 ]);
 
 /** Which of the record's transactions it is, and the change. */

@@ -3,7 +3,13 @@
 import type { Ack } from "../../store.ts";
 import type { StreamAnswer } from "../../stream-rules.ts";
 import { streamRefused } from "../../stream-rules.ts";
-import { leaseSuperseded, StoreError, transactionIdMismatch, unreachable } from "../../../core/errors.ts";
+import {
+  leaseSuperseded,
+  sequenceMismatch,
+  StoreError,
+  transactionIdMismatch,
+  unreachable,
+} from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import { withFields } from "../../../core/logger.ts";
 import type { Logger } from "../../../core/logger.ts";
@@ -15,10 +21,9 @@ import { Applier } from "../apply/applier.ts";
 import { DoneList, LogState } from "../append/log-state.ts";
 import { asStoreError } from "../instance/failure.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
-import type { PendingRecord } from "../apply/segment-queue.ts";
+import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
-import { ownPlaces } from "../append/own-places.ts";
-import type { PlacesDeps } from "../append/own-places.ts";
+import { findWinner } from "../append/winner.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
 import { ServiceClock } from "../../../table/service-clock.ts";
@@ -233,7 +238,7 @@ export class SpaceWriter {
       case "committed":
         return outcome;
       case "conflict":
-        return { duplicate: true, parts: await ownPlaces(this.#places(), request, outcome) };
+        return this.#conflict(outcome);
       case "id_mismatch":
         throw transactionIdMismatch(request.id);
       case "fenced":
@@ -245,14 +250,21 @@ export class SpaceWriter {
     }
   }
 
-  #places(): PlacesDeps {
+  /** The sequences are taken or do not follow: says by whom, where somebody has them. */
+  async #conflict(conflict: Extract<AppendOutcome, { kind: "conflict" }>): Promise<never> {
+    const { segment, expected, received, lastSequence } = conflict;
     const { applier, space } = this;
     const { compressor } = this.#instance;
-    return {
-      ...{ table: this.#table, compressor, space },
-      pendingIn: (segment) => applier.pendingIn(segment),
-      beginningOf: (segment) => applier.knownHead(segment),
-    };
+    let { winner } = conflict;
+    if (winner === undefined && received <= lastSequence) {
+      const pendingIn = (name: SegmentName): readonly PendingItem[] => applier.pendingIn(name);
+      try {
+        winner = await findWinner({ table: this.#table, compressor, space, pendingIn }, segment, received);
+      } catch (error) {
+        throw asStoreError(error, "none");
+      }
+    }
+    throw sequenceMismatch({ segment, expected, received, lastSequence, winner });
   }
 
   async #applied(request: AppendRequest, produced: Produced, timeoutMs: number): Promise<void> {

@@ -59,21 +59,6 @@ test("a produce with an id of its own costs the read of what the id was used for
   });
 });
 
-test("a produce whose id is looked for at its place alone costs two requests, and its repeat the read of the block", async () => {
-  const { deployment } = await deployed();
-  const store = deployment.start().open(storeId);
-  await deployment.cost(() => produce(store, "orders", "a"));
-  const at3 = (): Promise<unknown> =>
-    all(
-      store.produce(parseSpaceName("orders"), parseSegmentName("a"), [{ ...record, sequence: 3 }], {
-        ...{ transactionId, recognised: "at_its_place" },
-      }),
-    );
-  expect(await deployment.cost(at3)).toEqual({ requests: 2, roundTrips: 2 });
-  // The head, which proves the answer, and the block that holds the place.
-  expect(await deployment.cost(at3)).toEqual({ requests: 2, roundTrips: 2 });
-});
-
 test("it costs no more where the segment is known from its beginning", async () => {
   const { deployment, store } = await deployed();
   expect(await deployment.cost(() => produce(store, "orders", "a", { transactionId }))).toEqual({
