@@ -82,6 +82,24 @@ export function transactionCall<T>(
   return writeCall(`${path}/transactions`, body, codec, options, isPlaced);
 }
 
+/** Of a batch of a producer, each record as text already. */
+export function batchCall<T>(path: string, texts: readonly string[], codec: Codec<T>, options: WriteOptions): Call {
+  return writeCall(`${path}/records`, `{"records":[${texts.join(",")}]}`, codec, options, false);
+}
+
+/** The same, to several segments: one transaction. */
+export function batchesCall<T>(
+  path: string,
+  bySegment: ReadonlyMap<string, readonly string[]>,
+  codec: Codec<T>,
+  options: WriteOptions,
+): Call {
+  const parts = [...bySegment].map(
+    ([segment, texts]) => `{"segment":${JSON.stringify(segment)},"records":[${texts.join(",")}]}`,
+  );
+  return writeCall(`${path}/transactions`, `{"segments":[${parts.join(",")}]}`, codec, options, false);
+}
+
 interface ChunkJson {
   readonly id: string;
   readonly firstSequence: number;

@@ -25,6 +25,8 @@ export type {
   StreamkitClientOptions,
   TracingOptions,
 } from "./options.ts";
+export { Producer } from "./producer.ts";
+export type { Accepted, Produced, ProducerOptions } from "./producer.ts";
 export type { Page, PagedEntries, PageSettings } from "./read.ts";
 export type { Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";
 export type { StatusOptions } from "./statuses.ts";

@@ -1,14 +1,16 @@
 // A segment: one stream, entries 1, 2, 3 ...
 
-import { appendCall, appendResult } from "./append.ts";
-import type { AppendOptions, AppendResult } from "./append.ts";
+import { appendCall, appendResult, batchCall } from "./append.ts";
+import type { AppendOptions, AppendResult, WriteOptions } from "./append.ts";
 import type { Codec } from "./codecs.ts";
-import { entryOf } from "./entries.ts";
+import { encodingOf, entryOf, recordText } from "./entries.ts";
 import type { Entry, EntryJson, SegmentStatus, StreamRecord } from "./entries.ts";
 import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
 import type { OperationOptions } from "./options.ts";
 import { encodeName } from "./paths.ts";
+import { Producer } from "./producer.ts";
+import type { Outgoing, Produced, ProducerOptions } from "./producer.ts";
 import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { reading } from "./reading.ts";
@@ -47,6 +49,22 @@ export class SegmentClient<T> {
   ): Promise<AppendResult> {
     const all = isOne(records) ? [records] : records;
     return appendResult(await this.#transport.json(appendCall(this.#path, all, this.#codec, options), options));
+  }
+
+  /** For many small appends: they gather to few requests. `options.idempotencyKey` is not for it: each batch has its own. */
+  createProducer(options: ProducerOptions & Omit<WriteOptions, "idempotencyKey"> = {}): Producer<StreamRecord<T>> {
+    const segment = this.segmentName;
+    const encode = (record: StreamRecord<T>): Outgoing => ({
+      segment,
+      text: recordText(record, this.#codec, encodingOf(this.#codec)),
+    });
+    const write = async (batch: readonly Outgoing[]): Promise<readonly Produced[]> => {
+      const texts = batch.map(({ text }) => text);
+      const answer = await this.#transport.json(batchCall(this.#path, texts, this.#codec, options), options);
+      const { firstSequence, offset } = appendResult(answer);
+      return batch.map((_, index) => ({ segment, sequence: firstSequence + index, offset }));
+    };
+    return new Producer(encode, write, options);
   }
 
   /** What there is now, in order of sequence. No request is made before it is iterated. */

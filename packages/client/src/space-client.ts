@@ -1,15 +1,18 @@
 // A space: a group of segments with one order of its own.
 
-import { transactionCall, transactionResults } from "./append.ts";
+import { batchesCall, transactionCall, transactionResults } from "./append.ts";
 import type { AppendResult, SegmentRecords, WriteOptions } from "./append.ts";
 import type { Codec } from "./codecs.ts";
-import type { Entry, SegmentStatus } from "./entries.ts";
+import { encodingOf, recordText } from "./entries.ts";
+import type { Entry, SegmentStatus, StreamRecord } from "./entries.ts";
 import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
 import { names } from "./names.ts";
 import type { PagedNames } from "./names.ts";
 import type { OperationOptions } from "./options.ts";
 import { encodeName } from "./paths.ts";
+import { Producer } from "./producer.ts";
+import type { Outgoing, Produced, ProducerOptions } from "./producer.ts";
 import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { reading } from "./reading.ts";
@@ -56,6 +59,33 @@ export class SpaceClient<T> {
   async transact(segments: readonly SegmentRecords<T>[], options: WriteOptions = {}): Promise<readonly AppendResult[]> {
     const call = transactionCall(this.#path, segments, this.#codec, options);
     return transactionResults(await this.#transport.json(call, options));
+  }
+
+  /** For many small appends to many segments: they gather to few transactions. Each record names its segment. */
+  createProducer(
+    options: ProducerOptions & Omit<WriteOptions, "idempotencyKey"> = {},
+  ): Producer<StreamRecord<T> & { readonly segment: string }> {
+    const encode = (record: StreamRecord<T> & { readonly segment: string }): Outgoing => ({
+      segment: record.segment,
+      text: recordText(record, this.#codec, encodingOf(this.#codec)),
+    });
+    const write = async (batch: readonly Outgoing[]): Promise<readonly Produced[]> => {
+      const bySegment = new Map<string, string[]>();
+      for (const { segment, text } of batch) {
+        const texts = bySegment.get(segment);
+        if (texts === undefined) bySegment.set(segment, [text]);
+        else texts.push(text);
+      }
+      const answer = await this.#transport.json(batchesCall(this.#path, bySegment, this.#codec, options), options);
+      const results = new Map(transactionResults(answer).map((result) => [result.status.segment, result]));
+      const next = new Map([...results].map(([segment, { firstSequence }]) => [segment, firstSequence]));
+      return batch.map(({ segment }) => {
+        const sequence = next.get(segment) ?? 0;
+        next.set(segment, sequence + 1);
+        return { segment, sequence, offset: results.get(segment)?.offset ?? "" };
+      });
+    };
+    return new Producer(encode, write, options);
   }
 
   /** What there is now in all its segments, in the one order that all readers see. */
