@@ -22,6 +22,7 @@ const mayImport = {
   "src/store/azure": [...belowAzure, "src/lease", ...azureRooms],
   "src/notify": ["src/core", "src/codec", "src/table", "src/store"],
   "src/lease": ["src/core", "src/codec", "src/table"],
+  "src/consumers": ["src/core", "src/codec", "src/table", "src/store"],
   "src/jobs": ["src/core", "src/codec", "src/table"],
   "src/retention": ["src/core", "src/codec", "src/table", "src/store", "src/jobs"],
   "src/wire": ["src/core", "src/codec"],
@@ -32,13 +33,14 @@ const mayImport = {
     "src/store",
     "src/notify",
     "src/lease",
+    "src/consumers",
     "src/jobs",
     "src/retention",
   ],
   "src/telemetry": ["src/core"],
   src: [
     ...["src/core", "src/codec", "src/table", "src/store", "src/store/azure", "src/notify", "src/lease"],
-    ...["src/jobs", "src/retention"],
+    ...["src/consumers", "src/jobs", "src/retention"],
     ...[...azureRooms, "src/wire", "src/server", "src/telemetry"],
   ],
   functions: ["src", "src/server", "src/wire"],
@@ -99,7 +101,7 @@ export default tseslint.config(
   },
   {
     files: [
-      "src/{core,codec,table,store,notify,lease,jobs,retention,wire,server,telemetry}/**/*.ts",
+      "src/{core,codec,table,store,notify,lease,consumers,jobs,retention,wire,server,telemetry}/**/*.ts",
       "test/doubles/**/*.ts",
     ],
     rules: {

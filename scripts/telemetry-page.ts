@@ -50,6 +50,24 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
     moves:
       "Many pages with few entries: live readers that find little, or callers that ask with a small `limit` or without `wait`.",
   },
+  "streamkit.consumers.delivered": {
+    by: "`streamkit.consumer`: its name",
+    moves:
+      "Each delivery counts. Well beyond what is produced: entries fail, or workers go away before they acknowledge.",
+  },
+  "streamkit.consumers.parked": {
+    by: "`streamkit.consumer`: its name",
+    moves: "Above 0: somebody has to look at what is parked, see [consumers](consumers.md#what-fails).",
+  },
+  "streamkit.consumers.lag": {
+    by: "`streamkit.consumer`: its name",
+    moves:
+      "Growth: workers are fewer or slower than what comes; add workers, up to the partitions. No values while there is something to do: no worker fetches.",
+  },
+  "streamkit.consumers.trimmed": {
+    by: "`streamkit.consumer`: its name",
+    moves: "Above 0: entries were trimmed before they were handled. Trim later, or add workers.",
+  },
   "db.client.operation.duration": {
     by: "`db.system.name`, `db.operation.name`: `get`, `query`, `submit`, `create`, `db.response.status_code`, `error.type` (a status, `timeout`, `aborted`, `threw`: no answer)",
     moves:
@@ -113,7 +131,7 @@ is measured, and nothing of the SDK is loaded. The SDK is loaded in the backgrou
 measurement, so that a cold start does not wait for it; what was measured before is kept for it, up to 5,000 measurements. What is not
 sent yet when an instance ends is sent then.
 
-Nothing of it holds names of spaces or segments, payloads, metadata or keys.
+Nothing of it holds names of spaces or segments, payloads, metadata or keys. Of consumers it has the names.
 
 ## Metrics
 

@@ -9,6 +9,8 @@ import { zstdCompressor } from "./codec/zstd.ts";
 import { silentTelemetry } from "./core/telemetry.ts";
 import { StoreError } from "./core/errors.ts";
 import type { StoreId } from "./core/ids.ts";
+import { createConsumers } from "./consumers/consumers.ts";
+import { ConsumersInstance } from "./consumers/known.ts";
 import { createLeases } from "./lease/leases.ts";
 import { createAddressPolicy } from "./notify/addresses.ts";
 import { DeliveryReports } from "./notify/delivery-reports.ts";
@@ -143,6 +145,9 @@ function storeTable(store: StoreId): Table {
 
 const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));
 
+/** What this instance knows of all stores' consumers. */
+const consumers = once(() => new ConsumersInstance({ clock, serviceClock, random, logger, telemetry }));
+
 const targets = once((): TargetPolicy => {
   const { connection, notificationsQueue, retriesQueue, subscriptionQueuePrefix, webhookNetworks } = settings;
   return {
@@ -196,6 +201,7 @@ export const httpParts = once((): HttpParts => ({
   guard,
   services: {
     stores: stores(),
+    consumers: (store) => createConsumers(consumers(), { store: stores().open(store), table: storeTable(store) }),
     leases: (store) => createLeases({ table: storeTable(store), clock, random }),
     subscriptions: subscriptions(),
     access: accessOf(),

@@ -117,6 +117,7 @@ const digestBytes = 16;
 const chunkNamespace = "streamkit chunk of a transaction";
 const appendNamespace = "streamkit append of a producer";
 const keyNamespace = "streamkit idempotency key";
+const deliveryNamespace = "streamkit delivery of an entry";
 
 interface Content {
   readonly payload: Uint8Array;
@@ -174,6 +175,14 @@ export function appendedTransactionId(life: number, { epoch, id, sequence }: Pro
   writer.int64(epoch);
   writer.int64(sequence);
   return uuidOf(createHash("sha256").update(appendNamespace).update(writer.finish()).update(id).digest());
+}
+
+/**
+ * The key of an entry that a consumer delivers: the same in each delivery, another after a reset and in another life. What a handler produces
+ * with it is produced once.
+ */
+export function deliveryKey(life: string, generation: number, offset: string): TransactionId {
+  return uuidOf(createHash("sha256").update(deliveryNamespace).update(`${life} ${generation} ${offset}`).digest());
 }
 
 /** A UUID of version 8 (RFC 9562). */

@@ -18,6 +18,10 @@ export type SegmentPrefix = Brand<string, "SegmentPrefix">;
 export type TransactionId = Brand<string, "TransactionId">;
 /** An instance of the application that commits: a UUID in lower case with dashes. */
 export type NodeId = Brand<string, "NodeId">;
+/** A consumer: named as a space is. */
+export type ConsumerName = Brand<string, "ConsumerName">;
+/** A worker of a consumer: 1 to 256 bytes of UTF-8 without control characters. */
+export type WorkerName = Brand<string, "WorkerName">;
 /** A lease: named as a space is. */
 export type LeaseKey = Brand<string, "LeaseKey">;
 /** The holder of a lease: a name that the caller chooses, another one for each process that contends. */
@@ -74,6 +78,19 @@ export function parseSegmentPrefix(text: string): SegmentPrefix {
 
 export function parseLeaseKey(text: string): LeaseKey {
   return parseName("lease", text, limits.leaseKeyBytesMax) as LeaseKey;
+}
+
+export function parseConsumerName(text: string): ConsumerName {
+  return parseName("consumer", text, limits.consumerNameBytesMax) as ConsumerName;
+}
+
+export function parseWorkerName(text: string): WorkerName {
+  const bytesMax = limits.workerNameBytesMax;
+  const valid = text.isWellFormed() && !controlPattern.test(text) && text !== "";
+  if (!valid || Buffer.byteLength(text) > bytesMax) {
+    throw invalidArgument("worker", `1 to ${bytesMax} bytes of UTF-8 without control characters`, text);
+  }
+  return text as WorkerName;
 }
 
 export function parseLeaseHolder(text: string): LeaseHolder {

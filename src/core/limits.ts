@@ -28,6 +28,14 @@ export const limits = {
   /** How long a lease lasts unless it is renewed, seconds: no answer is a whole second old, no holder is gone for more than a day. */
   leaseTtlSecondsMin: 1,
   leaseTtlSecondsMax: 86_400,
+  /** Spaces, and partitions, of one consumer: its rows change in one transaction, and each has a place in every space. */
+  consumerSpacesMax: 16,
+  consumerPartitionsMax: 64,
+  consumersPerStoreMax: 100,
+  consumerNameBytesMax: 96,
+  workerNameBytesMax: 256,
+  /** Why an entry failed, bytes: kept in a row that each call rewrites. */
+  failureReasonBytesMax: 1 * KiB,
   /** Subscriptions of one store: each message is held against all of them. */
   subscriptionsPerStoreMax: 100,
   /** Messages that wait for one target that fails, about: what comes beyond is given up. Entries are read with a cursor, and miss nothing. */

@@ -57,6 +57,27 @@ export const metrics = {
     unit: "{page}",
     description: "Reads for consumers; a live reader makes one each time there may be something new.",
   },
+  "streamkit.consumers.delivered": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries that were delivered to workers of consumers, each time that they were.",
+  },
+  "streamkit.consumers.parked": {
+    kind: "counter",
+    unit: "{entry}",
+    description: "Entries that workers could not handle and that were parked.",
+  },
+  "streamkit.consumers.lag": {
+    kind: "histogram",
+    unit: "s",
+    description: "Age of the oldest entry of a delivery to a worker, when it was delivered; by consumer.",
+    bounds: [...seconds, 30, 60, 300, 900, 3_600, 21_600, 86_400],
+  },
+  "streamkit.consumers.trimmed": {
+    kind: "counter",
+    unit: "{delivery}",
+    description: "Deliveries that told a worker of entries that were trimmed before it got them.",
+  },
   "db.client.operation.duration": {
     kind: "histogram",
     unit: "s",

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { SpaceName, StoreId } from "../core/ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { Consumers } from "../consumers/consumers.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { MonitorRun } from "../store/monitor-run.ts";
@@ -34,6 +35,8 @@ export interface Services {
   readonly stores: StoreFactory;
   /** The leases of one store. Makes no request. */
   leases(store: StoreId): Leases;
+  /** The consumers of one store. Makes no request. */
+  consumers(store: StoreId): Consumers;
   readonly subscriptions: Subscriptions;
   readonly access: Access;
   /** How callers are known, for the description. */

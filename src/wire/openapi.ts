@@ -84,6 +84,7 @@ const tagTexts: Readonly<Record<Operation["tag"], string>> = {
   Manage: "End what is not needed any more.",
   Names: "Which spaces and segments there are.",
   Leases: "Be the only one to do something.",
+  Consumers: "Share the work on entries between workers, with positions that the service keeps.",
   Subscriptions: "Be told when segments have changed.",
   Service: "The service itself.",
 };

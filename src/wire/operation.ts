@@ -22,7 +22,7 @@ export interface Operation {
   readonly path: PathTemplate;
   /** The permission that a caller needs in the store of the path, or, without one, in all stores; `public` is for everyone. */
   readonly access: "public" | "read" | "write" | "manage";
-  readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Subscriptions" | "Service";
+  readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Consumers" | "Subscriptions" | "Service";
   readonly summary: string;
   readonly description: string;
   readonly params: z.ZodObject;

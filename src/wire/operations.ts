@@ -3,6 +3,18 @@
 import type { Operation } from "./operation.ts";
 import { consumeSegment, consumeSpace, consume, peek, segmentStatus } from "./operations/consume.ts";
 import { job, jobs } from "./operations/jobs.ts";
+import {
+  consumerAck,
+  consumerDelete,
+  consumerFetch,
+  consumerGet,
+  consumerNack,
+  consumerParked,
+  consumerPut,
+  consumerReset,
+  consumers,
+  consumerSettle,
+} from "./operations/consumers.ts";
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
 import { trimSegment, trimSpace } from "./operations/manage.ts";
@@ -42,6 +54,16 @@ export const operations: readonly Operation[] = [
   segments,
   leaseAcquire,
   leaseRelease,
+  consumerPut,
+  consumerGet,
+  consumerDelete,
+  consumers,
+  consumerFetch,
+  consumerAck,
+  consumerNack,
+  consumerReset,
+  consumerParked,
+  consumerSettle,
   subscriptionPut,
   subscriptionGet,
   subscriptionDelete,

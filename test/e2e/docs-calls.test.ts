@@ -58,9 +58,10 @@ describe.each(["for the first time", "once more"])("%s", () => {
   test.each(Object.entries(document.paths).flatMap(([path, calls]) => callsOf(path, calls)))(
     "$title",
     async (filled) => {
-      const { method, path, headers, body, call } = filled;
+      const { method, path, headers, call } = filled;
       // A call that ends something has its object made by the call beside it, as a reader of the page does.
       if (method === "DELETE") await makeBeside(path.replace(/\?.*/, ""));
+      const body = await claimed(path, filled.body);
       const leaving = new AbortController();
       const answer = await fetch(app.url + path, {
         ...{ method, headers, signal: leaving.signal },
@@ -142,6 +143,34 @@ async function makeBeside(path: string): Promise<void> {
   const body = textOf(put.requestBody!.content["application/json"]!.example);
   const answer = await fetch(app.url + path, { method: "PUT", headers: { "content-type": "application/json" }, body });
   expect(answer.ok, await answer.text()).toBe(true);
+}
+
+/** A call of a consumer has it made before; one with a claim has the one that a worker was given just now. */
+async function claimed(path: string, body: string | undefined): Promise<string | undefined> {
+  const [, consumer, last] = /^(.*\/consumers\/[^/?]+)\/(\w+)/.exec(path) ?? [];
+  if (consumer === undefined) return body;
+  await makeBeside(consumer);
+  if (body === undefined || (last !== "ack" && last !== "nack")) return body;
+  const post = async (call: string, asked: unknown): Promise<unknown> => {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${app.url}${consumer}/${call}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(asked),
+    });
+    return answer.json();
+  };
+  await post("reset", { from: "start" });
+  const { deliveries } = (await post("fetch", { worker: "reader" })) as {
+    readonly deliveries: readonly {
+      readonly claim: string;
+      readonly entries: readonly { readonly offset: string }[];
+    }[];
+  };
+  const delivery = deliveries.find(({ entries }) => entries.length > 0)!;
+  const example = JSON.parse(body) as { readonly offset?: string };
+  const offset = example.offset === undefined ? {} : { offset: delivery.entries[0]!.offset };
+  return JSON.stringify({ ...example, claim: delivery.claim, ...offset });
 }
 
 function fits(template: string, path: string): boolean {

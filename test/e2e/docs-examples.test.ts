@@ -18,7 +18,7 @@ import type { RunningApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";
 import type { Issuer } from "./issuer.ts";
 
-const pages = ["docs/http-api.md", "docs/leases.md", "docs/notifications.md"];
+const pages = ["docs/http-api.md", "docs/leases.md", "docs/consumers.md", "docs/notifications.md"];
 const shownUrl = "http://127.0.0.1:7071";
 const shownStore = "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d";
 
@@ -77,11 +77,13 @@ describe.each(pages)("%s", async (page) => {
 
 test("the page of the interface has an example of every call", async () => {
   const { examples } = parsePage(await readFile(join(import.meta.dirname, "../..", "docs/http-api.md"), "utf8"));
-  const shown = examples.map(({ command }) => {
-    const [, path = ""] = /"(\$(?:STORE|BASE)[^"?]*)/.exec(command) ?? [];
-    const method = /-X (\w+)/.exec(command)?.[1] ?? (/ -d | --data/.test(command) ? "POST" : "GET");
-    return { method, path: path.replace("$STORE", `/v1/stores/${shownStore}`).replace("$BASE", "") };
-  });
+  const shown = examples.flatMap(({ command }) =>
+    command.split("curl ").map((call) => {
+      const [, path = ""] = /"(\$(?:STORE|BASE)[^"?]*)/.exec(call) ?? [];
+      const method = /-X (\w+)/.exec(call)?.[1] ?? (/ -d | --data/.test(call) ? "POST" : "GET");
+      return { method, path: path.replace("$STORE", `/v1/stores/${shownStore}`).replace("$BASE", "") };
+    }),
+  );
   const missing = operations.filter(
     (operation) =>
       !shown.some(({ method, path }) => method === operation.method && matchPath(operation.path, path) !== undefined),

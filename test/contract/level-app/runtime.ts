@@ -9,6 +9,8 @@ import { silentTelemetry } from "../../../src/core/telemetry.ts";
 import type { StoreId } from "../../../src/core/ids.ts";
 import { createJobs } from "../../../src/jobs/jobs.ts";
 import { createSchedule } from "../../../src/jobs/schedule.ts";
+import { createConsumers } from "../../../src/consumers/consumers.ts";
+import { ConsumersInstance } from "../../../src/consumers/known.ts";
 import { createLeases } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
@@ -40,6 +42,7 @@ const stores: StoreFactory = {
 // What is kept beside the events has no LevelDB side; both instances find it under the plain id.
 const table = (store: StoreId) => tableOf(plainId(store));
 const logger = createLogger({ level: "error", clock, write: (line) => void process.stdout.write(line) });
+const consumers = new ConsumersInstance({ clock, serviceClock: clock, random, logger, telemetry: silentTelemetry });
 const guard = guardStreams(clock, 30_000);
 const schedule = createSchedule({ registry, clock, serviceClock: clock, logger, telemetry: silentTelemetry });
 const jobs = createJobs({ registry, schedule, clock, serviceClock: clock, random, logger });
@@ -48,6 +51,7 @@ const parts: HttpParts = {
   guard,
   services: {
     stores,
+    consumers: (store) => createConsumers(consumers, { store: stores.open(store), table: table(store) }),
     leases: (store) => createLeases({ table: table(store), clock, random }),
     subscriptions: createSubscriptions({
       logger,

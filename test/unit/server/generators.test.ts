@@ -102,7 +102,15 @@ test("each member that a problem may carry is declared", () => {
   const declared = Object.keys((schemas["Problem"] as { readonly properties: Json }).properties);
   const root = join(import.meta.dirname, "../../../src");
   const carried = globSync(
-    ["core/**/*.ts", "wire/**/*.ts", "server/**/*.ts", "store/**/*.ts", "lease/**/*.ts", "notify/**/*.ts"],
+    [
+      "core/**/*.ts",
+      "wire/**/*.ts",
+      "server/**/*.ts",
+      "store/**/*.ts",
+      "lease/**/*.ts",
+      "notify/**/*.ts",
+      "consumers/**/*.ts",
+    ],
     { cwd: root },
   )
     .flatMap((file) => [...readFileSync(join(root, file), "utf8").matchAll(/details: (\{.*?\})[,\n ]/gs)])
@@ -207,6 +215,12 @@ test("answers are open, bodies are closed", () => {
     "spaceRetentionPut",
     "storeRetentionPut",
     "leaseAcquire",
+    "consumerPut",
+    "consumerFetch",
+    "consumerAck",
+    "consumerNack",
+    "consumerReset",
+    "consumerSettle",
     "subscriptionPut",
   ]);
 });

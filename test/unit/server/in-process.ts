@@ -10,6 +10,8 @@ import type { Clock, Random } from "../../../src/core/clock.ts";
 import { createJobs, jobTurns, jobWhat } from "../../../src/jobs/jobs.ts";
 import { createSchedule } from "../../../src/jobs/schedule.ts";
 import type { DueRun } from "../../../src/jobs/schedule.ts";
+import { createConsumers } from "../../../src/consumers/consumers.ts";
+import { ConsumersInstance } from "../../../src/consumers/known.ts";
 import { createLeases, readLastToken } from "../../../src/lease/leases.ts";
 import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
@@ -42,6 +44,18 @@ import { produce, produceAll } from "../../../src/server/produce.ts";
 import { everyAnswer } from "../../../src/server/every-answer.ts";
 import type { Endpoint } from "../../../src/server/endpoint.ts";
 import { fallback } from "../../../src/server/fallback.ts";
+import { consumerFetch } from "../../../src/server/consumer-fetch.ts";
+import {
+  consumerAck,
+  consumerDelete,
+  consumerGet,
+  consumerNack,
+  consumerParked,
+  consumerPut,
+  consumerReset,
+  consumers,
+  consumerSettle,
+} from "../../../src/server/consumers.ts";
 import { health, monitor, openapi } from "../../../src/server/system.ts";
 import type { Services } from "../../../src/server/services.ts";
 import { SpaceWatches } from "../../../src/server/space-watch.ts";
@@ -97,6 +111,16 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   liveStatus,
   leaseAcquire,
   leaseRelease,
+  consumerPut,
+  consumerGet,
+  consumerDelete,
+  consumers,
+  consumerFetch,
+  consumerAck,
+  consumerNack,
+  consumerReset,
+  consumerParked,
+  consumerSettle,
   subscriptionPut,
   subscriptionGet,
   subscriptionDelete,
@@ -149,11 +173,11 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const stores = createLevelStoreFactory({
     database: new LevelDatabase(keyspace),
     compressor: plainCompressor,
-    clock,
+    clock: changes.clock ?? clock,
     random,
     lastToken: (id, key) => readLastToken(tableOf(id), key),
   });
-  const account = new SimulatedAccount({ clock });
+  const account = new SimulatedAccount({ clock: changes.clock ?? clock });
   const tableOf = (store: StoreId): Table => account.table(`s${store.replaceAll("-", "")}`);
   const logged: string[] = [];
   const logger = createLogger({ level: "debug", clock, write: (line) => logged.push(line) });
@@ -164,8 +188,14 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   const jobsDeps = { registry, schedule, clock, serviceClock, random, logger };
   const jobs = createJobs(jobsDeps);
   const retentionDeps = { table: tableOf, schedule, jobs, trims: true, clock, serviceClock, random };
+  const consumersInstance = new ConsumersInstance({
+    ...{ clock: changes.clock ?? clock, serviceClock: changes.clock ?? clock, random, logger },
+    telemetry: silentTelemetry,
+  });
   const services: Services = {
     stores,
+    consumers: (store) =>
+      createConsumers(consumersInstance, { store: services.stores.open(store), table: tableOf(store) }),
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),
     subscriptions: createSubscriptions({
       logger,

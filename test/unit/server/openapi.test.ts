@@ -10,6 +10,7 @@ import { StoreError } from "../../../src/core/errors.ts";
 import type { ErrorCode } from "../../../src/core/errors.ts";
 import type { StoreId } from "../../../src/core/ids.ts";
 import type { Jobs } from "../../../src/jobs/jobs.ts";
+import type { Consumers } from "../../../src/consumers/consumers.ts";
 import type { Leases } from "../../../src/lease/leases.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Retention } from "../../../src/retention/retention.ts";
@@ -87,7 +88,7 @@ describe.each(described)("%s %s", (_path, _method, operation) => {
       const { content } = operation.responses[definition.status]!;
       for (const [accept, media] of Object.entries(content ?? { nothing: undefined })) {
         const prepared = await prepare(definition, store);
-        const answer = await makeCall(service, definition, { ...prepared, store, accept, bodyType, body });
+        const answer = await makeCall(service, definition, { store, accept, bodyType, body, ...prepared });
         expect(answer.status, answer.text).toBe(definition.created === true ? 201 : definition.status);
         if (media === undefined) {
           expect(answer.text).toBe("");
@@ -149,7 +150,7 @@ function makeCall(target: Service, operation: Operation, parts: CallParts = {}):
   const { accept = "application/json", bodyType = Object.keys(operation.body ?? {})[0], query = "" } = parts;
   const names: Record<string, string> = {
     ...{ store: parts.store ?? randomUUID(), space: "orders", segment: "order-1" },
-    ...{ key: "reports", id: "billing", job: parts.job ?? randomUUID() },
+    ...{ key: "reports", id: "billing", consumer: "billing", job: parts.job ?? randomUUID() },
   };
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => names[name]!);
   const encoding = "encoding" in operation.query.shape ? "encoding=json" : "";
@@ -186,10 +187,36 @@ async function prepare({ id }: Operation, store: string): Promise<CallParts> {
     expect((await makeCall(service, put, { store })).status).toBe(200);
     return {};
   }
+  if (id.startsWith("consumer") && id !== "consumers" && id !== "consumerPut") return prepareConsumer(id, store);
   if (id !== "subscriptionGet" && id !== "subscriptionDelete") return {};
   const put = operations.find((operation) => operation.id === "subscriptionPut")!;
   const answer = await makeCall(service, put, { store });
   expect([200, 201], answer.text).toContain(answer.status);
+  return {};
+}
+
+/** A consumer with an entry that is parked for those who list, delivered for those who acknowledge. */
+async function prepareConsumer(id: string, store: string): Promise<CallParts> {
+  const made = (name: string, parts: CallParts = {}) =>
+    makeCall(
+      service,
+      operations.find((operation) => operation.id === name)!,
+      { store, ...parts },
+    );
+  await made("consumerPut");
+  await made("produce");
+  const { deliveries } = (await made("consumerFetch")).json as unknown as {
+    readonly deliveries: readonly {
+      readonly claim: string;
+      readonly entries: readonly { readonly offset: string }[];
+    }[];
+  };
+  const { claim, entries } = deliveries.find((delivery) => delivery.entries.length > 0)!;
+  const failed = { claim, offset: entries[0]!.offset, action: "park" };
+  if (id === "consumerAck") return { body: { claim } };
+  if (id === "consumerNack") return { body: failed };
+  if (id === "consumerFetch") return { body: { worker: "another", ack: [{ claim }] } };
+  await made("consumerNack", { body: failed });
   return {};
 }
 
@@ -223,6 +250,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
       const stores = { open: () => failing(failure), close: () => Promise.resolve() };
       const others = {
         leases: () => failing(failure),
+        consumers: () => failing(failure),
         subscriptions: failing(failure),
         jobs: failing(failure),
         retention: failing(failure),
@@ -245,12 +273,12 @@ async function withService(changes: Parameters<typeof openService>[0], operation
 }
 
 /** Every promise and every stream of it fails. */
-function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs & Retention {
+function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs & Retention & Consumers {
   const fails = () => ({
     then: (_: unknown, reject: (error: unknown) => void) => reject(failure),
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
-  return new Proxy({} as Store & Leases & Subscriptions & Jobs & Retention, { get: () => fails });
+  return new Proxy({} as Store & Leases & Subscriptions & Jobs & Retention & Consumers, { get: () => fails });
 }
 
 function exampleOf(media: Media): unknown {
