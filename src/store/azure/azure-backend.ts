@@ -55,6 +55,8 @@ import { trimSpace } from "./trim/space-trim.ts";
 
 /** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
 const entryFixedBytes = 88;
+/** Looks for the newest entries that rows merged meanwhile may spoil. */
+const tailTriesMax = 5;
 
 export class AzureBackend implements Backend {
   readonly recent: RecentSpaces;
@@ -228,9 +230,19 @@ export class AzureBackend implements Backend {
   }
 
   async spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
-    const { timestamp, count: records } = await this.#logHead(space, signal);
-    if (count === 0) return cursorAfter(space, timestamp);
-    return readTail(this.#table, space, { timestamp, records }, count, signal);
+    for (let tries = 0; tries < tailTriesMax; tries += 1) {
+      const { timestamp, count: records } = await this.#logHead(space, signal);
+      if (count === 0) return cursorAfter(space, timestamp);
+      const place = await readTail(this.#source, space, { timestamp, records }, count, signal);
+      if (place !== undefined) return place;
+    }
+    throw new StoreError(
+      "overloaded",
+      `The rows of space ${JSON.stringify(space)} are being merged. Try again a little later.`,
+      {
+        retryAfterMs: 1_000,
+      },
+    );
   }
 
   closed(): void {

@@ -62,6 +62,12 @@ export const optionsSchema = z.strictObject({
   trimTransactionsMax: count(50, 10_000),
   /** Of a space that is written to all the time, how long after a status message the next one comes; 0: as soon as the queue has taken it. */
   notificationPauseMs: milliseconds(100, 60_000),
+  /** How old the rows of a log are before neighbours are merged: no instance that works looks for single ones any more. */
+  compactAfterMs: milliseconds(10 * 60_000, 7 * 86_400_000),
+  /** How old merged rows are before they are merged once more, and lose the ids of their records: no attempt is looked for any more. */
+  compactAgainAfterMs: milliseconds(86_400_000, 30 * 86_400_000),
+  /** Neighbours that are worth merging: of fewer a row is not made. */
+  compactRowsMin: integer(16, 2, 100),
   /** How old a pending record is before the monitor takes it for left behind. */
   walGraceMs: milliseconds(30_000, 3_600_000),
   /** How long a log rests before the monitor stops visiting it. */

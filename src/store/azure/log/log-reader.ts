@@ -20,6 +20,8 @@ import { checkFormat } from "../rows/format.ts";
 import type { LogHead, RecordSummary } from "../rows/log-rows.ts";
 import { decodeLogHead, decodeRecordSummary, emptyLog, summaryProperties } from "../rows/log-rows.ts";
 import { decodeLogMarker, isMarker } from "../rows/markers.ts";
+import type { MergedRecords } from "../rows/merged-rows.ts";
+import { decodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
 
 /** The log at one moment. A commit replaces exactly this, or nothing. */
 export interface LogVersion {
@@ -94,8 +96,8 @@ export class LogReader {
       if (missing < 0) return wentBack(to);
       if (missing === 0) return to.head.recordId === recordId ? { kind: "moved", to, records: [] } : wentBack(to);
       const { timestamp: until } = to.head;
-      // Over what was trimmed there is no way: the head alone tells what is pending.
-      if (missing > recordsMax || rows.some(isMarker)) {
+      // There is no way over trimmed or merged records: the head alone tells what is pending.
+      if (missing > recordsMax || !rows.every(isRecord)) {
         return (await this.#has(version.head)) ? { kind: "far", to } : wentBack(to);
       }
       const records = rows.filter(({ row }) => timestampOfRow(row) <= until).map(storedRecord);
@@ -117,7 +119,7 @@ export class LogReader {
       throw corruptData(`the log does not have the last of the ${head.count} records that its head counts`);
   }
 
-  /** A trimmed record counts as present, as far as anybody can tell. */
+  /** A record that was trimmed, or has lost its id in a merged row, counts as present, as far as anybody can tell. */
   async #has({ count, recordId, timestamp }: LogHead): Promise<boolean> {
     if (count === 0) return true;
     const row = await this.#firstFrom(timestamp);
@@ -126,6 +128,7 @@ export class LogReader {
       const marker = decodeLogMarker(row);
       return marker.position > count || (marker.position === count && marker.recordId === recordId);
     }
+    if (isMerged(row)) return mergedHas(decodeMergedRecords(row), timestamp, count, recordId);
     const last = decodeRecordSummary(row);
     return last.recordId === recordId && last.position === count;
   }
@@ -138,10 +141,11 @@ export class LogReader {
     const row = await this.#firstFrom(timestamp);
     if (row === undefined) return "never";
     if (isMarker(row)) return decodeLogMarker(row).recordId === recordId ? "landed" : "unknown";
+    if (isMerged(row)) return fateIn(decodeMergedRecords(row), timestamp, recordId);
     return decodeRecordSummary(row).recordId === recordId ? "landed" : "never";
   }
 
-  /** The summaries of records at these timestamps; one that is not there, or was trimmed, is left out. */
+  /** The summaries of records at these timestamps; one that is not there, was trimmed or merged, is left out. */
   async readRecordsAt(timestamps: readonly number[]): Promise<StoredRecord[]> {
     const records: StoredRecord[] = [];
     // Few at a time: this is the cold path, and others need the connections.
@@ -154,10 +158,10 @@ export class LogReader {
 
   async readRecordAt(timestamp: number): Promise<StoredRecord | undefined> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp), { select: summaryProperties });
-    return row === undefined || isMarker(row) ? undefined : storedRecord(row);
+    return row === undefined || !isRecord(row) ? undefined : storedRecord(row);
   }
 
-  /** One page of summaries from a timestamp on, inclusive. */
+  /** One page of summaries from a timestamp on, inclusive; records that were trimmed or merged are done, and left out. */
   async readRecordsFrom(
     timestamp: number,
     continuation: string | undefined,
@@ -168,13 +172,13 @@ export class LogReader {
       top,
       continuation,
     });
-    return { records: page.rows.filter((row) => !isMarker(row)).map(storedRecord), continuation: page.continuation };
+    return { records: page.rows.filter(isRecord).map(storedRecord), continuation: page.continuation };
   }
 
   /** The entries of a record, one batch a transaction; `corrupt_data` when they cannot be read. */
   async readBatches(timestamp: number): Promise<EntryBatch[]> {
     const { row } = await this.#table.get(this.partition, recordRow(timestamp));
-    if (row === undefined || isMarker(row)) throw corruptData(`the log record at ${timestamp} is missing`);
+    if (row === undefined || !isRecord(row)) throw corruptData(`the log record at ${timestamp} is missing`);
     return decodeRecord(row, this.#compressor);
   }
 
@@ -217,6 +221,23 @@ export class LogReader {
     } while (rows.length <= recordsMax);
     return rows;
   }
+}
+
+/** Neither a marker nor many records in one row. */
+function isRecord(row: Row): boolean {
+  return !isMarker(row) && !isMerged(row);
+}
+
+function mergedHas(merged: MergedRecords, timestamp: number, position: number, recordId: string): boolean {
+  const first = merged.position - merged.count + 1;
+  if (timestamp < merged.firstTimestamp || position < first || position > merged.position) return false;
+  return merged.recordIds === undefined || merged.recordIds[position - first] === recordId;
+}
+
+function fateIn({ firstTimestamp, recordIds }: MergedRecords, timestamp: number, recordId: string): Fate {
+  if (timestamp < firstTimestamp) return "never";
+  if (recordIds === undefined) return "unknown";
+  return recordIds.includes(recordId) ? "landed" : "never";
 }
 
 function wentBack(to: HeadRead): CatchUp {

@@ -38,6 +38,7 @@ import {
   timestampOfRow,
 } from "../rows/keys.ts";
 import { decodeLogMarker, goneWith, isMarker, logMarkerProperties } from "../rows/markers.ts";
+import { decodeMergedRecords, isMerged, mergedProperties } from "../rows/merged-rows.ts";
 import { blocks, rows } from "./pages.ts";
 import type { RowsOptions } from "./pages.ts";
 import { summarisedSegments, summaryProperties } from "../rows/log-rows.ts";
@@ -63,6 +64,7 @@ export interface ListSource extends Pick<Source, "table"> {
   readonly logger: Logger;
 }
 
+const placeProperties: readonly string[] = [...logMarkerProperties, ...mergedProperties];
 const recordProperties: readonly string[] = [...logMarkerProperties, ...dataPropertyNames];
 
 export async function* readSpaces(source: ListSource, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
@@ -206,14 +208,20 @@ function endOf(timestamp: number): Omit<Place, "space"> {
   return { timestamp: timestamp + 1, segment: leastName, sequence: 0 };
 }
 
-/** No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the keys of one row are read. */
+/**
+ * No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the place of one row is
+ * read: its key is the last place that it holds, so a merged row says where it begins.
+ */
 export async function firstTimestamp(source: Source, space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
   const { place, first, last } = boundsOf(space, args);
   if (last < first) return Infinity;
   if (place !== undefined) return first;
-  const range = recordRange(logPartition(space), first, last);
-  const options = { signal: args.signal, select: ["v"], limit: 1, ahead: undefined };
-  for await (const { row } of rows(source.table, range, options)) return timestampOfRow(row);
+  const range = recordRange(logPartition(space), first, lastRecordTimestamp);
+  const options = { signal: args.signal, select: placeProperties, limit: 1, ahead: undefined };
+  for await (const row of rows(source.table, range, options)) {
+    const begins = isMerged(row) ? decodeMergedRecords(row).firstTimestamp : timestampOfRow(row.row);
+    return begins > last ? Infinity : Math.max(first, begins);
+  }
   return Infinity;
 }
 

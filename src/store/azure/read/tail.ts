@@ -1,16 +1,23 @@
 // Finds the newest entries of a space from its end backwards: a log is read forward only, so it is looked at in windows of time.
 //
 // Promise: the place is exact at the version of the log that the head was read at, whatever is committed meanwhile. Only summaries are
-// read, and what was trimmed is not there. A window that holds more than a page is halved before it is read on, so that a burst long ago costs no more than a quiet log.
+// read, and the entries of merged rows; trimmed entries are not there. The positions of the rows prove that none was passed over: rows that
+// were merged between two windows are told, and the caller begins again. A window that holds more than a page is halved before it is read on,
+// so that a burst long ago costs no more than a quiet log.
 
 import type { Cursor, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import type { Compressor } from "../../../codec/block.ts";
 import { cursorAfter, encodeCursor } from "../../../codec/cursor.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { KeyRange, Page, Row, Table } from "../../../table/port.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { keyAfter, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
 import { isMarker } from "../rows/markers.ts";
+import { decodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
+import type { Source } from "./read.ts";
 
 /** The end of the log according to its head: its last timestamp, and how many records it has. */
 interface LogEnd {
@@ -23,19 +30,19 @@ const windowMsMin: number = limits.pageRowsMax;
 /** Each further one is so much wider: from a second to the beginning of time in a dozen. */
 const windowGrowth = 8;
 
-/** The place that the newest `count` entries of a log follow. */
+/** The place that the newest `count` entries of a log follow. Undefined: rows were merged meanwhile. */
 export async function readTail(
-  table: Table,
+  { compressor, table }: Pick<Source, "compressor" | "table">,
   space: SpaceName,
   end: LogEnd,
   count: number,
   signal?: AbortSignal,
-): Promise<Cursor> {
+): Promise<Cursor | undefined> {
   let wanted = count;
-  let records = end.records;
+  let position = end.records;
   let to = end.timestamp;
   let windowMs = windowMsMin;
-  while (to > 0 && records > 0) {
+  while (to > 0 && position > 0) {
     const range = recordRange(logPartition(space), Math.max(1, to - windowMs + 1), to);
     const page = await query(table, range, undefined, signal);
     if (page.continuation !== undefined && windowMs > windowMsMin) {
@@ -46,18 +53,49 @@ export async function readTail(
     for (const row of rows.toReversed()) {
       // Nothing is before it.
       if (isMarker(row)) return cursorAfter(space, timestampOfRow(row.row));
-      const { timestamp, transactions } = decodeRecordSummary(row);
-      for (const { segment, firstSequence, lastSequence } of transactions.toReversed()) {
+      const stored = isMerged(row) ? await readMerged(table, compressor, row, signal) : storedRecord(row);
+      if (stored?.position !== position) return undefined;
+      position -= stored.count;
+      for (const { segment, timestamp, firstSequence, lastSequence } of stored.transactions.toReversed()) {
         const entries = lastSequence - firstSequence + 1;
         if (entries >= wanted) return encodeCursor({ space, timestamp, segment, sequence: lastSequence - wanted });
         wanted -= entries;
       }
     }
-    records -= rows.length;
     to -= windowMs;
     windowMs *= windowGrowth;
   }
-  return "" as Cursor;
+  return position > 0 ? undefined : ("" as Cursor);
+}
+
+interface Stored {
+  /** Which record of the log the row's last one is, and how many it holds. */
+  readonly position: number;
+  readonly count: number;
+  readonly transactions: readonly Pick<EntryBatch, "firstSequence" | "lastSequence" | "segment" | "timestamp">[];
+}
+
+function storedRecord(row: Row): Stored {
+  const { position, timestamp, transactions } = decodeRecordSummary(row);
+  return { position, count: 1, transactions: transactions.map((transaction) => ({ ...transaction, timestamp })) };
+}
+
+/** Undefined: it is not there any more as it was. */
+async function readMerged(
+  table: Table,
+  compressor: Compressor,
+  { etag, partition, row }: Row,
+  signal: AbortSignal | undefined,
+): Promise<Stored | undefined> {
+  try {
+    const { row: whole } = await table.get(partition, row, { signal });
+    if (whole?.etag !== etag) return undefined;
+    const { count, position } = decodeMergedRecords(whole);
+    return { count, position, transactions: await decodeBlock(joinData(whole.properties), compressor) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw asStoreError(error, "none");
+  }
 }
 
 /** A page may end early for reasons of the service's own. */

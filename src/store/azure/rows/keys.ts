@@ -30,6 +30,9 @@ export const recordRow = (timestamp: number): string => hexKey(int64(timestamp))
 /** Beside the head, before the records: that an operator has reset the fence of a lease. */
 export const fenceResetRow = (at: number): string => hexKey(uint64(0), "RST", int64(at));
 
+/** Beside the head, before the records: how far the log has been compacted. */
+export const compactedRow = hexKey(uint64(0), "CMP");
+
 /** All resets of a log. */
 export function fenceResetRange(partition: string): KeyRange {
   const prefix = hexKey(uint64(0), "RST", "");

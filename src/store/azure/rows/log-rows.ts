@@ -18,6 +18,7 @@ import type { Format, Counts } from "./format.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf, decodeCounts, encodeCounts } from "./format.ts";
 import { changeBytes, decodeChanges, encodeChanges } from "./stream-rows.ts";
 import { logMarkerProperties } from "./markers.ts";
+import { mergedProperties } from "./merged-rows.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { dashed, timestampOfRow } from "./keys.ts";
@@ -96,7 +97,11 @@ export interface RecordSummary {
   readonly counts?: Counts | undefined;
 }
 
-export const summaryProperties: readonly string[] = [...logMarkerProperties, "node", "s", "c"];
+export const summaryProperties: readonly string[] = [
+  ...logMarkerProperties,
+  ...mergedProperties,
+  ...["node", "s", "c"],
+];
 
 export function encodeLogHead(head: LogHead): Properties {
   return {
@@ -160,6 +165,11 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
     counts: decodeCounts(row),
   };
 });
+
+/** Whether a record of the log, or a part of it, says more than its entries: such a record stays as it is. */
+export function changesStream(row: Row): boolean {
+  return row.properties["c"] !== undefined;
+}
 
 /** The segments that a log record has entries of; undefined: its summary does not tell. */
 export function summarisedSegments(row: Row): readonly SegmentName[] | undefined {

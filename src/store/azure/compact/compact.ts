@@ -1,0 +1,228 @@
+// Compacts a space: many small rows become few large ones, of its log and of its segments.
+//
+// Goes through the log from where it stopped. Neighbours that are settled and old enough become one row; a day later so many of these become
+// one again, and lose the ids of their records. The segments that have many of the merged entries are compacted before the log's rows are, so
+// that a process that dies between the two does the first again. One transaction replaces the last row of a group by all of it, removes the
+// others, each under its own ETag, and moves the row that says how far the log has come: of two compactions at the same time one wins.
+//
+// Promise: the answer of no read changes, at any moment. What an attempt, a catch-up or a trim may look for is found in the merged row.
+
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
+import { decodeBlock, joinData } from "../../../codec/block.ts";
+import type { EntryBatch } from "../../../codec/transaction.ts";
+import type { Row, Write } from "../../../table/port.ts";
+import { backOff } from "../instance/back-off.ts";
+import { isTransient } from "../instance/failure.ts";
+import type { HeadRead, LogReader } from "../log/log-reader.ts";
+import { rows } from "../read/pages.ts";
+import { compactedRow, keyAfter, lastRecordTimestamp, recordRange, recordRow, timestampOfRow } from "../rows/keys.ts";
+import { changesStream, decodeRecordSummary } from "../rows/log-rows.ts";
+import { isMarker } from "../rows/markers.ts";
+import {
+  decodeCompacted,
+  decodeMergedRecords,
+  encodeCompacted,
+  encodeMergedRecords,
+  isMerged,
+  mergedIdsMax,
+  notCompacted,
+} from "../rows/merged-rows.ts";
+import type { Compacted, MergedRecords } from "../rows/merged-rows.ts";
+import { doneThrough } from "../rows/pending.ts";
+import { writeFormat } from "../trim/space-trim.ts";
+import { mergeBlocks } from "./merge-blocks.ts";
+import { fitting, merged, mergedBytesMax, storedBytes, triesMax } from "./merge-rows.ts";
+import type { CompactDeps, Decoded } from "./merge-rows.ts";
+
+export interface CompactSpaceDeps extends CompactDeps {
+  readonly reader: Pick<LogReader, "headRow" | "partition" | "readHead">;
+  /** Whether the turn is over. */
+  readonly isOver: () => boolean;
+}
+
+/** `done`: nothing is worth merging now. `later`: some of it will be, when it is older. `more`: the turn was over before. */
+export type CompactState = "done" | "later" | "more";
+
+/** Merged rows that become one. */
+const againRowsMax = 32;
+const againRowsMin = 8;
+/** A segment with so many transactions among the merged ones has blocks worth merging. */
+const segmentBlocksMin = 16;
+
+type Tier = "once" | "again";
+
+/** Rows of the log with what is known of their records. */
+interface LogRow extends Decoded {
+  readonly records: Omit<MergedRecords, "timestamp">;
+}
+
+interface Place {
+  readonly timestamp: number;
+  readonly position: number;
+}
+
+export async function compactSpace(deps: CompactSpaceDeps, space: SpaceName): Promise<CompactState> {
+  let lost = 0;
+  while (!deps.isOver()) {
+    try {
+      const step = await stepOf(deps, space);
+      if (step !== "moved" && step !== "overtaken") return step;
+      lost = step === "moved" ? 0 : lost + 1;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      lost += 1;
+      if (lost >= triesMax) throw error;
+    }
+    if (lost >= triesMax) return "more";
+    if (lost > 0) await backOff(deps, lost);
+  }
+  return "more";
+}
+
+async function stepOf(deps: CompactSpaceDeps, space: SpaceName): Promise<"moved" | "overtaken" | CompactState> {
+  const { options, reader, table } = deps;
+  const head = await reader.readHead();
+  if (head.head.count < options.compactRowsMin) return "done";
+  const { row } = await table.get(reader.partition, compactedRow);
+  const state = row === undefined ? notCompacted : decodeCompacted(row);
+  const settled = settledThrough(head);
+  for (const tier of ["once", "again"] as const) {
+    const afterMs = tier === "once" ? options.compactAfterMs : options.compactAgainAfterMs;
+    const until = Math.min(tier === "once" ? settled : state.once, head.serviceTime - afterMs);
+    const group = await nextGroup(deps, tier, state[tier], until);
+    if (group.length > 0) return merge(deps, space, { head, row, state, tier }, group);
+  }
+  const waiting = head.head.count - state.position;
+  return waiting >= options.compactRowsMin ? "later" : "done";
+}
+
+/** Up to where all records are applied, and notified of. */
+function settledThrough({ head: { timestamp, unapplied, unnotified } }: HeadRead): number {
+  return Math.min(doneThrough(unapplied, timestamp), doneThrough(unnotified, timestamp));
+}
+
+/** The next neighbours that are worth a row; a group of one is passed over, or loses its ids. Empty: there are none now. */
+async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until: number): Promise<readonly LogRow[]> {
+  const { options, reader, table } = deps;
+  const most = tier === "once" ? options.batchOperations - 1 : Math.min(againRowsMax, options.batchOperations - 1);
+  const found: Row[] = [];
+  let bytes = 0;
+  let isFull = false;
+  const first = recordRow(Math.max(from, 1));
+  const range = {
+    ...recordRange(reader.partition, 1, lastRecordTimestamp),
+    from: from === 0 ? first : keyAfter(first),
+  };
+  for await (const row of rows(table, range, { likely: most, firstRows: most })) {
+    if (timestampOfRow(row.row) > until) break;
+    if (isMarker(row)) continue;
+    const size = storedBytes(row);
+    // A row that is large already, of the other kind, or that changes a stream ends the group, and is passed over when it comes first.
+    const isAlone = size > mergedBytesMax / 2 || isMerged(row) !== (tier === "again") || changesStream(row);
+    isFull = found.length === most || (found.length > 0 && (isAlone || bytes + size > mergedBytesMax));
+    if (isFull) break;
+    found.push(row);
+    bytes += size;
+    isFull = isAlone;
+    if (isAlone) break;
+  }
+  if (!isFull && found.length < most && found.length < (tier === "once" ? options.compactRowsMin : againRowsMin)) {
+    return [];
+  }
+  return Promise.all(found.map((row) => decodeRow(deps, row)));
+}
+
+async function decodeRow({ compressor }: CompactSpaceDeps, row: Row): Promise<LogRow> {
+  const batches = await decodeBlock(joinData(row.properties), compressor);
+  if (isMerged(row)) return { row, batches, records: decodeMergedRecords(row) };
+  const { counts, position, recordId, timestamp } = decodeRecordSummary(row);
+  const records = { firstTimestamp: timestamp, position, count: 1, recordId, recordIds: [recordId], counts };
+  return { row, batches, records };
+}
+
+interface Before {
+  readonly head: HeadRead;
+  /** The row that says how far the log is compacted, and what it says. */
+  readonly row: Row | undefined;
+  readonly state: Compacted;
+  readonly tier: Tier;
+}
+
+async function merge(
+  deps: CompactSpaceDeps,
+  space: SpaceName,
+  before: Before,
+  group: readonly LogRow[],
+): Promise<"moved" | "overtaken"> {
+  const { head, tier } = before;
+  const isCutting = tier === "again" && group.some(({ records }) => records.recordIds !== undefined);
+  const fits = group.length > 1 || isCutting ? await fitting(group, deps.compressor) : undefined;
+  const last = fits?.group.at(-1);
+  if (fits === undefined || last === undefined || (fits.group.length === 1 && !isCutting)) {
+    // Nothing fits beside the first row: it is passed over.
+    const [alone] = group;
+    return alone === undefined ? "overtaken" : moveTo(deps, before, placeOf(alone), []);
+  }
+  if (head.head.format === 1 && !(await writeFormat(deps, head))) return "overtaken";
+  for (const [segment, { first, through }] of crowdedSegments(fits.group)) {
+    await mergeBlocks(deps, space, segment, first, through);
+  }
+  const properties = encodeMergedRecords(together(fits.group, tier), fits.data);
+  const outcome = await moveTo(deps, before, placeOf(last), [
+    { kind: "replace", row: last.row.row, properties, ifMatch: last.row.etag },
+    ...fits.group.slice(0, -1).map(({ row: { row, etag } }): Write => ({ kind: "delete", row, ifMatch: etag })),
+  ]);
+  if (outcome === "moved") deps.onMerged(merged(fits.group, fits.data));
+  return outcome;
+}
+
+/** In one transaction: these writes, and how far the log is compacted with them. */
+async function moveTo(
+  { reader, table }: CompactSpaceDeps,
+  { row, state, tier }: Before,
+  { position, timestamp }: Place,
+  writes: readonly Write[],
+): Promise<"moved" | "overtaken"> {
+  const next = tier === "once" ? { ...state, once: timestamp, position } : { ...state, again: timestamp };
+  const properties = encodeCompacted(next);
+  const move: Write =
+    row === undefined
+      ? { kind: "insert", row: compactedRow, properties }
+      : { kind: "replace", row: compactedRow, properties, ifMatch: row.etag };
+  return (await table.submit(reader.partition, [move, ...writes])).kind === "done" ? "moved" : "overtaken";
+}
+
+function placeOf({ row, records }: LogRow): Place {
+  return { timestamp: timestampOfRow(row.row), position: records.position };
+}
+
+function together(group: readonly LogRow[], tier: Tier): Omit<MergedRecords, "timestamp"> {
+  const [first] = group;
+  const last = group.at(-1);
+  if (first === undefined || last === undefined) throw new Error("A merged row of no rows.");
+  const ids = group.map(({ records }) => records.recordIds);
+  const isCut = tier === "again" || ids.includes(undefined);
+  const recordIds = isCut ? undefined : ids.flatMap((some) => some ?? []);
+  return {
+    firstTimestamp: first.records.firstTimestamp,
+    position: last.records.position,
+    count: group.reduce((sum, { records }) => sum + records.count, 0),
+    recordId: last.records.recordId,
+    recordIds: recordIds !== undefined && recordIds.length <= mergedIdsMax ? recordIds : undefined,
+    counts: last.records.counts,
+  };
+}
+
+/** The segments that have many of the transactions, with the sequences of these. */
+function crowdedSegments(
+  group: readonly LogRow[],
+): ReadonlyMap<SegmentName, { readonly first: number; readonly through: number }> {
+  const seen = new Map<SegmentName, { first: number; through: number; blocks: number }>();
+  for (const batch of group.flatMap(({ batches }): readonly EntryBatch[] => batches)) {
+    const known = seen.get(batch.segment) ?? { first: batch.firstSequence, through: 0, blocks: 0 };
+    known.through = batch.lastSequence;
+    known.blocks += 1;
+    seen.set(batch.segment, known);
+  }
+  return new Map([...seen].filter(([, { blocks }]) => blocks >= segmentBlocksMin));
+}
