@@ -113,6 +113,12 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
     moves:
       "A minute or two is usual. Growth over runs: more is due than the monitor does; `GET /v1/stores/{store}/jobs` tells what takes so long.",
   },
+  "streamkit.compact.rows": {
+    by: "",
+    moves:
+      "As many as there are commits, some minutes later. 0 while spaces are written to: the monitor does not run, or records are not applied.",
+  },
+  "streamkit.compact.saved": { by: "", moves: "With the rows." },
   "streamkit.notifications.deliveries": {
     by: "`streamkit.delivery.outcome`: `delivered`, `failed`, `rested` (not tried: the target rests after failures), `given_up`",
     moves:

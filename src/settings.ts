@@ -125,6 +125,15 @@ export const settingsSchema = z.object({
     .refine(isSchedule, { error: "six fields of NCRONTAB, such as 0 * * * * *" })
     .default("0 * * * * *")
     .meta({ description: "When the monitor looks for records that a writer left behind: NCRONTAB, six fields." }),
+  STREAMKIT_COMPACT_AFTER_MS: option(
+    "compactAfterMs",
+    "How old the rows of a space are before neighbours are merged, in its log and in its segments, ms.",
+  ),
+  STREAMKIT_COMPACT_AGAIN_AFTER_MS: option(
+    "compactAgainAfterMs",
+    "How old merged rows are before they are merged once more, and lose the ids by which a repeat is looked up, ms.",
+  ),
+  STREAMKIT_COMPACT_ROWS_MIN: option("compactRowsMin", "How many neighbouring rows are worth merging."),
   STREAMKIT_WAL_GRACE_MS: option("walGraceMs", "Age of a pending record that the monitor takes over, ms."),
   STREAMKIT_LOG_LEVEL: z
     .enum(logLevels, { error: logLevels.join(", ") })
@@ -279,6 +288,9 @@ export function parseSettings(env: Environment): Settings {
   const store: AzureStoreSettings = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
     formatVersion: values.STREAMKIT_FORMAT === "1" ? 1 : 2,
+    compactAfterMs: values.STREAMKIT_COMPACT_AFTER_MS,
+    compactAgainAfterMs: values.STREAMKIT_COMPACT_AGAIN_AFTER_MS,
+    compactRowsMin: values.STREAMKIT_COMPACT_ROWS_MIN,
     walGraceMs: values.STREAMKIT_WAL_GRACE_MS,
     notificationPauseMs: values.STREAMKIT_NOTIFICATION_PAUSE_MS,
     produceTimeoutMs: values.STREAMKIT_PRODUCE_TIMEOUT_MS,

@@ -130,6 +130,16 @@ export const metrics = {
     unit: "s",
     description: "How late the latest was of what was due, when it had its turn.",
   },
+  "streamkit.compact.rows": {
+    kind: "counter",
+    unit: "{row}",
+    description: "Small rows that were merged into larger ones, of logs and of segments.",
+  },
+  "streamkit.compact.saved": {
+    kind: "counter",
+    unit: "By",
+    description: "Bytes of data that merging rows has saved.",
+  },
   "streamkit.notifications.deliveries": {
     kind: "counter",
     unit: "{delivery}",

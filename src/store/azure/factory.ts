@@ -97,6 +97,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     table,
     reader: (store, space) => new LogReader(table(store), space, compressor),
     writer: (store, space) => writers.get(store, space, table(store)),
+    compressor,
     options,
     visited: deps.visited,
     notifies: notifier !== undefined,

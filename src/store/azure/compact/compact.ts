@@ -46,8 +46,6 @@ export type CompactState = "done" | "later" | "more";
 /** Merged rows that become one. */
 const againRowsMax = 32;
 const againRowsMin = 8;
-/** A segment with so many transactions among the merged ones has blocks worth merging. */
-const segmentBlocksMin = 16;
 
 type Tier = "once" | "again";
 
@@ -92,8 +90,8 @@ async function stepOf(deps: CompactSpaceDeps, space: SpaceName): Promise<"moved"
     const group = await nextGroup(deps, tier, state[tier], until);
     if (group.length > 0) return merge(deps, space, { head, row, state, tier }, group);
   }
-  const waiting = head.head.count - state.position;
-  return waiting >= options.compactRowsMin ? "later" : "done";
+  const isSettled = settled >= head.head.timestamp;
+  return isSettled && head.head.count - state.position >= options.compactRowsMin ? "later" : "done";
 }
 
 /** Up to where all records are applied, and notified of. */
@@ -126,7 +124,11 @@ async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until
     isFull = isAlone;
     if (isAlone) break;
   }
-  if (!isFull && found.length < most && found.length < (tier === "once" ? options.compactRowsMin : againRowsMin)) {
+  if (
+    !isFull &&
+    found.length < most &&
+    found.length < (tier === "once" ? options.compactRowsMin : Math.min(againRowsMin, options.compactRowsMin))
+  ) {
     return [];
   }
   return Promise.all(found.map((row) => decodeRow(deps, row)));
@@ -164,7 +166,7 @@ async function merge(
     return alone === undefined ? "overtaken" : moveTo(deps, before, placeOf(alone), []);
   }
   if (head.head.format === 1 && !(await writeFormat(deps, head))) return "overtaken";
-  for (const [segment, { first, through }] of crowdedSegments(fits.group)) {
+  for (const [segment, { first, through }] of crowdedSegments(fits.group, deps.options.compactRowsMin)) {
     await mergeBlocks(deps, space, segment, first, through);
   }
   const properties = encodeMergedRecords(together(fits.group, tier), fits.data);
@@ -216,6 +218,7 @@ function together(group: readonly LogRow[], tier: Tier): Omit<MergedRecords, "ti
 /** The segments that have many of the transactions, with the sequences of these. */
 function crowdedSegments(
   group: readonly LogRow[],
+  blocksMin: number,
 ): ReadonlyMap<SegmentName, { readonly first: number; readonly through: number }> {
   const seen = new Map<SegmentName, { first: number; through: number; blocks: number }>();
   for (const batch of group.flatMap(({ batches }): readonly EntryBatch[] => batches)) {
@@ -224,5 +227,5 @@ function crowdedSegments(
     known.blocks += 1;
     seen.set(batch.segment, known);
   }
-  return new Map([...seen].filter(([, { blocks }]) => blocks >= segmentBlocksMin));
+  return new Map([...seen].filter(([, { blocks }]) => blocks >= blocksMin));
 }

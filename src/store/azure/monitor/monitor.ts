@@ -7,11 +7,14 @@ import type { SpaceName, StoreId } from "../../../core/ids.ts";
 import type { LogFields, Logger } from "../../../core/logger.ts";
 import { segmentFields } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
+import type { Compressor } from "../../../codec/block.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isCorrupt } from "../instance/failure.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
+import type { CompactState } from "../compact/compact.ts";
+import { compactSpace } from "../compact/compact.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import { encodeLogHead } from "../rows/log-rows.ts";
 import type { LogHead } from "../rows/log-rows.ts";
@@ -48,6 +51,7 @@ export interface MonitorDeps {
   readonly table: (store: StoreId) => Table;
   readonly reader: (store: StoreId, space: SpaceName) => LogReader;
   readonly writer: (store: StoreId, space: SpaceName) => SpaceWriter;
+  readonly compressor: Compressor;
   readonly options: AzureStoreOptions;
   /** Called for each log that is visited, and must have succeeded before the log is closed. Absent: nobody is interested. */
   readonly visited?: ((store: StoreId, space: SpaceName) => Promise<void>) | undefined;
@@ -63,6 +67,8 @@ export interface MonitorDeps {
 const visitsMax = 4;
 const visitPermitMs = 2_000;
 const visitsBesideMax = 60;
+/** How long one visit merges the rows of a log, milliseconds. */
+const compactTurnMs = 5_000;
 /** Writes of a head that the monitor tries while writers keep coming before it. */
 const settleTriesMax = 8;
 
@@ -182,7 +188,9 @@ export class Monitor {
     const seen = await reader.readHead();
     // A log that rests with nothing pending is left alone, or closed: one request, and no writer is made for it.
     if (isResting(seen.head, notifies)) {
-      if (await this.#close(row, reader, seen)) run.closed += 1;
+      if ((await this.#compact(store, space, reader, run)) === "done" && (await this.#close(row, reader, seen))) {
+        run.closed += 1;
+      }
       return;
     }
     const writer = writerOf(store, space);
@@ -194,6 +202,26 @@ export class Monitor {
     for (let tries = 1; (await appender.settle()) === "lost_race" && tries < settleTriesMax; tries += 1) {
       await backOff({ clock, random }, tries);
     }
+    await this.#compact(store, space, reader, run);
+  }
+
+  /** For a bounded time: the next visit goes on. A log that will have more to merge when it is older stays open. */
+  async #compact(store: StoreId, space: SpaceName, reader: LogReader, { isOver }: Run): Promise<CompactState> {
+    const { clock, compressor, options, random, table, telemetry } = this.#deps;
+    if (options.formatVersion !== 2) return "done";
+    const endsAt = clock.elapsed() + compactTurnMs;
+    return compactSpace(
+      {
+        ...{ clock, compressor, options, random, reader },
+        table: table(store),
+        isOver: () => isOver() || clock.elapsed() >= endsAt,
+        onMerged: ({ bytesSaved, rows: merged }) => {
+          telemetry.record("streamkit.compact.rows", merged);
+          telemetry.record("streamkit.compact.saved", Math.max(0, bytesSaved));
+        },
+      },
+      space,
+    );
   }
 
   /** Records that wait only for a lost record are tried again, in order, once that one is given up. */
