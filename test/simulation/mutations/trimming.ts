@@ -3,7 +3,8 @@
 import type { Mutation } from "./mutation.ts";
 import { azure, mutation } from "./mutation.ts";
 
-const segmentsFirst = 'if (!(await trimSegments(deps, space, records))) return "segment_goes_on";';
+const segmentsFirst =
+  'if (!(await trimSegments(deps, space, cut === undefined ? records : [...records, cut]))) return "segment_goes_on";';
 const spaceSubmit =
   'return (await deps.table.submit(deps.reader.partition, writes)).kind === "done" ? "moved" : "overtaken";';
 const toldSegment = "if (begun && args.clamp !== true) throw trimmed(`segment ${JSON.stringify(segment)}`, gone + 1);";
@@ -36,7 +37,7 @@ export const trimming: readonly Mutation[] = [
     "pending-records-trimmed",
     50,
     "a space trimmed over records that are not settled",
-    azure("trim/space-trim", 'if (summary.timestamp > settled) return { marker, records, state: "pending" };', ""),
+    azure("trim/space-trim", 'if (stored.place.timestamp > settled) return { marker, records, state: "pending" };', ""),
   ),
   mutation(
     "former-marker-left",
@@ -119,8 +120,8 @@ export const trimming: readonly Mutation[] = [
     "a marker that counts nothing as zero",
     azure(
       "trim/space-trim",
-      "...{ position, recordId, counts },",
-      "...{ position, recordId, counts: counts && { ...counts, entries: 0 } },",
+      "const properties = encodeLogMarker({ last: last.last, position, recordId, counts });",
+      "const properties = encodeLogMarker({ last: last.last, position, recordId, counts: counts && { ...counts, entries: 0 } });",
     ),
   ),
 ];
