@@ -2,18 +2,16 @@
 
 import { decodeEntry } from "../../src/codec/entry.ts";
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
-import { joinData } from "../../src/codec/block.ts";
-import { decodeColumns, isColumns } from "../../src/codec/columns.ts";
 import { blockRow, segmentHeadRow, segmentRowOf, transactionRow } from "../../src/store/azure/rows/keys.ts";
 import { isMarker } from "../../src/store/azure/rows/markers.ts";
+import { isMerged } from "../../src/store/azure/rows/merged-rows.ts";
 import { decodeSegmentHead, decodeTransactionRow } from "../../src/store/azure/rows/segment-rows.ts";
 import type { SegmentHead } from "../../src/store/azure/rows/segment-rows.ts";
-import type { Row } from "../../src/table/port.ts";
 import type { Change } from "../doubles/simulated-service.ts";
-import { decodeData } from "./log-watch.ts";
-import { originOf } from "./operations.ts";
-import type { LogEntry, SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";
-import type { Entry, SegmentStatus } from "../../src/core/entry.ts";
+import { segmentMerged } from "./merge-watch.ts";
+import { decodeData, decodeRowOf, isSame } from "./stored.ts";
+import type { SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";
+import type { SegmentStatus } from "../../src/core/entry.ts";
 
 /** A write to a segment: its next transactions, from the log, as one block, and the head. Says what it was. */
 export function segmentWritten(
@@ -25,6 +23,8 @@ export function segmentWritten(
 ): string {
   const { name } = segment;
   const headChange = changes.find(({ row }) => row === segmentHeadRow(partition));
+  const isMerge = changes.some(({ after }) => after !== undefined && isMerged(after));
+  if (isMerge && headChange === undefined) return segmentMerged(segment, changes, verdict);
   if (headChange?.after === undefined) {
     verdict.report("I6", `segment ${name} was written without its head`);
     return "";
@@ -32,6 +32,10 @@ export function segmentWritten(
   const head = decodeSegmentHead(headChange.after);
   const before = headChange.before === undefined ? 0 : decodeSegmentHead(headChange.before).lastSequence;
   const { lastSequence } = head;
+  if (lastSequence === before && isMerge && head.firstSequence === segment.first) {
+    verdict.check(head.ownFirst === segment.own, "L6", () => `a compaction of ${name} moves how far its trims went`);
+    return segmentMerged(segment, changes, verdict);
+  }
   if (lastSequence === before) return segmentTrimmed(segment, space, head, changes, verdict);
   verdict.check(
     before === segment.applied && lastSequence > before,
@@ -144,7 +148,7 @@ function segmentTrimmed(
     if (what?.kind !== "block") continue;
     segment.blocks.delete(what.lastSequence);
     if (after === undefined || isMarker(after)) continue;
-    const cut = decodeBlockOf(after);
+    const cut = decodeRowOf(after);
     const isRest = cut[0]?.sequence === firstSequence && cut.at(-1)?.sequence === what.lastSequence;
     verdict.check(isRest, "L1", () => `a block of ${name} that was cut has not the rest of its entries`);
     segment.blocks.set(what.lastSequence, cut[0]?.sequence ?? 0);
@@ -156,11 +160,6 @@ function segmentTrimmed(
   segment.first = firstSequence;
   segment.own = ownFirst;
   return `${name} begins at ${firstSequence}`;
-}
-
-function decodeBlockOf(row: Row): readonly Entry[] {
-  const plain = joinData(row.properties);
-  return (isColumns(plain) ? decodeColumns(plain) : decodeData(row)).flatMap(({ entries }) => entries);
 }
 
 /** A status tells of a beginning that is, or was: what is known of it may be older than the last trim. */
@@ -175,25 +174,6 @@ export function isBeginning(
   if (firstSequence < 1 || firstSequence > segment.first) return false;
   if (firstSequence > lastSequence) return segment.entries.some(({ timestamp }) => timestamp === firstTimestamp);
   return segment.entries[firstSequence - 1]?.timestamp === firstTimestamp;
-}
-
-/** A read or stored entry against the log's. */
-export function isSame(entry: Entry, truth: LogEntry | undefined, verdict: Verdict, where: string): boolean {
-  const { text } = originOf(entry.payload);
-  const same =
-    truth !== undefined &&
-    entry.segment === truth.segment &&
-    entry.sequence === truth.sequence &&
-    entry.timestamp === truth.timestamp &&
-    entry.trx.id === truth.id &&
-    entry.trx.node === truth.node &&
-    entry.trx.number === truth.number &&
-    text === truth.text;
-  return verdict.check(same, "I6", () => {
-    const wanted =
-      truth === undefined ? "nothing" : `${truth.segment} ${truth.sequence} (${truth.text}) at ${truth.timestamp}`;
-    return `${where} has ${entry.segment} ${entry.sequence} (${text}) at ${entry.timestamp}, the log ${wanted}`;
-  });
 }
 
 interface Listable {

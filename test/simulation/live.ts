@@ -5,7 +5,8 @@
 import type { SpaceName } from "../../src/core/ids.ts";
 import { SpaceWatches } from "../../src/server/space-watch.ts";
 import { resolveOptions } from "../../src/store/azure/instance/options.ts";
-import { logPartition } from "../../src/store/azure/rows/keys.ts";
+import { logHeadRow, logPartition } from "../../src/store/azure/rows/keys.ts";
+import { decodeLogHead } from "../../src/store/azure/rows/log-rows.ts";
 import type { Chance } from "./chance.ts";
 import type { Witness, World } from "./world.ts";
 
@@ -27,6 +28,8 @@ export class LiveReaders {
   readonly #toldWithinMs: number;
   readonly #over = new AbortController();
   readonly #committed = new Map<SpaceName, number>();
+  /** The last time of a commit, ever. */
+  readonly #latest = new Map<SpaceName, number>();
   /** How many commits a reader has seen that reads whenever it is told to. */
   readonly #told = new Map<SpaceName, number>();
   /** Since when the instance hears and does something; infinite while it does not. */
@@ -49,8 +52,11 @@ export class LiveReaders {
     const logs = new Map(world.scenario.spaces.map(({ name }) => [logPartition(name), name]));
     world.account.observe(({ partition, changes }) => {
       const space = logs.get(partition);
-      const isCommit = changes.length === 2 && changes.every(({ after }) => after !== undefined);
-      if (space !== undefined && isCommit) this.#onCommit(space);
+      if (space === undefined) return;
+      const headRow = logHeadRow(space);
+      // A trim and a compaction write two rows as well, now and then, and leave the head.
+      const head = changes.length === 2 ? changes.find(({ row }) => row === headRow)?.after : undefined;
+      if (head !== undefined) this.#onCommit(space, decodeLogHead(head).timestamp);
     });
   }
 
@@ -86,10 +92,13 @@ export class LiveReaders {
     return this.#isCalm;
   }
 
-  #onCommit(space: SpaceName): void {
+  #onCommit(space: SpaceName, timestamp: number): void {
     const committed = (this.#committed.get(space) ?? 0) + 1;
     this.#committed.set(space, committed);
-    if (this.#isCalm) this.#isTold(space, committed);
+    const latest = this.#latest.get(space) ?? 0;
+    this.#latest.set(space, Math.max(latest, timestamp));
+    // Where the storage went back a time may come again: the place is the one that is known.
+    if (this.#isCalm && timestamp > latest) this.#isTold(space, committed);
   }
 
   /** Judged when the instance has been awake for as long as it may take. */

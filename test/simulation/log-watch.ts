@@ -1,11 +1,10 @@
 // Judges every write to a space's log as it takes effect (I1 to I5): what was committed, for whom, in which order, and what
 // the head stops listing as pending.
 
-import { ByteReader } from "../../src/codec/bytes.ts";
-import { joinData } from "../../src/codec/block.ts";
-import { contentDigest, decodeBatch } from "../../src/codec/transaction.ts";
+import { contentDigest } from "../../src/codec/transaction.ts";
 import type { EntryBatch } from "../../src/codec/transaction.ts";
 import { contentBytes } from "../../src/core/entry.ts";
+import { compactedRow } from "../../src/store/azure/rows/keys.ts";
 import { decodeLogHead, decodeRecordSummary } from "../../src/store/azure/rows/log-rows.ts";
 import type { LogHead, TransactionSummary } from "../../src/store/azure/rows/log-rows.ts";
 import type { Pending } from "../../src/store/azure/rows/pending.ts";
@@ -13,6 +12,8 @@ import type { Row } from "../../src/table/port.ts";
 import type { Change } from "../doubles/simulated-service.ts";
 import type { Operation } from "./operations.ts";
 import { chunkAt, chunkId, chunkLength, originOf, sequenceAt } from "./operations.ts";
+import { logMerged } from "./merge-watch.ts";
+import { decodeData } from "./stored.ts";
 import { logTrimmed } from "./trim-watch.ts";
 import type { LogRecord, LogTransaction, Register, SpaceTruth, Verdict } from "./truth.ts";
 
@@ -25,13 +26,16 @@ export class LogWatch {
   readonly #register: Register;
   /** Virtual time. */
   readonly #now: () => number;
+  /** How long a merged row has the ids of its records, milliseconds. */
+  readonly #idsKeptMs: number;
   #head: LogHead | undefined;
 
-  constructor(space: SpaceTruth, verdict: Verdict, register: Register, now: () => number) {
+  constructor(space: SpaceTruth, verdict: Verdict, register: Register, now: () => number, idsKeptMs: number) {
     this.#space = space;
     this.#verdict = verdict;
     this.#register = register;
     this.#now = now;
+    this.#idsKeptMs = idsKeptMs;
   }
 
   get head(): LogHead | undefined {
@@ -51,6 +55,9 @@ export class LogWatch {
     const { name } = this.#space;
     const head = changes.find(({ row }) => row === headRow);
     const others = changes.filter(({ row }) => row !== headRow);
+    if (head === undefined && others.some(({ row }) => row === compactedRow)) {
+      return logMerged(this.#space, others, this.#verdict, serviceNow - this.#idsKeptMs);
+    }
     if (head === undefined) return logTrimmed(this.#space, others, this.#verdict);
     if (head.after === undefined || others.length > 1) {
       this.#verdict.report("I1", `a write to the log of ${name} that is neither a commit nor a rewrite of its head`);
@@ -143,6 +150,7 @@ export class LogWatch {
     this.#leased(transactions.map(({ operation }) => operation));
     const full = { ...record, transactions };
     space.records.push(full);
+    space.rows.set(timestamp, timestamp);
     space.setPending(full, true, isPending(after.unnotified, timestamp));
     return transactions.map(describeTransaction).join(", ");
   }
@@ -346,13 +354,6 @@ export class LogWatch {
       space.setPending(record, record.pendingApply && apply, record.pendingNotify && notify);
     }
   }
-}
-
-export function decodeData(row: Row): EntryBatch[] {
-  const reader = new ByteReader(joinData(row.properties), "block");
-  const batches: EntryBatch[] = [];
-  while (reader.left > 0) batches.push(decodeBatch(reader.prefixed()));
-  return batches;
 }
 
 function isPending({ from, to, listed }: Pending, timestamp: number): boolean {

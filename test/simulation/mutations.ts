@@ -3,6 +3,7 @@
 import { committing } from "./mutations/committing.ts";
 import { answering, knowing } from "./mutations/deciding.ts";
 import { applying, owning, settling } from "./mutations/finishing.ts";
+import { compacting } from "./mutations/compacting.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
 import { trimming } from "./mutations/trimming.ts";
@@ -18,4 +19,5 @@ export const mutations: readonly Mutation[] = [
   ...recovering,
   ...reading,
   ...trimming,
+  ...compacting,
 ];

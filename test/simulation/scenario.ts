@@ -37,6 +37,8 @@ export interface Scenario {
   readonly firstFormatShare: number;
   /** Callers that trim segments and spaces. */
   readonly trimmers: number;
+  /** Those who compact spaces. */
+  readonly compactors: number;
 }
 
 // One a prefix of another, and an order that is another one in UTF-16 than in UTF-8.
@@ -49,6 +51,15 @@ function chooseMemory(chance: Chance): AzureStoreSettings {
     segmentCacheMax: chance.pick([4, 8, 20_000]),
     viewJournalMax: chance.pick([1, 2, 3, 2_048]),
     viewLookupsMax: chance.pick([1, 2, 2_048]),
+  };
+}
+
+/** When rows are merged: at once, or after about as long as calls take. */
+function chooseCompaction(chance: Chance): AzureStoreSettings {
+  return {
+    compactAfterMs: chance.pick([0, 50, 1_000]),
+    compactAgainAfterMs: chance.pick([500, 3_000, 86_400_000]),
+    compactRowsMin: chance.pick([2, 3, 5]),
   };
 }
 
@@ -80,6 +91,7 @@ export function chooseScenario(chance: Chance): Scenario {
       ...chooseMemory(chance.fork("memory")),
       notificationPauseMs: chance.fork("notifications").pick([0, 100, 1_000]),
       trimTransactionsMax: chance.fork("trim bounds").pick([1, 2, 50, 50]),
+      ...chooseCompaction(chance.fork("compaction")),
     },
     instances: chance.integer(2, 5),
     producers: chance.integer(2, 6),
@@ -101,5 +113,6 @@ export function chooseScenario(chance: Chance): Scenario {
     backupAtMs: chance.happens(0.3) ? chance.pick([0, 100, 1_000, 3_000]) * chance.fraction() : undefined,
     firstFormatShare: oneOf(0, 0, 0.5),
     trimmers: chance.fork("trims").pick([0, 1, 2]),
+    compactors: chance.fork("compactors").pick([0, 1, 2]),
   };
 }

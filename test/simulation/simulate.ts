@@ -1,6 +1,8 @@
 // One seed, from its first request to the last look: trouble, calm, and what only the monitor is left to finish.
 
 import { Chance } from "./chance.ts";
+import { BoundedReaders } from "./bounds.ts";
+import { Compactors } from "./compactors.ts";
 import { LiveReaders } from "./live.ts";
 import { Producers } from "./producers.ts";
 import { Readers, SpaceReader } from "./readers.ts";
@@ -74,6 +76,8 @@ class Run {
   readonly #producers: Producers;
   readonly #readers: Readers;
   readonly #trimmers: Trimmers;
+  readonly #bounded: BoundedReaders;
+  readonly #compactors: Compactors;
   readonly #live: LiveReaders;
   #isCalm = false;
   #restore: (() => void) | undefined;
@@ -84,6 +88,8 @@ class Run {
     this.#producers = new Producers(world);
     this.#readers = new Readers(world);
     this.#trimmers = new Trimmers(world);
+    this.#bounded = new BoundedReaders(world);
+    this.#compactors = new Compactors(world);
     this.#live = new LiveReaders(world, chance.fork("live readers"));
   }
 
@@ -141,6 +147,9 @@ class Run {
     void this.#readers.own(this.#chance.fork("own writes"));
     for (let index = 0; index < scenario.trimmers; index += 1)
       void this.#trimmers.run(this.#chance.fork(`trimmer ${index}`));
+    void this.#bounded.run(this.#chance.fork("bounded reader"));
+    for (let index = 0; index < scenario.compactors; index += 1)
+      void this.#compactors.run(this.#chance.fork(`compactor ${index}`));
     const producers = Array.from({ length: scenario.producers }, (_, index) =>
       this.#producers.run(this.#chance.fork(`producer ${index}`), scenario.requestsEach),
     );
@@ -156,6 +165,8 @@ class Run {
     this.#isCalm = true;
     this.#readers.isOver = true;
     this.#trimmers.isOver = true;
+    this.#compactors.isOver = true;
+    this.#bounded.isOver = true;
     await timeline.run(() => this.#isWrong() || this.#producers.open.size === 0, answersMaxMs);
     this.#world.verdict.check(
       this.#producers.open.size === 0,

@@ -115,6 +115,8 @@ export class SpaceTruth {
   readonly order: LogEntry[] = [];
   readonly segments = new Map<SegmentName, SegmentTruth>();
   readonly #pending = new Set<LogRecord>();
+  /** The rows of its log that have records: the first timestamp of each, by its last one. */
+  rows = new Map<number, number>();
   /** The monitor's row. */
   open = false;
   /** The greatest token of each lease that has committed. */
@@ -160,7 +162,7 @@ export class SpaceTruth {
     const segments = new Map([...this.segments.values()].map((segment) => [segment, segment.save()]));
     const [order, fences, { open, listed, acknowledged, entries, bytes }] = [this.order.length, [...this.fences], this];
     const records = this.records.map((record) => ({ record, ...record }));
-    const [goneThrough, trims] = [this.goneThrough, [...this.trims]];
+    const [goneThrough, trims, rows] = [this.goneThrough, [...this.trims], new Map(this.rows)];
     return () => {
       for (const segment of this.segments.values()) if (!segments.has(segment)) this.segments.delete(segment.name);
       for (const restore of segments.values()) restore();
@@ -171,7 +173,7 @@ export class SpaceTruth {
         this.setPending(record, pendingApply, pendingNotify);
       this.fences.clear();
       for (const [key, token] of fences) this.fences.set(key, token);
-      Object.assign(this, { open, listed, acknowledged, entries, bytes, goneThrough, trims });
+      Object.assign(this, { open, listed, acknowledged, entries, bytes, goneThrough, trims, rows });
     };
   }
 

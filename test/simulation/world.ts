@@ -26,6 +26,10 @@ import {
   storeTableName,
 } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Table } from "../../src/table/port.ts";
+import type { CompactState } from "../../src/store/azure/compact/compact.ts";
+import { compactSpace } from "../../src/store/azure/compact/compact.ts";
+import { LogReader } from "../../src/store/azure/log/log-reader.ts";
 import type { EffectiveWrite } from "../doubles/simulated-service.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
@@ -42,12 +46,16 @@ export const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 const prefix = "sim";
 const queueName = "status";
 const witnessName = "witness";
+/** A turn of compaction is over after this. */
+const compactionMs = 5_000;
 
 export interface Instance {
   readonly name: string;
   readonly clock: MachineClock;
   readonly factory: AzureStoreFactory;
   readonly store: Store;
+  /** One turn of compaction. */
+  readonly compact: (space: SpaceName) => Promise<CompactState>;
   readonly isMonitor: boolean;
   /** Of what it writes. */
   readonly format: 1 | 2;
@@ -133,12 +141,13 @@ export class World {
     const format = chance.fork("format").happens(firstFormatShare) ? 1 : 2;
     const client = this.account.connect(name);
     const queues = this.#queues.connect(name);
+    const random = this.#identified(name, chance);
     const factory = createAzureStoreFactory({
       account: client,
       notifier: notifies ? createQueueStatusNotifier(queues.queue(queueName)) : undefined,
       compressor: plainCompressor,
       clock,
-      random: this.#identified(name, chance),
+      random,
       logger: this.#logger(name),
       options: { ...settings, formatVersion: format },
     });
@@ -148,6 +157,7 @@ export class World {
       clock,
       factory,
       store: factory.open(storeId),
+      compact: (space) => this.#compact(instance, client.table(storeTableName(prefix, storeId)), space, random),
       isMonitor: options.isMonitor,
       format,
       crashed: ended.promise,
@@ -192,6 +202,14 @@ export class World {
       random,
       logger,
     };
+  }
+
+  #compact({ clock }: Instance, table: Table, space: SpaceName, random: Random): Promise<CompactState> {
+    const until = this.timeline.now + compactionMs;
+    const options = resolveOptions(this.scenario.settings);
+    const deps = { ...{ table, clock, random, options }, compressor: plainCompressor, onMerged: () => undefined };
+    const reader = new LogReader(table, space, plainCompressor);
+    return compactSpace({ ...deps, reader, isOver: () => this.timeline.now > until }, space);
   }
 
   /** A lease passes on to a new holder; answers its token. */
@@ -285,7 +303,8 @@ export class World {
     const table = storeTableName(prefix, storeId);
     const space = new SpaceTruth(name);
     this.spaces.set(name, space);
-    const log = new LogWatch(space, verdict, this.register, () => this.timeline.now);
+    const { compactAgainAfterMs } = resolveOptions(this.scenario.settings);
+    const log = new LogWatch(space, verdict, this.register, () => this.timeline.now, compactAgainAfterMs);
     this.#logs.push(log);
     const headRow = logHeadRow(name);
     this.#watchers.set(`${table} ${logPartition(name)}`, ({ changes }) => {

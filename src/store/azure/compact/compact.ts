@@ -215,7 +215,7 @@ function together(group: readonly LogRow[], tier: Tier): Omit<MergedRecords, "ti
   };
 }
 
-/** The segments that have many of the transactions, with the sequences of these. */
+/** The segments that have so many of the transactions that merging their blocks is worth it, with the sequences of these. */
 function crowdedSegments(
   group: readonly LogRow[],
   blocksMin: number,
