@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { bytes } from "./bytes.ts";
+import { compaction } from "./compaction.ts";
 import { coldStart } from "./cold-start.ts";
 import { consume } from "./consume.ts";
 import { contention } from "./contention.ts";
@@ -25,6 +26,7 @@ import { turns } from "./turns.ts";
 const measures: readonly Measure[] = [
   requests,
   bytes,
+  compaction,
   produce,
   consume,
   cpu,
