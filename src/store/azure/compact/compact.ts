@@ -10,14 +10,14 @@
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
-import type { Row, Write } from "../../../table/port.ts";
+import type { KeyRange, Row, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isTransient } from "../instance/failure.ts";
 import type { HeadRead, LogReader } from "../log/log-reader.ts";
 import { rows } from "../read/pages.ts";
 import { compactedRow, keyAfter, lastRecordTimestamp, recordRange, recordRow, timestampOfRow } from "../rows/keys.ts";
 import { changesStream, decodeRecordSummary } from "../rows/log-rows.ts";
-import { isMarker } from "../rows/markers.ts";
+import { isMarker, kindProperty } from "../rows/markers.ts";
 import {
   decodeCompacted,
   decodeMergedRecords,
@@ -87,11 +87,33 @@ async function stepOf(deps: CompactSpaceDeps, space: SpaceName): Promise<"moved"
   for (const tier of ["once", "again"] as const) {
     const afterMs = tier === "once" ? options.compactAfterMs : options.compactAgainAfterMs;
     const until = Math.min(tier === "once" ? settled : state.once, head.serviceTime - afterMs);
+    if (!(await areWorthIt(deps, state[tier], until, tier))) continue;
     const group = await nextGroup(deps, tier, state[tier], until);
     if (group.length > 0) return merge(deps, space, { head, row, state, tier }, group);
   }
-  const isSettled = settled >= head.head.timestamp;
-  return isSettled && head.head.count - state.position >= options.compactRowsMin ? "later" : "done";
+  // Records that are not settled are no reason, as their log does not rest; nor are those of a clock that was ahead.
+  return (await areWorthIt(deps, state.once, Math.min(settled, head.serviceTime), "once")) ? "later" : "done";
+}
+
+/** Whether there are so many rows that merging is worth it: by their keys alone, which is one small request. */
+async function areWorthIt(deps: CompactSpaceDeps, from: number, until: number, tier: Tier): Promise<boolean> {
+  const { compactRowsMin } = deps.options;
+  const most = tier === "once" ? compactRowsMin : Math.min(againRowsMin, compactRowsMin);
+  let found = 0;
+  for await (const row of rows(deps.table, rangeAfter(deps, from), {
+    select: ["v", kindProperty],
+    limit: most + 1,
+    firstRows: most + 1,
+  })) {
+    if (timestampOfRow(row.row) > until) break;
+    if (!isMarker(row)) found += 1;
+  }
+  return found >= most;
+}
+
+function rangeAfter({ reader: { partition } }: CompactSpaceDeps, from: number): KeyRange {
+  const range = recordRange(partition, 1, lastRecordTimestamp);
+  return from === 0 ? range : { ...range, from: keyAfter(recordRow(from)) };
 }
 
 /** Up to where all records are applied, and notified of. */
@@ -99,37 +121,22 @@ function settledThrough({ head: { timestamp, unapplied, unnotified } }: HeadRead
   return Math.min(doneThrough(unapplied, timestamp), doneThrough(unnotified, timestamp));
 }
 
-/** The next neighbours that are worth a row; a group of one is passed over, or loses its ids. Empty: there are none now. */
+/** The next neighbours that fit one row; a group of one is passed over, or loses its ids. Empty: there are none now. */
 async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until: number): Promise<readonly LogRow[]> {
-  const { options, reader, table } = deps;
-  const most = tier === "once" ? options.batchOperations - 1 : Math.min(againRowsMax, options.batchOperations - 1);
+  const operations = deps.options.batchOperations - 1;
+  const most = tier === "once" ? operations : Math.min(againRowsMax, operations);
   const found: Row[] = [];
   let bytes = 0;
-  let isFull = false;
-  const first = recordRow(Math.max(from, 1));
-  const range = {
-    ...recordRange(reader.partition, 1, lastRecordTimestamp),
-    from: from === 0 ? first : keyAfter(first),
-  };
-  for await (const row of rows(table, range, { likely: most, firstRows: most })) {
+  for await (const row of rows(deps.table, rangeAfter(deps, from), { likely: most, firstRows: most })) {
     if (timestampOfRow(row.row) > until) break;
     if (isMarker(row)) continue;
     const size = storedBytes(row);
     // A row that is large already, of the other kind, or that changes a stream ends the group, and is passed over when it comes first.
     const isAlone = size > mergedBytesMax / 2 || isMerged(row) !== (tier === "again") || changesStream(row);
-    isFull = found.length === most || (found.length > 0 && (isAlone || bytes + size > mergedBytesMax));
-    if (isFull) break;
+    if (found.length > 0 && (isAlone || bytes + size > mergedBytesMax)) break;
     found.push(row);
     bytes += size;
-    isFull = isAlone;
-    if (isAlone) break;
-  }
-  if (
-    !isFull &&
-    found.length < most &&
-    found.length < (tier === "once" ? options.compactRowsMin : Math.min(againRowsMin, options.compactRowsMin))
-  ) {
-    return [];
+    if (isAlone || found.length === most) break;
   }
   return Promise.all(found.map((row) => decodeRow(deps, row)));
 }
