@@ -46,7 +46,7 @@ async function compacted(count: number, segments: number): Promise<Figure[]> {
   const table = account.table(storeTableName(options.tablePrefix, id));
   const names = Array.from({ length: segments }, (_, at) => parseSegmentName(`order-${100_042 + at}`));
   const partitions = [logPartition(space), ...names.map((name) => segmentPartition(space, name))];
-  const of = `${segments === 1 ? "1 segment" : `${segments} segments`}`;
+  const of = segments === 1 ? "1 segment" : `${segments} segments`;
   const figures: Figure[] = [];
 
   const requestsOf = async (work: () => Promise<unknown>): Promise<number> => {
