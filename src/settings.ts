@@ -125,14 +125,8 @@ export const settingsSchema = z.object({
     .refine(isSchedule, { error: "six fields of NCRONTAB, such as 0 * * * * *" })
     .default("0 * * * * *")
     .meta({ description: "When the monitor looks for records that a writer left behind: NCRONTAB, six fields." }),
-  STREAMKIT_COMPACT_AFTER_MS: option(
-    "compactAfterMs",
-    "How old the rows of a space are before neighbours are merged, in its log and in its segments, ms.",
-  ),
-  STREAMKIT_COMPACT_AGAIN_AFTER_MS: option(
-    "compactAgainAfterMs",
-    "How old merged rows are before they are merged once more, and lose the ids by which a repeat is looked up, ms.",
-  ),
+  STREAMKIT_COMPACT_AFTER_MS: option("compactAfterMs", "How old rows are before neighbours are merged, ms."),
+  STREAMKIT_COMPACT_AGAIN_AFTER_MS: option("compactAgainAfterMs", "How old merged rows are before they are again, ms."),
   STREAMKIT_COMPACT_ROWS_MIN: option("compactRowsMin", "How many neighbouring rows are worth merging."),
   STREAMKIT_WAL_GRACE_MS: option("walGraceMs", "Age of a pending record that the monitor takes over, ms."),
   STREAMKIT_LOG_LEVEL: z
