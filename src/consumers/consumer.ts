@@ -25,8 +25,6 @@ export interface ConsumerRules {
   readonly leaseSeconds: number;
   /** Marks of parked entries in one partition: there it stops rather than parks on. */
   readonly maxParked: number;
-  /** The consumer is removed when no worker fetched for so long; 0: never. */
-  readonly inactiveSeconds: number;
   readonly paused: boolean;
 }
 
@@ -84,7 +82,6 @@ export function encodeConsumer(consumer: Consumer): Properties {
     poison: rules.onPoison,
     lease: BigInt(rules.leaseSeconds),
     parked: BigInt(rules.maxParked),
-    inactive: BigInt(rules.inactiveSeconds),
     paused: rules.paused,
   };
 }
@@ -113,7 +110,6 @@ export const decodeConsumerRow = decoder((row, name: ConsumerName): ConsumerRow 
     onPoison,
     leaseSeconds: numberIn(row, "lease", 1),
     maxParked: numberIn(row, "parked"),
-    inactiveSeconds: numberIn(row, "inactive"),
     paused: row.properties["paused"] === true,
   };
   if (consumer.spaces.length === 0 || consumer.backoffSeconds.length === 0) throw corruptData("a list of a consumer");

@@ -40,7 +40,6 @@ const rulesDefault = {
   onPoison: "parkSegment",
   leaseSeconds: 30,
   maxParked: 1_000,
-  inactiveSeconds: 0,
   paused: false,
 } as const;
 
@@ -160,11 +159,11 @@ function acknowledgedText({ outcome, partition, claim, expiresAt, isParked }: Ac
 
 function rulesOf(consumer: Consumer) {
   const { name, spaces, partitions, filter, maxDeliveries, backoffSeconds, onPoison, leaseSeconds } = consumer;
-  const { maxParked, inactiveSeconds, paused, createdAt, generation } = consumer;
+  const { maxParked, paused, createdAt, generation } = consumer;
   const where = [...filter.where].flatMap(([key, values]) => [...values].map((value) => `${key}:${value}`));
   return {
     ...{ name, spaces, partitions, prefix: filter.prefixes, where, maxDeliveries, backoffSeconds, onPoison },
-    ...{ leaseSeconds, maxParked, inactiveSeconds, paused, createdAt, generation },
+    ...{ leaseSeconds, maxParked, paused, createdAt, generation },
   };
 }
 

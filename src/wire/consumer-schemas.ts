@@ -75,11 +75,6 @@ const ruleMembers = {
     10_000,
     "Parked segments, or entries, of one partition: there it stops. Default 1,000.",
   ).optional(),
-  inactiveSeconds: integer(
-    0,
-    365 * daySeconds,
-    "The consumer is removed when nobody fetched for so long. 0 (the default): never.",
-  ).optional(),
   paused: z.boolean().optional().meta({ description: "true: nothing is delivered, and nobody takes a partition." }),
 };
 
@@ -129,7 +124,6 @@ export const consumerSchema = z
     onPoison: z.string(),
     leaseSeconds: z.int().min(1),
     maxParked: z.int().min(1),
-    inactiveSeconds: z.int().min(0),
     paused: z.boolean(),
     createdAt: z.int().min(0),
     generation: z.int().min(1).meta({ description: "Grows with each reset." }),
