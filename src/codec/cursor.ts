@@ -25,6 +25,8 @@ const prefix = asBuffer(lexkey("DAT", "SPACES", ""));
 /** 00 timestamp 00 before the segment's name; 00 sequence after it. */
 const timestampBytes = 10;
 const sequenceBytes = 9;
+/** A sequence in hex, which ends a cursor. */
+const sequenceDigits = 16;
 const charactersMax =
   2 * (prefix.length + limits.spaceNameBytesMax + timestampBytes + limits.segmentNameBytesMax + sequenceBytes);
 const signBit = 1n << 63n;
@@ -34,6 +36,20 @@ export const leastName: SegmentName = parseSegmentName(" ");
 export function encodeCursor(place: Place): Cursor {
   const { space, timestamp, segment, sequence } = place;
   return hexKey("DAT", "SPACES", space, int64(timestamp), segment, uint64(sequence)) as Cursor;
+}
+
+/** Writes cursors of entries that follow one another: what those of one transaction share, which is all but the sequence, is written once. */
+export class CursorWriter {
+  #last: Place | undefined;
+  #shared = "";
+
+  text(place: Place): Cursor {
+    const last = this.#last;
+    const isNew = last?.timestamp !== place.timestamp || last.segment !== place.segment || last.space !== place.space;
+    if (isNew) this.#shared = encodeCursor(place).slice(0, -sequenceDigits);
+    this.#last = place;
+    return (this.#shared + place.sequence.toString(16).padStart(sequenceDigits, "0")) as Cursor;
+  }
 }
 
 /** Behind everything of the space up to this timestamp, whatever its names are, and before everything later; 0: the start. */

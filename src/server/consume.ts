@@ -1,7 +1,7 @@
 // Reading entries: a page, all that matches as lines, or live.
 
 import { invalidArgument } from "../core/errors.ts";
-import { emptyEntryText, entryText, statusText } from "../wire/entries.ts";
+import { EntryWriter, emptyEntryText, statusText } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
 import { mediaTypes } from "../wire/media.ts";
 import {
@@ -58,7 +58,7 @@ export const peek = endpoint(peekOperation, async (services, call) => {
   const { min } = call.query;
   const entry = await services.stores.open(store).peek(space, segment, { min, signal: call.connection.signal });
   return jsonAnswer(
-    entry === undefined ? emptyEntryText(space, segment, call.query) : entryText(entry, call.query, false),
+    entry === undefined ? emptyEntryText(space, segment, call.query) : new EntryWriter(call.query, false).text(entry),
   );
 });
 
@@ -111,11 +111,12 @@ async function readPage(
 ): Promise<readonly string[]> {
   const most = limit === 0 ? wireLimits.pageEntriesDefault : Math.min(limit, wireLimits.pageEntriesMax);
   const entries: string[] = [];
+  const writer = new EntryWriter(form, false);
   let characters = 0;
   const { clock } = context.services;
   const endsAt = clock.elapsed() + wireLimits.filteredPageMs;
   for await (const entry of reading.read(most, context.connection.signal, () => clock.elapsed() < endsAt)) {
-    const text = entryText(entry, form, false);
+    const text = writer.text(entry);
     entries.push(text);
     reading.advance(entry);
     characters += text.length;

@@ -4,9 +4,9 @@
 // what was read before it, never a shorter answer.
 
 import { problemOf } from "../wire/errors.ts";
-import { entryText } from "../wire/entries.ts";
+import { EntryWriter } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
-import { asOneLine } from "../wire/lines.ts";
+import { asOneLine } from "../wire/json-text.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import { logFailure } from "./endpoint.ts";
@@ -22,6 +22,7 @@ export async function lineAnswer(context: StreamContext, lines: AsyncIterable<Li
 }
 
 export interface Line {
+  /** One line, or several of them. */
   readonly text: string;
   /** Leaves at once, not when a piece is full. */
   readonly urgent?: boolean;
@@ -34,11 +35,23 @@ export async function* entryLines(
   limit: number,
   form: EntryForm,
 ): AsyncGenerator<Line, void, undefined> {
-  for await (const entry of reading.read(limit, context.connection.signal)) {
-    reading.advance(entry);
-    yield { text: entryText(entry, form, true) };
+  const writer = new EntryWriter(form, true);
+  // As many at once as leave together: each hand-over takes its time.
+  let lines = "";
+  try {
+    for await (const entry of reading.read(limit, context.connection.signal)) {
+      reading.advance(entry);
+      lines += lines === "" ? writer.text(entry) : `\n${writer.text(entry)}`;
+      if (lines.length < wireLimits.pieceCharacters) continue;
+      yield { text: lines };
+      lines = "";
+    }
+  } catch (error) {
+    if (lines !== "") yield { text: lines };
+    throw error;
   }
-  yield { text: `{${nextMembers(reading)}}` };
+  if (lines !== "") yield { text: lines };
+  yield { text: asOneLine(`{${nextMembers(reading)}}`) };
 }
 
 async function* linePieces(
@@ -53,7 +66,7 @@ async function* linePieces(
   try {
     for await (const line of lines) {
       if (signal.aborted) return;
-      piece += `${asOneLine(line.text)}\n`;
+      piece += `${line.text}\n`;
       if (line.urgent !== true && piece.length < wireLimits.pieceCharacters) continue;
       yield piece;
       started = true;

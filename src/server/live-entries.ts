@@ -3,11 +3,10 @@
 // Promise: a client that reconnects by itself, with the id of the last event it got, misses nothing, gets nothing twice and no more than
 // its limit, and is told when there is nothing to come back for.
 
-import { entryText } from "../wire/entries.ts";
+import { EntryWriter } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
 import { eventIdOf } from "../wire/places.ts";
 import type { ResumedAt } from "../wire/places.ts";
-import { asOneLine } from "../wire/lines.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { Store } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";
@@ -55,6 +54,7 @@ async function* events(
   const { clock, options } = services;
   const { signal } = context.connection;
   const endsAt = clock.elapsed() + options.streamMs;
+  const writer = new EntryWriter(form, true);
   let left = limit;
   let isLive = false;
   let complete = false;
@@ -70,7 +70,7 @@ async function* events(
       for await (const entry of reading.read(left === Infinity ? 0 : left, signal)) {
         reading.advance(entry);
         left -= 1;
-        piece += `id: ${place().id}\ndata: ${asOneLine(entryText(entry, form, true))}\n\n`;
+        piece += `id: ${place().id}\ndata: ${writer.text(entry)}\n\n`;
         if (piece.length < wireLimits.pieceCharacters) continue;
         yield { text: piece, place: place() };
         piece = "";

@@ -2,6 +2,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
+import { asOneLine } from "../wire/json-text.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
 import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations/names.ts";
@@ -54,7 +55,7 @@ async function answerNames(
 }
 
 async function* nameLines(names: AsyncIterable<string>): AsyncGenerator<Line, void, undefined> {
-  for await (const name of names) yield { text: JSON.stringify(name) };
+  for await (const name of names) yield { text: asOneLine(JSON.stringify(name)) };
 }
 
 /** Only a name can have been the last of a page. */

@@ -11,6 +11,7 @@ import { encodeCursor } from "../codec/cursor.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
 import { statusText } from "../wire/entries.ts";
+import { asOneLine } from "../wire/json-text.ts";
 import { readLines } from "../wire/lines.ts";
 import { bodyType, mediaTypes } from "../wire/media.ts";
 import { mediaTypesOf } from "../wire/operation.ts";
@@ -180,7 +181,7 @@ function withCommitted(error: unknown, status: SegmentStatus | undefined, transa
 }
 
 async function* chunkLines(chunks: AsyncIterable<ProducedChunk>): AsyncGenerator<Line, void, undefined> {
-  for await (const chunk of chunks) yield { text: chunkText(chunk), urgent: true };
+  for await (const chunk of chunks) yield { text: asOneLine(chunkText(chunk)), urgent: true };
 }
 
 function chunkText({ status, transaction }: ProducedChunk): string {

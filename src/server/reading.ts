@@ -24,8 +24,8 @@ export interface Reading {
   readonly spaces: readonly SpaceName[];
   /** Whether what is committed may be readable only a while after it. */
   readonly lags: boolean;
-  /** The entries that match beyond the present place; 0 is no limit. A read ends early, not at the end, when `mayLook` refuses to look on. */
-  read(limit: number, signal: AbortSignal, mayLook?: () => boolean): AsyncIterable<Entry>;
+  /** The entries that match beyond the present place; 0 is no limit. A read ends early, not at the end, when `mayLook` refuses to look on. `ended` is told when it is over. */
+  read(limit: number, signal: AbortSignal, mayLook?: () => boolean, ended?: () => void): AsyncIterable<Entry>;
   advance(entry: Entry): void;
   /** The present place, as JSON: `next` of an answer. */
   next(): string;
@@ -99,7 +99,7 @@ export async function segmentReading(
   return {
     spaces: [space],
     lags: true,
-    read: (limit, signal) => reads.read(limit, signal),
+    read: (limit, signal, _mayLook, ended) => reads.read(limit, signal, undefined, ended),
     advance: (entry) => {
       from = entry.sequence + 1;
     },
@@ -126,11 +126,12 @@ export async function spaceReading(
   else offset = await offsetOf(store, space, given ?? "", context.signal);
   offset = pastTime(space, offset, bounds);
   const bounded = { ...limitsOf(bounds), filter: filterOf(bounds) };
+  const at = new Position(offset);
   const open = (limit: number, signal: AbortSignal, passed: () => void) =>
     store.consumeSpace(space, {
-      ...{ ...placeOf(offset), ...bounded, limit, signal },
+      ...{ ...placeOf(at.cursor), ...bounded, limit, signal },
       passed: (place) => {
-        offset = encodeCursor(place);
+        at.moveTo(place);
         passed();
       },
     });
@@ -138,12 +139,10 @@ export async function spaceReading(
   return {
     spaces: [space],
     lags: false,
-    read: (limit, signal, mayLook) => reads.read(limit, signal, mayLook),
-    advance: (entry) => {
-      offset = encodeCursor(entry);
-    },
-    next: () => JSON.stringify(offset),
-    place: () => offset,
+    read: (limit, signal, mayLook, ended) => reads.read(limit, signal, mayLook, ended),
+    advance: (entry) => at.moveTo(entry),
+    next: () => JSON.stringify(at.cursor),
+    place: () => at.cursor,
     isAtEnd: () => reads.isAtEnd,
     finished: () => isOver(bounds, context.serviceClock),
   };
@@ -174,23 +173,25 @@ export async function spacesReading(
     }),
   );
   // In the order that the caller named them in.
-  const offsets = new Map<SpaceName, Cursor>([...bounds.offsets.keys()].map((space) => [space, "" as Cursor]));
-  for (const [space, offset] of places) offsets.set(space, offset);
+  const positions = new Map([...bounds.offsets.keys()].map((space) => [space, new Position("" as Cursor)]));
+  for (const [space, offset] of places) positions.set(space, new Position(offset));
+  const offsets = (): ReadonlyMap<SpaceName, Cursor> =>
+    new Map([...positions].map(([space, { cursor }]) => [space, cursor]));
   const bounded = { ...limitsOf(bounds), filter: bounds.filter };
   /** Parts of the present id: of a hundred spaces, an entry moves one. */
   const parts = new Map<SpaceName, Uint8Array>();
   const partOf = (space: SpaceName): Uint8Array => {
-    const part = parts.get(space) ?? encodePlace(offsets.get(space) ?? ("" as Cursor));
+    const part = parts.get(space) ?? encodePlace(positions.get(space)?.cursor ?? ("" as Cursor));
     parts.set(space, part);
     return part;
   };
   const moveTo = (place: Place): void => {
-    offsets.set(place.space, encodeCursor(place));
+    positions.get(place.space)?.moveTo(place);
     parts.delete(place.space);
   };
   const open = (limit: number, own: AbortSignal, passed: () => void) =>
     store.consume({
-      ...{ offsets: new Map(offsets), ...bounded, limit, signal: own },
+      ...{ offsets: offsets(), ...bounded, limit, signal: own },
       passed: (place) => {
         moveTo(place);
         passed();
@@ -200,13 +201,33 @@ export async function spacesReading(
   return {
     spaces,
     lags: false,
-    read: (limit, own, mayLook) => reads.read(limit, own, mayLook),
+    read: (limit, own, mayLook, ended) => reads.read(limit, own, mayLook, ended),
     advance: moveTo,
-    next: () => offsetsText(offsets),
+    next: () => offsetsText(offsets()),
     place: () => placesId(spaces.map(partOf)),
     isAtEnd: () => reads.isAtEnd,
     finished: () => isOver(bounds, serviceClock),
   };
+}
+
+/** A place in a space: its cursor is made when it is asked for, not with each entry that is passed. */
+class Position {
+  #cursor: Cursor;
+  #place: Place | undefined;
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  get cursor(): Cursor {
+    if (this.#place !== undefined) this.#cursor = encodeCursor(this.#place);
+    this.#place = undefined;
+    return this.#cursor;
+  }
+
+  moveTo(place: Place): void {
+    this.#place = place;
+  }
 }
 
 /** `passed`: called each time that something was hidden by the filter, once the place is beyond it. */
@@ -228,7 +249,12 @@ class Reads {
     return this.#isAtEnd;
   }
 
-  async *read(limit: number, signal: AbortSignal, mayLook?: () => boolean): AsyncGenerator<Entry, void, undefined> {
+  async *read(
+    limit: number,
+    signal: AbortSignal,
+    mayLook?: () => boolean,
+    ended?: () => void,
+  ): AsyncGenerator<Entry, void, undefined> {
     this.#isAtEnd = false;
     const looksOn = limit > 0 && limit < limits.pageRowsMax;
     const looked = new AbortController();
@@ -249,6 +275,7 @@ class Reads {
       // What was looked at is behind the place: whoever goes on from there reads on.
       if (!looked.signal.aborted || signal.aborted) throw error;
     } finally {
+      ended?.();
       await entries.return?.();
     }
   }
@@ -289,28 +316,26 @@ function refuseBeside(field: string, value: number, others: Readonly<Record<stri
   }
 }
 
-/** The same reading; what is read is measured. */
+/** The same reading; what is read is measured: each entry as the reader goes on behind it. */
 export function measuredReading(reading: Reading, telemetry: Telemetry): Reading {
-  return {
-    ...reading,
-    read: (limit, signal, mayLook) => measured(reading.read(limit, signal, mayLook), telemetry),
-  };
-}
-
-async function* measured(entries: AsyncIterable<Entry>, telemetry: Telemetry): AsyncGenerator<Entry, void, undefined> {
   let count = 0;
   let bytes = 0;
-  try {
-    for await (const entry of entries) {
-      count += 1;
-      bytes += contentBytes(entry);
-      yield entry;
-    }
-  } finally {
+  const ended = (): void => {
     telemetry.record("streamkit.consume.pages", 1);
     telemetry.record("streamkit.consume.entries", count);
     telemetry.record("streamkit.consume.bytes", bytes);
-  }
+    count = 0;
+    bytes = 0;
+  };
+  return {
+    ...reading,
+    read: (limit, signal, mayLook) => reading.read(limit, signal, mayLook, ended),
+    advance: (entry) => {
+      count += 1;
+      bytes += contentBytes(entry);
+      reading.advance(entry);
+    },
+  };
 }
 
 function limitsOf({ after = 0, until = 0, clamp }: Bounds): {

@@ -2,10 +2,11 @@
 
 import * as z from "zod";
 
-import { encodeCursor } from "../codec/cursor.ts";
-import type { Entry, SegmentStatus } from "../core/entry.ts";
+import { CursorWriter } from "../codec/cursor.ts";
+import type { Entry, Metadata, SegmentStatus, Transaction } from "../core/entry.ts";
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import { metadataSchema } from "./records.ts";
+import { asOneLine } from "./json-text.ts";
 import { payloadMembers } from "./payload.ts";
 import { entryFields } from "./entry-form.ts";
 import type { EntryField, EntryForm } from "./entry-form.ts";
@@ -64,37 +65,88 @@ export const committedTransactionSchema = z
   })
   .meta({ id: "CommittedTransaction" });
 
-/** An entry as JSON. `oneLine` where a line is the frame: NDJSON and server-sent events. */
-export function entryText(entry: Entry, { encoding, fields }: EntryForm, oneLine: boolean): string {
-  if (fields !== undefined) return `{${membersOf(entry, encoding, fields, oneLine).join(",")}}`;
-  const { trx } = entry;
-  return (
-    `{"sequence":${entry.sequence},"timestamp":${entry.timestamp},` +
-    `"trx":{"id":"${trx.id}","node":"${trx.node}","number":${trx.number}},` +
-    `${payloadMembers(entry.payload, encoding, oneLine)}${metadataMember(entry)},` +
-    `"space":${JSON.stringify(entry.space)},"segment":${JSON.stringify(entry.segment)},"offset":"${encodeCursor(entry)}"}`
-  );
-}
+/**
+ * Writes entries as JSON, one after the other. `oneLine` where a line is the frame: NDJSON and server-sent events. What neighbours have in
+ * common, of their transaction and of their place, is written once.
+ */
+export class EntryWriter {
+  readonly #encoding: Encoding;
+  readonly #fields: readonly EntryField[] | undefined;
+  readonly #oneLine: boolean;
+  readonly #cursors = new CursorWriter();
+  #trx: Transaction | undefined;
+  #trxText = "";
+  #space: SpaceName | undefined;
+  #segment: SegmentName | undefined;
+  #spaceText = "";
+  #segmentText = "";
 
-/** In the order of the whole entry, whatever the order that they were asked for in. */
-function membersOf(
-  entry: Entry,
-  encoding: Encoding,
-  fields: ReadonlySet<EntryField>,
-  oneLine: boolean,
-): readonly string[] {
-  const { id, node, number } = entry.trx;
-  const texts: Readonly<Record<EntryField, () => string>> = {
-    sequence: () => `"sequence":${entry.sequence}`,
-    timestamp: () => `"timestamp":${entry.timestamp}`,
-    trx: () => `"trx":{"id":"${id}","node":"${node}","number":${number}}`,
-    payload: () => payloadMembers(entry.payload, encoding, oneLine),
-    metadata: () => metadataMember(entry).slice(1),
-    space: () => `"space":${JSON.stringify(entry.space)}`,
-    segment: () => `"segment":${JSON.stringify(entry.segment)}`,
-    offset: () => `"offset":"${encodeCursor(entry)}"`,
-  };
-  return entryFields.flatMap((field) => (fields.has(field) ? texts[field]() || [] : []));
+  constructor({ encoding, fields }: EntryForm, oneLine: boolean) {
+    this.#encoding = encoding;
+    // In the order of the whole entry, whatever the order that they were asked for in.
+    this.#fields = fields === undefined ? undefined : entryFields.filter((field) => fields.has(field));
+    this.#oneLine = oneLine;
+  }
+
+  text(entry: Entry): string {
+    this.#begin(entry);
+    const fields = this.#fields;
+    if (fields !== undefined) {
+      const members = fields.map((field) => this.#member(entry, field)).filter((member) => member !== "");
+      return `{${members.join(",")}}`;
+    }
+    const { metadata, payload, sequence, timestamp } = entry;
+    const more = metadata.size === 0 ? "" : `,${this.#metadata(metadata)}`;
+    return (
+      `{"sequence":${sequence},"timestamp":${timestamp},${this.#trxText},` +
+      `${payloadMembers(payload, this.#encoding, this.#oneLine)}${more},` +
+      `${this.#spaceText},${this.#segmentText},"offset":"${this.#cursors.text(entry)}"}`
+    );
+  }
+
+  #begin({ segment, space, trx }: Entry): void {
+    if (trx !== this.#trx) {
+      this.#trxText = `"trx":{"id":"${trx.id}","node":"${trx.node}","number":${trx.number}}`;
+      this.#trx = trx;
+    }
+    if (space !== this.#space) this.#spaceText = this.#framed(`"space":${JSON.stringify(space)}`);
+    if (segment !== this.#segment) this.#segmentText = this.#framed(`"segment":${JSON.stringify(segment)}`);
+    this.#space = space;
+    this.#segment = segment;
+  }
+
+  /** Empty where the entry has none. */
+  #member(entry: Entry, field: EntryField): string {
+    switch (field) {
+      case "sequence":
+        return `"sequence":${entry.sequence}`;
+      case "timestamp":
+        return `"timestamp":${entry.timestamp}`;
+      case "trx":
+        return this.#trxText;
+      case "payload":
+        return payloadMembers(entry.payload, this.#encoding, this.#oneLine);
+      case "metadata":
+        return entry.metadata.size === 0 ? "" : this.#metadata(entry.metadata);
+      case "space":
+        return this.#spaceText;
+      case "segment":
+        return this.#segmentText;
+      case "offset":
+        return `"offset":"${this.#cursors.text(entry)}"`;
+    }
+  }
+
+  /** From the map and by hand: a key may be `__proto__`. */
+  #metadata(metadata: Metadata): string {
+    const pairs: string[] = [];
+    for (const [key, value] of metadata) pairs.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
+    return this.#framed(`"metadata":{${pairs.join(",")}}`);
+  }
+
+  #framed(json: string): string {
+    return this.#oneLine ? asOneLine(json) : json;
+  }
 }
 
 export function emptyEntryText(space: SpaceName, segment: SegmentName, { fields }: EntryForm): string {
@@ -105,12 +157,4 @@ export function emptyEntryText(space: SpaceName, segment: SegmentName, { fields 
 export function statusText(status: SegmentStatus): string {
   const { space, segment, firstSequence, firstTimestamp, lastSequence, lastTimestamp } = status;
   return JSON.stringify({ space, segment, firstSequence, firstTimestamp, lastSequence, lastTimestamp });
-}
-
-/** From the map and by hand: a key may be `__proto__`. */
-function metadataMember(entry: Entry): string {
-  if (entry.metadata.size === 0) return "";
-  const pairs: string[] = [];
-  for (const [key, value] of entry.metadata) pairs.push(`${JSON.stringify(key)}:${JSON.stringify(value)}`);
-  return `,"metadata":{${pairs.join(",")}}`;
 }

@@ -94,9 +94,10 @@ export function parseSlice(slice: JsonSlice, field: string): unknown {
 /** Whether the text is one JSON value, nested no deeper than any common parser takes. */
 export function isPlainJson(text: string): boolean {
   try {
-    const at = skipSpace(text, 0);
-    checkEnd(text, valueEnd(text, at, "payload", wireLimits.jsonDepthMax), "payload"); // refuses depth, too
     JSON.parse(text);
+    // Each array and object takes two characters: what is short cannot be deep.
+    if (text.length > 2 * wireLimits.jsonDepthMax)
+      valueEnd(text, skipSpace(text, 0), "payload", wireLimits.jsonDepthMax);
     return true;
   } catch {
     return false;
@@ -172,6 +173,20 @@ function checkEnd(text: string, at: number, field: string): void {
 function syntax(field: string, text: string, at: number, expected: string): StoreError {
   const found = at < text.length ? JSON.stringify(text.slice(at, at + 20)) : "the end";
   return invalidArgument(field, `${expected} at character ${at}, found ${found}`);
+}
+
+/** Characters that are an end of a line for someone. */
+const lineEnds = /[\r\n\u0085\u2028\u2029]/;
+
+/**
+ * The same JSON in one line: line breaks between its tokens become spaces, and what Unicode, but not JSON, takes for ends of a line is
+ * escaped: there are none outside its strings.
+ */
+export function asOneLine(json: string): string {
+  if (!lineEnds.test(json)) return json;
+  return json.replace(/[\r\n]/g, " ").replace(/[\u0085\u2028\u2029]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** The error of a payload that is nested too deeply. */

@@ -45,13 +45,6 @@ function tooManyBlank(number: number): StoreError {
 /** Kept for the next line to begin. */
 const smallBytes = 4_096;
 
-/** The same JSON, without the characters that Unicode, but not JSON, takes for ends of a line: there are none outside its strings. */
-export function asOneLine(json: string): string {
-  return json.replace(/[\u0085\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
-}
-
 /** The start of a line whose end has not come. One buffer that doubles: a caller may send single bytes. */
 class BegunLine {
   readonly #hold: (bytes: number) => void;

@@ -6,7 +6,7 @@
 
 import { invalidArgument } from "../core/errors.ts";
 import type { JsonSlice } from "./json-text.ts";
-import { depthExceeded, isPlainJson, parseSlice } from "./json-text.ts";
+import { asOneLine, depthExceeded, isPlainJson, parseSlice } from "./json-text.ts";
 
 export const encodings = ["base64", "text", "json"] as const;
 export type Encoding = (typeof encodings)[number];
@@ -35,9 +35,12 @@ export function decodePayload(slice: JsonSlice, encoding: Encoding, field: strin
 export function payloadMembers(payload: Uint8Array, encoding: Encoding, oneLine: boolean): string {
   if (encoding !== "base64") {
     const text = decodeUtf8(payload);
-    if (text !== undefined && encoding === "text") return `"payload":${JSON.stringify(text)}`;
+    if (text !== undefined && encoding === "text") {
+      const shown = JSON.stringify(text);
+      return `"payload":${oneLine ? asOneLine(shown) : shown}`;
+    }
     if (text !== undefined && isPlainJson(text)) {
-      return `"payload":${oneLine ? text.replace(/[\r\n]/g, " ") : text}`;
+      return `"payload":${oneLine ? asOneLine(text) : text}`;
     }
   }
   const base64 = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("base64");

@@ -39,6 +39,8 @@ export interface RowsOptions {
 const pageBytesAim = 4 * 1024 * 1024;
 /** Rows of a first page, before anything is known of their size; the service ends it at 4 MiB. */
 const firstPageRows = 256;
+/** Nobody hears of it: made once, since an error of its own would be made for every read. */
+const readerLeft = new Error("The reader has left.");
 /** Blocks, and bytes of them as they are stored, that are decoded before their turn: as many as the library has threads. */
 const decodedAheadMax = 4;
 const decodedAheadBytesMax = 256 * 1024;
@@ -148,7 +150,7 @@ async function* pages(
     signal?.throwIfAborted();
     throw asStoreError(error, "none");
   } finally {
-    leaving.abort();
+    leaving.abort(readerLeft);
   }
 }
 
