@@ -6,7 +6,7 @@ import { produceBody, withApp } from "./app.ts";
 import { events, smallBytes } from "./events.ts";
 import type { Figure, Measure, RunSize, Work } from "./measure.ts";
 import { durations } from "./measure.ts";
-import { type Cost, profileOf } from "./profile.ts";
+import { profileOf, topOf } from "./profile.ts";
 import { drain, newStore, startInstance, withStorage } from "./storage.ts";
 import { space } from "./written.ts";
 
@@ -86,10 +86,4 @@ function timedBy(size: RunSize, cpuMs: () => number): Timed {
     const { length } = await durations(workers, size.roundMs, work);
     return [{ what, value: ((cpuMs() - before) * 1_000) / (length * pieces), unit: "us" }];
   };
-}
-
-function topOf(what: string, costs: readonly Cost[]): Figure[] {
-  return costs
-    .slice(0, 8)
-    .map((cost, index) => ({ what: `${what}: ${index + 1}. ${cost.what}`, value: cost.share * 100, unit: "%" }));
 }

@@ -14,6 +14,7 @@ import { consume } from "./consume.ts";
 import { contention } from "./contention.ts";
 import { cpu } from "./cpu.ts";
 import { growth } from "./growth.ts";
+import { handlers } from "./handlers.ts";
 import { latency } from "./latency.ts";
 import type { Figure, Measure } from "./measure.ts";
 import { runSizes } from "./measure.ts";
@@ -30,6 +31,7 @@ const measures: readonly Measure[] = [
   produce,
   consume,
   cpu,
+  handlers,
   latency,
   contention,
   growth,

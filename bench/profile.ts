@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 import { setTimeout as delay } from "node:timers/promises";
 
+import type { Figure } from "./measure.ts";
+
 export interface Cost {
   /** Function and file. */
   readonly what: string;
@@ -65,4 +67,11 @@ function nameOf({ functionName, url, lineNumber }: Profile["nodes"][number]["cal
   if (url === "") return functionName;
   const place = url.replace(/^.*\/node_modules\//, "").replace(/^file:.*\/(src|bench|dist)\//, "$1/");
   return `${functionName === "" ? "(anonymous)" : functionName} (${place}:${lineNumber + 1})`;
+}
+
+/** The most expensive, as figures. */
+export function topOf(what: string, costs: readonly Cost[]): Figure[] {
+  return costs
+    .slice(0, 8)
+    .map((cost, index) => ({ what: `${what}: ${index + 1}. ${cost.what}`, value: cost.share * 100, unit: "%" }));
 }
