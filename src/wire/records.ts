@@ -214,12 +214,28 @@ function* space(json: JsonPieces): Generator<RecordStep, void, undefined> {
 /** One record; `field` names it in errors. */
 export function parseRecord(text: string, encoding: Encoding, field: string): AppendRecord {
   if (text.length > wireLimits.recordCharactersMax) throw recordTooLarge(field);
-  const raw = parseObject(recordSchema, text, field, ["payload", "metadata"]);
+  const raw = plainMembers(text, field) ?? parseObject(recordSchema, text, field, ["payload", "metadata"]);
   const payload = decodePayload(raw.payload, encoding, `${field}.payload`);
   const metadata = raw.metadata === undefined ? noMetadata : parseMetadata(raw.metadata, field);
   const record = raw.sequence === undefined ? { payload, metadata } : { sequence: raw.sequence, payload, metadata };
   checkedBytes(record, field);
   return record;
+}
+
+/** The members of a record that has no others than these, as most have; undefined: it is to be looked at more closely. */
+function plainMembers(
+  text: string,
+  field: string,
+): { readonly payload: JsonSlice; readonly metadata?: JsonSlice; readonly sequence?: undefined } | undefined {
+  let payload: JsonSlice | undefined;
+  let metadata: JsonSlice | undefined;
+  for (const [key, slice] of splitObject(text, field)) {
+    if (key === "payload") payload = slice;
+    else if (key === "metadata") metadata = slice;
+    else return undefined;
+  }
+  if (payload === undefined) return undefined;
+  return metadata === undefined ? { payload } : { payload, metadata };
 }
 
 /** `record` names it in errors. No more is read than a record may have. */
