@@ -4,7 +4,7 @@
 
 import type { Telemetry } from "../core/telemetry.ts";
 import type { Consumers, Delivery, Fetched } from "../consumers/consumers.ts";
-import { entryText } from "../wire/entries.ts";
+import { EntryWriter } from "../wire/entries.ts";
 import type { Encoding } from "../wire/payload.ts";
 import { deliveryText } from "../wire/consumers.ts";
 import { parseObject } from "../wire/parse.ts";
@@ -122,5 +122,6 @@ function headOf(consumer: Fetched["consumer"], { partition, claim, expiresAt, fa
 }
 
 function entriesOf({ entries }: Delivery, encoding: Encoding) {
-  return entries.map(({ entry, key }) => ({ key, text: entryText(entry, { encoding, fields: undefined }, false) }));
+  const writer = new EntryWriter({ encoding }, false);
+  return entries.map(({ entry, key }) => ({ key, text: writer.text(entry) }));
 }

@@ -56,7 +56,7 @@ export const owning: readonly Mutation[] = [
     "a segment is read with a `min` while what is pending in it is still on its way",
     azure(
       "space/space-writer",
-      "if (last !== undefined) await applier.ensure(segment, last.transaction.lastSequence);\n      return true;",
+      "if (last !== undefined) await applier.ensure(segment, last.transaction.number);\n      return true;",
       "void last;\n      return true;",
     ),
   ),

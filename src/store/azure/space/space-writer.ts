@@ -179,7 +179,7 @@ export class SpaceWriter {
       if (!isThere()) await appender.refresh();
       if (!isThere()) return false;
       const last = applier.pendingIn(segment).findLast(({ record }) => record.summary.timestamp <= through);
-      if (last !== undefined) await applier.ensure(segment, last.transaction.lastSequence);
+      if (last !== undefined) await applier.ensure(segment, last.transaction.number);
       return true;
     } finally {
       this.#active -= 1;
