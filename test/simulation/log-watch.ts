@@ -229,7 +229,12 @@ export class LogWatch {
       ),
     );
     check(!twice, "I1", () => `#${operation.number} was committed twice: again as ${at}`);
-    check(!(summary.keyed && truth.byId.has(summary.id)), "I1", () => `id ${summary.id} was committed twice to ${at}`);
+    // An id that is recognised at its places alone is not kept.
+    check(
+      !(summary.keyed && truth.byId.get(summary.id)?.keyed === true),
+      "I1",
+      () => `id ${summary.id} was committed twice to ${at}`,
+    );
     const before = truth.transactions.at(-1);
     const continues =
       chunk <= 0 || truth.transactions.some((other) => other.operation === operation && other.chunk === chunk - 1);
@@ -277,7 +282,7 @@ export class LogWatch {
       claimed: false,
     };
     truth.transactions.push(transaction);
-    truth.byId.set(id, transaction);
+    if (transaction.keyed || !truth.byId.has(id)) truth.byId.set(id, transaction);
     return transaction;
   }
 
