@@ -5,8 +5,7 @@ import { azure, mutation } from "./mutation.ts";
 
 const segmentsFirst =
   'if (!(await trimSegments(deps, space, cut === undefined ? records : [...records, cut]))) return "segment_goes_on";';
-const spaceSubmit =
-  'return (await deps.table.submit(deps.reader.partition, writes)).kind === "done" ? "moved" : "overtaken";';
+const spaceSubmit = 'if ((await deps.table.submit(deps.reader.partition, writes)).kind !== "done") return "overtaken";';
 const toldSegment = "if (begun && args.clamp !== true) throw trimmed(`segment ${JSON.stringify(segment)}`, gone + 1);";
 const toldSpace = "if (begun && args.clamp !== true) throw trimmedSpace(space, timestamp);";
 
@@ -19,7 +18,7 @@ export const trimming: readonly Mutation[] = [
       "trim/space-trim",
       spaceSubmit,
       `if (writes.length > 1) await deps.table.submit(deps.reader.partition, writes.slice(1));
-  return (await deps.table.submit(deps.reader.partition, writes.slice(0, 1))).kind === "done" ? "moved" : "overtaken";`,
+  if ((await deps.table.submit(deps.reader.partition, writes.slice(0, 1))).kind !== "done") return "overtaken";`,
     ),
   ),
   mutation(
@@ -27,11 +26,7 @@ export const trimming: readonly Mutation[] = [
     50,
     "rows of a log removed before its segments are trimmed",
     azure("trim/space-trim", segmentsFirst, ""),
-    azure(
-      "trim/space-trim",
-      spaceSubmit,
-      spaceSubmit.replace("return ", "const done = ").replace(";", `;\n  ${segmentsFirst}\n  return done;`),
-    ),
+    azure("trim/space-trim", spaceSubmit, `${spaceSubmit}\n  ${segmentsFirst}`),
   ),
   mutation(
     "pending-records-trimmed",
