@@ -11,6 +11,7 @@ import { faults } from "../doubles/fault.ts";
 import type { SimulatedRequest } from "../doubles/simulated-table.ts";
 import { Lab, space, stuck } from "../isolation/lab.ts";
 import { crowd } from "./crowd.ts";
+import { streams } from "./streams.ts";
 import { laterView } from "./later-view.ts";
 
 const other = parseSegmentName("other");
@@ -160,6 +161,10 @@ test("a log that the monitor closes as soon as it rests is written all the same"
 test("more segments than the log lists, stuck together, are waited for by nobody", async () => {
   expect(await crowd(1)).toEqual({ wrong: undefined });
 });
+
+test("a stream's producers, zombies among them, append everything once and in order, and nothing behind the close", async () => {
+  for (let seed = 1; seed <= 12; seed += 1) expect(await streams(seed), `seed ${seed}`).toEqual({ wrong: undefined });
+}, 120_000);
 
 test("an id that was looked up before another instance used it is looked up again", async () => {
   expect(await laterView(1)).toEqual({ wrong: undefined });

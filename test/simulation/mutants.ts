@@ -58,6 +58,7 @@ async function playerOf(
 ): Promise<(seed: number) => Promise<{ readonly wrong: string | undefined }>> {
   if (mutation.play === "crowd") return (await import("./crowd.ts")).crowd;
   if (mutation.play === "later view") return (await import("./later-view.ts")).laterView;
+  if (mutation.play === "streams") return (await import("./streams.ts")).streams;
   const { simulate } = await import("./simulate.ts");
   return (seed) => simulate(seed, { keepsHistory: false });
 }

@@ -6,6 +6,7 @@ import { applying, owning, settling } from "./mutations/finishing.ts";
 import { compacting } from "./mutations/compacting.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
+import { streaming } from "./mutations/streaming.ts";
 import { trimming } from "./mutations/trimming.ts";
 import { recovering } from "./mutations/recovering.ts";
 
@@ -20,4 +21,5 @@ export const mutations: readonly Mutation[] = [
   ...reading,
   ...trimming,
   ...compacting,
+  ...streaming,
 ];

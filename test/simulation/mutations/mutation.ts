@@ -17,8 +17,11 @@ export interface Mutation {
   readonly mistake: string;
   /** It is caught by one of the seeds from 1 to this one. */
   readonly seeds: number;
-  /** What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), or one schedule (`../later-view.ts`). */
-  readonly play: "simulate" | "crowd" | "later view";
+  /**
+   * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), or a stream and its producers
+   * (`../streams.ts`).
+   */
+  readonly play: "simulate" | "crowd" | "later view" | "streams";
   readonly patches: readonly Patch[];
 }
 
@@ -42,3 +45,11 @@ export const played = (play: Mutation["play"], name: string, mistake: string, ..
   play,
   patches,
 });
+/** One that seeds of another play see. */
+export const playedBySeeds = (
+  play: Mutation["play"],
+  name: string,
+  seeds: number,
+  mistake: string,
+  ...patches: Patch[]
+): Mutation => ({ name, mistake, seeds, play, patches });
