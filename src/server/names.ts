@@ -1,11 +1,15 @@
-// The names of spaces and segments: a page, or all as lines.
+// The names of spaces and segments: a page, or all as lines; and what there is of a space.
 
 import { invalidArgument } from "../core/errors.ts";
 import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
 import { asOneLine } from "../wire/json-text.ts";
 import { mediaTypes } from "../wire/media.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
-import { segments as segmentsOperation, spaces as spacesOperation } from "../wire/operations/names.ts";
+import {
+  segments as segmentsOperation,
+  spaces as spacesOperation,
+  spaceStatus as spaceStatusOperation,
+} from "../wire/operations/names.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { NamesOptions } from "../store/store.ts";
 import type { HttpResponse } from "./http.ts";
@@ -26,6 +30,18 @@ export const segments = endpoint(segmentsOperation, (services, call) => {
   const after = afterOf(call.query.next, parseSegmentName);
   const names = (options: NamesOptions) => store.getSegments(space, { ...after, ...options });
   return answerNames({ ...call, services }, "segments", names, call);
+});
+
+export const spaceStatus = endpoint(spaceStatusOperation, async (services, call) => {
+  const { space, store } = call.params;
+  const { signal } = call.connection;
+  const [status, retention] = await Promise.all([
+    services.stores.open(store).getSpaceStatus(space, { signal }),
+    services.retention.get(store, space),
+  ]);
+  const { counts, ...others } = status;
+  const kept = retention === undefined ? {} : { retention: { ...retention.policy, of: retention.of } };
+  return jsonAnswer(JSON.stringify({ ...others, ...counts, ...kept }));
 });
 
 interface Wanted {

@@ -19,6 +19,7 @@ import type {
   ProduceOptions,
   RecentSpaces,
   SegmentRecords,
+  SpaceStatus,
   SpaceTrim,
   Store,
   StreamOutcome,
@@ -46,6 +47,7 @@ export interface Backend {
   readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry>;
   /** `together`: how many spaces share what this read may hold. */
   readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry>;
+  readSpaceStatus(space: SpaceName, signal: Signal): Promise<SpaceStatus>;
   /** Absent: entries alone tell it. */
   readWritten?(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace>;
   /** A cheap look: no entry that the arguments want has an earlier timestamp; Infinity: there is none. Absent: nothing is known. */
@@ -152,6 +154,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
       });
       return work.stream(namingTrimmed(backend, offsets, mergeSpaces(streams, limit)));
     },
+    getSpaceStatus: (space, options) => work.run(() => backend.readSpaceStatus(space, options?.signal)),
     ...(readWritten === undefined ? {} : { getWritten: (space, args) => work.stream(readWritten(space, args)) }),
     peek: (space, segment, { min, signal } = {}) =>
       work.run(() =>

@@ -81,6 +81,27 @@ export interface ConsumeArgs extends StreamOptions, ClampOptions, FilterOptions 
   readonly limit?: number | undefined;
 }
 
+/** Entries, and their bytes: payloads and metadata. */
+export interface Counts {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** What there is of a space. */
+export interface SpaceStatus {
+  readonly space: SpaceName;
+  /**
+   * What a reader of the space is given from its start. Undefined: nobody has counted yet what an earlier version wrote; the monitor does,
+   * when the space is written again.
+   */
+  readonly counts: Counts | undefined;
+  /** Commits that are not in all of their segments yet. */
+  readonly pending: number;
+  /** Of its first and its last commit; 0 when there is none, any more. */
+  readonly firstTimestamp: number;
+  readonly lastTimestamp: number;
+}
+
 export interface WrittenArgs extends StreamOptions {
   /** A timestamp, milliseconds: exclusive. */
   readonly after: number;
@@ -200,6 +221,8 @@ export interface Store {
   consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry>;
   /** Several spaces, merged by (timestamp, space, segment, sequence). */
   consume(args: ConsumeArgs): AsyncIterable<Entry>;
+  /** Zeros for a space that never was. A few requests, whatever its size. */
+  getSpaceStatus(space: SpaceName, options?: StreamOptions): Promise<SpaceStatus>;
   /**
    * Where the segments of the space were written after a timestamp, in the order of the space, without the entries. Cheaper than
    * consumeSpace where a backend can tell it; absent where it cannot.

@@ -18,7 +18,7 @@ import {
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
 import { trimSegment, trimSpace } from "./operations/manage.ts";
-import { spaces, segments } from "./operations/names.ts";
+import { spaces, segments, spaceStatus } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
 import {
   spaceRetentionDelete,
@@ -52,6 +52,7 @@ export const operations: readonly Operation[] = [
   job,
   spaces,
   segments,
+  spaceStatus,
   leaseAcquire,
   leaseRelease,
   consumerPut,

@@ -20,6 +20,7 @@ import { sequenceClaims } from "./claims/sequences.ts";
 import { severalClaims } from "./claims/several.ts";
 import { spaceClaims } from "./claims/space.ts";
 import { streamClaims } from "./claims/streams.ts";
+import { spaceStatusClaims } from "./claims/space-status.ts";
 import { tailClaims } from "./claims/tail.ts";
 import { tailingClaims } from "./claims/tailing.ts";
 import { transactionClaims } from "./claims/transactions.ts";
@@ -41,6 +42,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   "the end and the newest": tailClaims,
   "peek and status": peekClaims,
   "own writes": ownWriteClaims,
+  "what a space has": spaceStatusClaims,
   names: nameClaims,
   leases: leaseClaims,
   applied: appliedClaims,

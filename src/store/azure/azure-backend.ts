@@ -17,6 +17,7 @@ import type {
   ProduceOptions,
   RecentSpaces,
   SegmentRecords,
+  SpaceStatus,
   SpaceTrim,
   StreamOutcome,
   StreamRequest,
@@ -30,6 +31,7 @@ import { asStoreError } from "./instance/failure.ts";
 import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
+import { logPartition } from "./rows/keys.ts";
 import { doneThrough } from "./rows/pending.ts";
 import { listOpenSpaces } from "./read/open-spaces.ts";
 import { emptySegment, statusOf } from "./rows/segment-rows.ts";
@@ -47,6 +49,7 @@ import {
 import type { ListSource, Source } from "./read/read.ts";
 import type { Instance } from "./space/instance.ts";
 import type { SpaceWriter, SpaceWriters } from "./space/space-writer.ts";
+import { readSpaceStatus } from "./read/space-status.ts";
 import { readWritten } from "./read/written.ts";
 import { readTail } from "./read/tail.ts";
 import type { TrimDeps } from "./trim/segment-trim.ts";
@@ -107,8 +110,20 @@ export class AzureBackend implements Backend {
     return readSpace(this.#source, space, args, together);
   }
 
+  async readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
+    signal?.throwIfAborted();
+    const reader = new LogReader(this.#table, space, this.#instance.compressor);
+    try {
+      return await readSpaceStatus({ table: this.#table, reader, signal }, space);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw asStoreError(error, "none");
+    }
+  }
+
   readWritten(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace> {
-    return readWritten(new LogReader(this.#table, space, this.#instance.compressor), args);
+    const { compressor } = this.#instance;
+    return readWritten({ table: this.#table, compressor, partition: logPartition(space) }, args);
   }
 
   firstTimestamp(space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {

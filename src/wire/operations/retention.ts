@@ -40,7 +40,7 @@ const wouldRemoveSchema = z
   })
   .meta({ id: "WouldRemove", description: "With dryRun: what would go now. Nothing is changed." });
 
-const retentionSchema = z
+export const retentionSchema = z
   .object({
     ...bounds,
     of: z

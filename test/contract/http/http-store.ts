@@ -19,6 +19,7 @@ import type {
   ProducedChunk,
   ProduceOptions,
   SegmentRecords,
+  SpaceStatus,
   SpaceTrim,
   Store,
   StreamOptions,
@@ -28,6 +29,9 @@ import { RunningWork } from "../../../src/store/work.ts";
 import { HttpClient } from "./http-client.ts";
 import type { Query } from "./http-client.ts";
 import { entryOf, entryOrNone, recordJson } from "./http-json.ts";
+
+/** A space as the interface tells it. */
+type ToldSpace = Omit<SpaceStatus, "counts"> & { readonly entries?: number; readonly bytes?: number };
 
 export class HttpStore implements Store {
   readonly id: StoreId;
@@ -103,6 +107,14 @@ export class HttpStore implements Store {
     options: StreamOptions & MinOptions = {},
   ): Promise<SegmentStatus> {
     return this.#work.run(() => this.#status(space, segment, options));
+  }
+
+  getSpaceStatus(space: SpaceName, options: StreamOptions = {}): Promise<SpaceStatus> {
+    return this.#work.run(async () => {
+      const told = (await this.#http.json(`/spaces/${encodeURIComponent(space)}`, {}, signalOf(options))) as ToldSpace;
+      const { bytes, entries, ...others } = told;
+      return { ...others, counts: entries === undefined || bytes === undefined ? undefined : { entries, bytes } };
+    });
   }
 
   produce(

@@ -38,6 +38,7 @@ export function honest(store: Store): Store {
       if (store.getSegmentStatus === undefined) throw new Error("Liars are made of a store that can tell a status.");
       return store.getSegmentStatus(space, segment, options);
     },
+    getSpaceStatus: (space, options) => store.getSpaceStatus(space, options),
     produce: (space, segment, records, options) => store.produce(space, segment, records, options),
     produceAll: (space, segments, options) => store.produceAll(space, segments, options),
     changeStream: (space, segment, request, options) => store.changeStream(space, segment, request, options),

@@ -5,7 +5,7 @@
 // inventory become visible together, so `committed` and `applied` are one.
 
 import type { Entry, SegmentStatus } from "../../../src/core/entry.ts";
-import { emptyStatus } from "../../../src/core/entry.ts";
+import { contentBytes, emptyStatus } from "../../../src/core/entry.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
 import {
   leaseNotGranted,
@@ -28,6 +28,7 @@ import type {
   ProducedChunk,
   ProduceOptions,
   SegmentRecords,
+  SpaceStatus,
   SpaceTrim,
   StreamOutcome,
   StreamRequest,
@@ -91,6 +92,17 @@ export class LevelBackend implements Backend {
 
   readSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry> {
     return readSpace(this.#source, space, args);
+  }
+
+  async readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
+    let [entries, bytes, firstTimestamp, lastTimestamp] = [0, 0, 0, 0];
+    for await (const entry of readSpace(this.#source, space, { signal })) {
+      entries += 1;
+      bytes += contentBytes(entry);
+      if (firstTimestamp === 0) firstTimestamp = entry.timestamp;
+      lastTimestamp = entry.timestamp;
+    }
+    return { space, counts: { entries, bytes }, pending: 0, firstTimestamp, lastTimestamp };
   }
 
   async readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {

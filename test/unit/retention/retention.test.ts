@@ -15,7 +15,7 @@ import type { RetentionPolicy } from "../../../src/retention/policy.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "../../../src/retention/retention.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import type { AzureStoreFactory } from "../../../src/store/azure/factory.ts";
-import { storeTableName } from "../../../src/store/azure/rows/keys.ts";
+import { logPartition, storeTableName } from "../../../src/store/azure/rows/keys.ts";
 import { countingAccount } from "../../doubles/counting.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { FaultPlan } from "../../doubles/simulated-table.ts";
@@ -34,7 +34,10 @@ afterEach(async () => {
 });
 
 /** Entries are written now; the storage's clock, by which they are old, is set on by the test. */
-function world(plan?: FaultPlan, options: { readonly trims?: boolean; readonly trimTransactionsMax?: number } = {}) {
+function world(
+  plan?: FaultPlan,
+  options: { readonly trims?: boolean; readonly trimTransactionsMax?: number; readonly compactAfterMs?: number } = {},
+) {
   let aheadMs = 0;
   const serviceClock = { now: () => clock.now() + aheadMs };
   const account = countingAccount(new SimulatedAccount({ clock, ...(plan === undefined ? {} : { plan }) }));
@@ -48,8 +51,10 @@ function world(plan?: FaultPlan, options: { readonly trims?: boolean; readonly t
   const stores = createAzureStoreFactory({
     ...{ account, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
     options: {
-      ...{ batchOperations: 4, trimTransactionsMax: options.trimTransactionsMax ?? 50 },
+      ...{ batchOperations: options.compactAfterMs === undefined ? 4 : 90 },
+      ...{ trimTransactionsMax: options.trimTransactionsMax ?? 50 },
       ...{ settleDelayMs: 0, logIdleMs: 60_000 },
+      ...(options.compactAfterMs === undefined ? {} : { compactAfterMs: options.compactAfterMs, compactRowsMin: 4 }),
     },
     visited: (...visit) => retention.visited(...visit),
   });
@@ -58,6 +63,7 @@ function world(plan?: FaultPlan, options: { readonly trims?: boolean; readonly t
   return {
     account,
     registry,
+    table: table(id),
     retention,
     jobs,
     stores,
@@ -164,6 +170,30 @@ test("a trim that is more than one call removes goes on in the same turn", async
   expect(await sequences(first)).toEqual([8, 9]);
   await retention.put(id, orders, hour, "anyone");
   pass(hourMs + 1_000);
+  await run();
+  expect(await sequences(first)).toEqual([]);
+});
+
+test("what was compacted goes as well, by number and by age, and at its time", async () => {
+  const { append, due, inMs, pass, retention, run, sequences, stores, store, table } = world(undefined, {
+    compactAfterMs: 0,
+  });
+  await append(first, 20);
+  // The storage tells its time in whole seconds: what was written in this one is not old yet.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await stores.recover({ deadlineMs: 10_000 });
+  const log = await table.query({ partition: logPartition(orders), from: "8", to: "g" });
+  expect(log.rows.length).toBeLessThan(20);
+  await retention.put(id, orders, { maxEntries: 4 }, "anyone");
+  await run();
+  expect(await sequences(first)).toEqual([17, 18, 19, 20]);
+  await retention.put(id, orders, { maxAgeSeconds: 86_400 }, "anyone");
+  pass(hourMs);
+  await run();
+  // Of the oldest entry, an hour after it was written.
+  expect(Math.round(inMs((await due())[0]!.at) / hourMs)).toBe(23);
+  expect((await store.getSpaceStatus(orders)).firstTimestamp).toBeGreaterThan(0);
+  pass(24 * hourMs);
   await run();
   expect(await sequences(first)).toEqual([]);
 });

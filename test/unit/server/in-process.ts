@@ -36,7 +36,7 @@ import {
   storeRetentionGet,
   storeRetentionDelete,
 } from "../../../src/server/retention.ts";
-import { segments, spaces } from "../../../src/server/names.ts";
+import { segments, spaces, spaceStatus } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
 import type { Caller } from "../../../src/server/overload.ts";
@@ -108,6 +108,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   segmentStatus,
   spaces,
   segments,
+  spaceStatus,
   liveStatus,
   leaseAcquire,
   leaseRelease,

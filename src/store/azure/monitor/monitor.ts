@@ -15,11 +15,14 @@ import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import type { CompactState } from "../compact/compact.ts";
 import { compactSpace } from "../compact/compact.ts";
-import type { LogReader } from "../log/log-reader.ts";
+import type { HeadRead, LogReader } from "../log/log-reader.ts";
 import { encodeLogHead } from "../rows/log-rows.ts";
 import type { LogHead } from "../rows/log-rows.ts";
+import { countLog } from "./count-log.ts";
 import type { OverdueRun } from "./overdue-notifications.ts";
 import { isDue, notifyOverdue } from "./overdue-notifications.ts";
+import { nothingCounted } from "../read/count-records.ts";
+import type { CountedThrough } from "../read/count-records.ts";
 import { rows } from "../read/pages.ts";
 import { doneThrough, hasPending } from "../rows/pending.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
@@ -77,6 +80,9 @@ const damagedVisitsMin = 3;
 /** Damaged records that are remembered: one that is forgotten waits a little longer. */
 const damagedMax = 10_000;
 
+/** Logs of which it is remembered how far they were counted: one that is forgotten is counted from its start. */
+const countedMax = 10_000;
+
 /** All keys are hex, which sorts from 0 to below g. */
 const firstKey = "0";
 
@@ -94,6 +100,8 @@ export class Monitor {
   readonly #notifications = new Semaphore(visitsMax);
   /** How many visits have found a record damaged. */
   readonly #damaged = new LRUCache<string, number>({ max: damagedMax });
+  /** How far open logs were counted that do not say how much their space has had. */
+  readonly #counted = new LRUCache<string, CountedThrough>({ max: countedMax });
   /** Where the last run stopped for lack of time. */
   #resumeAt: string | undefined;
 
@@ -177,11 +185,24 @@ export class Monitor {
 
   async #visit(row: Row, run: Run): Promise<void> {
     const { store, space } = openLogOfRow(row.row);
-    await this.#finish(row, run);
+    const { head } = await this.#finish(row, run);
+    if (head.counts === undefined && head.count > 0) await this.#countLog(row, run);
     await this.#deps.visited?.(store, space);
   }
 
-  async #finish(row: Row, run: Run): Promise<void> {
+  /** Of a log that was written before logs were counted; how far it came is remembered from run to run. */
+  async #countLog({ row }: Row, run: Run): Promise<void> {
+    const { compressor, options, reader: readerOf, table } = this.#deps;
+    if (options.formatVersion === 1) return;
+    const { store, space } = openLogOfRow(row);
+    const deps = { table: table(store), compressor, reader: readerOf(store, space), isOver: run.isOver };
+    const through = await countLog(deps, this.#counted.get(row) ?? nothingCounted);
+    if (through === undefined) this.#counted.delete(row);
+    else this.#counted.set(row, through);
+  }
+
+  /** Answers the log's head as it was found. */
+  async #finish(row: Row, run: Run): Promise<HeadRead> {
     const { clock, notifies, options, random, reader: readerOf, writer: writerOf } = this.#deps;
     const { store, space } = openLogOfRow(row.row);
     const reader = readerOf(store, space);
@@ -191,7 +212,7 @@ export class Monitor {
       if ((await this.#compact(store, space, reader, run)) === "done" && (await this.#close(row, reader, seen))) {
         run.closed += 1;
       }
-      return;
+      return seen;
     }
     const writer = writerOf(store, space);
     const { appender } = writer;
@@ -203,6 +224,7 @@ export class Monitor {
       await backOff({ clock, random }, tries);
     }
     await this.#compact(store, space, reader, run);
+    return seen;
   }
 
   /** For a bounded time: the next visit goes on. A log that will have more to merge when it is older stays open. */

@@ -3,6 +3,7 @@
 // Format 2 is what data needs to end: first sequences, counts, markers. A row is written as 2 only where it needs it. A
 // head says which it is and never goes back: an instance that knows only 1 refuses it, and drops nothing.
 
+import type { Counts } from "../../store.ts";
 import type { Row, Properties } from "../../../table/port.ts";
 import { checkRowFormat, numberIn } from "../../../table/row-values.ts";
 import { limits } from "../../../core/limits.ts";
@@ -29,11 +30,8 @@ export function laterFormat(stored: Format, wanted: Format): Format {
   return stored === 2 || wanted === 2 ? 2 : 1;
 }
 
-/** How much a space has had up to a record: entries, and their bytes (`contentBytes`). */
-export interface Counts {
-  readonly entries: number;
-  readonly bytes: number;
-}
+/** How much a space has had up to a record. */
+export type { Counts };
 
 export function encodeCounts(counts: Counts | undefined): Properties {
   return counts === undefined ? {} : { ce: BigInt(counts.entries), cb: BigInt(counts.bytes) };

@@ -15,10 +15,12 @@ import type { SpaceTrim, TrimPoint } from "../../store.ts";
 import { backOff } from "../instance/back-off.ts";
 import { isTransient } from "../instance/failure.ts";
 import type { HeadRead, LogReader } from "../log/log-reader.ts";
+import { countOf, countRecords, nothingCounted } from "../read/count-records.ts";
 import { rows } from "../read/pages.ts";
+import type { Counts } from "../rows/format.ts";
 import { lastRecordTimestamp, recordRange, recordRow, timestampOfRow } from "../rows/keys.ts";
 import { decodeRecordSummary, encodeLogHead, hasEntries, summaryProperties } from "../rows/log-rows.ts";
-import { encodeLogMarker, isMarker } from "../rows/markers.ts";
+import { decodeLogMarker, encodeLogMarker, isMarker } from "../rows/markers.ts";
 import { decodeMergedRecords, encodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
 import type { RecordPlace } from "../rows/merged-rows.ts";
 import { recordsOf, withoutFirst } from "../rows/merged-rows.ts";
@@ -79,6 +81,9 @@ interface Stored extends RecordPlace {
 /** A merged row that the point cuts: the last record that goes, and what stays. */
 interface CutRow extends Stored {
   readonly rest: Properties;
+  /** When its first record was committed, and how much of it goes. */
+  readonly from: number;
+  readonly gone: Counts;
 }
 
 /** The rows that one transaction takes. */
@@ -160,7 +165,10 @@ async function frontOfMerged(
   const rest = records.slice(gone.length).flatMap(({ batches }) => batches);
   const data = await encodeMergedBlock(rest, compressor);
   if (data === undefined) throw new StoreError("internal", `A part of the merged row ${row} is larger than the whole.`);
-  return { ...stored, rest: encodeMergedRecords(withoutFirst(merged, gone.length, rest[0]?.timestamp ?? 0), data) };
+  return {
+    ...{ ...stored, from: merged.firstTimestamp, gone: countOf(gone.flatMap(({ batches }) => batches)) },
+    rest: encodeMergedRecords(withoutFirst(merged, gone.length, rest[0]?.timestamp ?? 0), data),
+  };
 }
 
 async function removeFront(
@@ -174,7 +182,8 @@ async function removeFront(
   if (!(await trimSegments(deps, space, cut === undefined ? records : [...records, cut]))) return "segment_goes_on";
   const last = lastOf(front);
   if (last === undefined) return "moved";
-  const { counts, place, position, recordId } = last;
+  const { place, position, recordId } = last;
+  const counts = last.counts ?? (await countThrough(deps, front, place.timestamp));
   const properties = encodeLogMarker({ last: last.last, position, recordId, counts });
   const removed = records.map(({ row }) => row);
   if (cut === undefined) removed.pop();
@@ -191,6 +200,21 @@ async function removeFront(
   if ((await deps.table.submit(deps.reader.partition, writes)).kind !== "done") return "overtaken";
   measureTrim(deps, "space", records.length);
   return "moved";
+}
+
+/** Of records that do not say it themselves: what their rows hold, behind what the marker says. Undefined: it does not say it either. */
+async function countThrough(
+  deps: SpaceTrimDeps,
+  { cut, marker }: Front,
+  timestamp: number,
+): Promise<Counts | undefined> {
+  const before = marker === undefined ? undefined : decodeLogMarker(marker);
+  if (before !== undefined && before.counts === undefined) return undefined;
+  const from = before?.counts === undefined ? nothingCounted : { ...before.counts, timestamp: before.timestamp };
+  const source = { ...deps, partition: deps.reader.partition, isOver: () => false };
+  const through = await countRecords(source, from, cut === undefined ? timestamp : cut.from - 1);
+  const { entries, bytes } = cut?.gone ?? { entries: 0, bytes: 0 };
+  return through && { entries: through.entries + entries, bytes: through.bytes + bytes };
 }
 
 /** False: one has more than a call removes. */
