@@ -15,7 +15,10 @@ afterEach(async () => {
 });
 
 const guarded = operations.filter(({ access }) => access !== "public");
-const names = { store: randomUUID(), space: "s", segment: "g", key: "k", id: "i" };
+const names = {
+  ...{ store: randomUUID(), space: "s", segment: "g", key: "k", id: "i" },
+  ...{ job: randomUUID(), consumer: "c", path: "p" },
+};
 
 async function call(url: string, method: string, path: string, headers: Record<string, string>): Promise<Response> {
   const body = method === "GET" ? {} : { body: '{"records":[]}' };

@@ -75,6 +75,11 @@ describe.each(["for the first time", "once more"])("%s", () => {
         return;
       }
       const text = await answer.text();
+      if (call.operationId === "job") {
+        // Nothing in a store as small as this takes longer than a call: there is no job to ask for.
+        expect([answer.status, JSON.parse(text)]).toMatchObject([404, { code: "not_found" }]);
+        return;
+      }
       expect(answer.ok, `${answer.status} ${text}`).toBe(true);
       const described = call.responses[String(answer.status)];
       expect(described, String(answer.status)).toBeDefined();
