@@ -11,6 +11,7 @@ import { lastRecordTimestamp, logHeadRow, logPartition, recordRange, timestampOf
 import type { LogHead } from "../rows/log-rows.ts";
 import { decodeLogHead, emptyLog } from "../rows/log-rows.ts";
 import { decodeLogMarker, isMarker } from "../rows/markers.ts";
+import { isMerged } from "../rows/merged-rows.ts";
 import { rows } from "../read/pages.ts";
 import { nothingPending } from "../rows/pending.ts";
 import type { Source } from "../read/read.ts";
@@ -73,8 +74,11 @@ export async function checkLog(source: Source, space: SpaceName, options: LogChe
       takeMarker(walk, record, findings);
       continue;
     }
-    if (stored !== undefined && timestamp > stored.timestamp) beyond = timestamp;
-    else await walk.take(record, timestamp);
+    const isBeyond = stored !== undefined && timestamp > stored.timestamp;
+    if (isBeyond) beyond = timestamp;
+    // Beyond the head it may have records that were rows of their own when the head was read.
+    if (isMerged(record)) await walk.takeMerged(record, stored?.timestamp ?? Infinity);
+    else if (!isBeyond) await walk.take(record, timestamp);
   }
   if (stored !== undefined && beyond > 0) await checkBeyond(source, space, beyond, findings);
   const whole = stored === undefined ? walk.endWithoutHead(row !== undefined) : walk.endAt(stored);

@@ -1,5 +1,6 @@
 // Goes through a log's records in order, checks each against those before it, and remembers what they say.
 
+import type { StoreError } from "../../../core/errors.ts";
 import { isUnreadable } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
@@ -12,6 +13,9 @@ import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-row
 import { decodeRecordSummary, emptyLog, hasEntries } from "../rows/log-rows.ts";
 import type { LogMarker } from "../rows/markers.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
+import { timestampOfRow } from "../rows/keys.ts";
+import type { MergedRecord, MergedRecords } from "../rows/merged-rows.ts";
+import { decodeMergedRecords, recordsOf } from "../rows/merged-rows.ts";
 import type { Source } from "../read/read.ts";
 import type { TransactionPlace } from "../rows/segment-rows.ts";
 import { placeOf } from "../rows/segment-rows.ts";
@@ -23,7 +27,8 @@ export interface LoggedTransaction extends TransactionPlace {
   readonly node: NodeId;
   /** Where its entries are among those of its record; undefined: it has none. */
   readonly index: number | undefined;
-  readonly keyed: boolean;
+  /** Whether its id was its caller's; undefined: its row is merged, which does not tell. */
+  readonly keyed: boolean | undefined;
   /** Listed as not applied yet, and may be: its segment may or may not have it. */
   readonly pending: boolean;
   /** Not listed as pending: somebody has seen it applied. */
@@ -39,6 +44,9 @@ export interface LoggedSegment {
   whole: boolean;
 }
 
+/** What a summary says of a transaction, or what a merged row tells in place of it. */
+type LoggedSummary = Omit<TransactionSummary, "keyed"> & Pick<LoggedTransaction, "keyed">;
+type RecordOf = Pick<RecordSummary, "node" | "timestamp">;
 type PendingLists = Pick<LogHead, "unapplied" | "unnotified">;
 /** Whether a record that was written then may still be pending. */
 type MayWait = (writtenAt: number) => boolean;
@@ -68,6 +76,7 @@ export class LogWalk {
   /** The last records' timestamps. */
   #latest: number[] = [];
   #timestamp = 0;
+  /** Empty: it is not kept. */
   #recordId = "";
   /** The counts in the last record; undefined: they are unknown, or cannot be read. */
   #counts: Counts | undefined;
@@ -127,6 +136,61 @@ export class LogWalk {
     }
   }
 
+  /**
+   * Many records in one row, all of which are settled. Left out are those that were taken already, from rows that have been merged since,
+   * and those after `through`.
+   */
+  async takeMerged(row: Row, through: number): Promise<void> {
+    if (this.records === 0) this.begun = true;
+    let merged: MergedRecords;
+    let records: ReturnType<typeof recordsOf>;
+    try {
+      merged = decodeMergedRecords(row);
+      records = recordsOf(merged, await decodeBlock(joinData(row.properties), this.#source.compressor));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.#takeUnreadMerged(row, error);
+      return;
+    }
+    const [first] = records;
+    const isSame =
+      first?.place.timestamp === merged.firstTimestamp && records.at(-1)?.place.timestamp === merged.timestamp;
+    if (!isSame) {
+      const message = `the merged row at ${merged.timestamp} has other records than it says`;
+      this.#findings.add("record_differs", message);
+    }
+    for (const record of records) {
+      if (record.place.timestamp > this.#timestamp && record.place.timestamp <= through) this.#takeOfMerged(record);
+    }
+  }
+
+  /** It has no summaries: what is lost with its entries, nothing tells. */
+  #takeUnreadMerged(row: Row, error: StoreError): void {
+    const timestamp = timestampOfRow(row.row);
+    const position = row.properties["n"];
+    this.records += 1;
+    this.#whole = false;
+    this.#timestamp = timestamp;
+    this.#position = typeof position === "bigint" ? Number(position) : this.#position + 1;
+    this.#counts = undefined;
+    this.#findings.addUnread("record_unreadable", `the merged row of records up to ${timestamp}`, error);
+  }
+
+  #takeOfMerged({ batches, counts, place: { timestamp }, position, recordId }: MergedRecord): void {
+    this.records += 1;
+    this.#timestamp = timestamp;
+    this.#counts = counts;
+    this.#followPosition({ position, timestamp, recordId: recordId ?? "" });
+    const transactions = batches.map((batch) => transactionOf(batch, batches));
+    this.#checkTogether({ timestamp, transactions });
+    for (const [index, batch] of batches.entries()) {
+      const transaction = transactions[index];
+      if (transaction === undefined) continue;
+      const record = { timestamp, node: batch.trx.node };
+      this.#follow(record, transaction, index, this.#agrees(record, transaction, batch), false);
+    }
+  }
+
   /** The head that follows from the records alone, with all of them applied, and the last ones still to be told of. */
   head(): LogHead {
     return {
@@ -148,7 +212,8 @@ export class LogWalk {
     };
     if (head.count !== this.#position) differs("record count", head.count, this.#position);
     if (head.timestamp !== this.#timestamp) differs("last timestamp", head.timestamp, this.#timestamp);
-    else if (head.recordId !== this.#recordId) differs("last record", head.recordId, this.#recordId);
+    else if (this.#recordId !== "" && head.recordId !== this.#recordId)
+      differs("last record", head.recordId, this.#recordId);
     // Records that an earlier version wrote do not say it: the head may, once they were counted.
     else if (this.#counts !== undefined && countsText(head.counts) !== countsText(this.#counts)) {
       differs("counts", countsText(head.counts), countsText(this.#counts));
@@ -189,7 +254,7 @@ export class LogWalk {
     return mayWait;
   }
 
-  #followPosition({ position, timestamp, recordId }: RecordSummary): void {
+  #followPosition({ position, timestamp, recordId }: Pick<RecordSummary, "position" | "recordId" | "timestamp">): void {
     if (position !== this.#position + 1) {
       this.#whole = false;
       this.#findings.add(
@@ -220,7 +285,10 @@ export class LogWalk {
   }
 
   /** All transactions of one id are in the record, and in the order of the space. */
-  #checkTogether({ timestamp, transactions }: RecordSummary): void {
+  #checkTogether({
+    timestamp,
+    transactions,
+  }: Pick<RecordSummary, "timestamp"> & { readonly transactions: readonly LoggedSummary[] }): void {
     for (const [index, transaction] of transactions.entries()) {
       const before = transactions[index - 1];
       const order =
@@ -240,7 +308,7 @@ export class LogWalk {
     }
   }
 
-  #agrees(record: RecordSummary, transaction: TransactionSummary, batch: EntryBatch | undefined): boolean {
+  #agrees(record: RecordOf, transaction: LoggedSummary, batch: EntryBatch | undefined): boolean {
     const isSame =
       batch !== undefined &&
       batch.space === this.#space &&
@@ -256,8 +324,8 @@ export class LogWalk {
   }
 
   #follow(
-    record: RecordSummary,
-    transaction: TransactionSummary,
+    record: RecordOf,
+    transaction: LoggedSummary,
     index: number | undefined,
     readable: boolean,
     mayWait: boolean,
@@ -292,6 +360,19 @@ export class LogWalk {
       readable,
     });
   }
+}
+
+/** The digest is that of the entries as they are: a merged row has no other. */
+function transactionOf(batch: EntryBatch, record: readonly EntryBatch[]): LoggedSummary {
+  const { entries, firstSequence, lastSequence, segment, trx } = batch;
+  return {
+    ...{ segment, firstSequence, lastSequence },
+    number: trx.number,
+    id: trx.id,
+    digest: contentDigest(entries),
+    segments: record.filter(({ trx: { id } }) => id === trx.id).length,
+    keyed: undefined,
+  };
 }
 
 /** Whether these are the entries that the log's summary speaks of. */

@@ -150,7 +150,8 @@ class Rebuild {
   readonly #picture: SegmentPicture;
   /** Rows that are not what they should be, and not replaced yet. */
   readonly #bad: Map<string, string>;
-  #known: { readonly timestamp: number; readonly batches: readonly EntryBatch[] } | undefined;
+  /** What the row that was read last has, by the records' timestamps. */
+  #known: ReadonlyMap<number, readonly EntryBatch[]> = new Map();
 
   constructor(space: SpaceName, source: Source, picture: SegmentPicture, forked: boolean) {
     this.#reader = new LogReader(source.table, space, source.compressor);
@@ -242,9 +243,9 @@ class Rebuild {
     const block: Write =
       ifMatch === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch };
     if (last.lastSequence <= this.#headSequence()) return { writes: [block] };
-    // With the entries goes what their ids were used for, or a repeat would not be known as one.
+    // With the entries goes what their ids were used for, or a repeat would not be known as one; also of those that may be no caller's.
     const unkept = new Set(this.#picture.unkeptIds);
-    const ids = run.filter((transaction) => transaction.keyed && !unkept.has(transaction)).map(idWrite);
+    const ids = run.filter((transaction) => transaction.keyed !== false && !unkept.has(transaction)).map(idWrite);
     return { writes: [block, ...ids], ...(this.isTrusted ? { grown: await this.#headAt(last) } : {}) };
   }
 
@@ -281,13 +282,13 @@ class Rebuild {
   }
 
   /**
-   * Reads the entries of a transaction. One record is kept, because its transactions are asked for one after the other.
+   * Reads the entries of a transaction. One row of the log is kept, because its transactions are asked for one after the other.
    */
   async #batch({ timestamp, index }: LoggedTransaction): Promise<EntryBatch> {
-    if (this.#known?.timestamp !== timestamp) {
-      this.#known = { timestamp, batches: await this.#reader.readBatches(timestamp) };
+    if (!this.#known.has(timestamp)) {
+      this.#known = Map.groupBy(await this.#reader.readRowWith(timestamp), (batch) => batch.timestamp);
     }
-    const batch = index === undefined ? undefined : this.#known.batches[index];
+    const batch = index === undefined ? undefined : this.#known.get(timestamp)?.[index];
     if (batch === undefined)
       throw new Error(`The record at ${timestamp} has no entries of a transaction in place ${index}.`);
     return batch;

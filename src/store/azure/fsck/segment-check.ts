@@ -16,6 +16,7 @@ import { segmentHeadRow, segmentPartition, segmentRowOf } from "../rows/keys.ts"
 import { rows } from "../read/pages.ts";
 import type { Source } from "../read/read.ts";
 import { isMarker } from "../rows/markers.ts";
+import { isMerged } from "../rows/merged-rows.ts";
 import { decodeProducer } from "../rows/stream-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, lastEntryOf } from "../rows/segment-rows.ts";
@@ -68,10 +69,25 @@ export async function checkSegment(
     else if (key.kind === "transaction") check.takeId(row, key.id);
     else if (key.kind === "producer") check.takeProducer(row);
     else if (isMarker(row)) check.takeMarker(key.lastSequence);
-    else check.takeBlock(await readBlock(row, key.lastSequence, log, source.compressor));
+    else {
+      const block = await readBlock(row, key.lastSequence, log, source.compressor);
+      // Blocks that were read before may have been merged into this one since.
+      if (isMerged(row)) for (const one of check.coveredBy(block)) await dropUnlessThere(source, partition, check, one);
+      check.takeBlock(block);
+    }
   }
   const { row: later } = check.isAhead ? await source.table.get(partition, headKey) : { row: headRow };
   return { log, partition, headRow, ...check.end(later) };
+}
+
+async function dropUnlessThere(
+  { table }: Source,
+  partition: string,
+  check: SegmentCheck,
+  block: SeenBlock,
+): Promise<void> {
+  const { row } = await table.get(partition, block.row, { select: ["v"] });
+  if (row === undefined) check.drop(block);
 }
 
 class SegmentCheck {
@@ -80,7 +96,7 @@ class SegmentCheck {
   readonly #trimmedThrough: number;
   readonly #findings: Findings;
   readonly #byId: ReadonlyMap<TransactionId, LoggedTransaction>;
-  readonly #blocks: SeenBlock[] = [];
+  #blocks: SeenBlock[] = [];
   readonly #keptIds = new Set<TransactionId>();
   readonly #wrongIds = new Set<TransactionId>();
   readonly #extraIds: Row[] = [];
@@ -167,6 +183,14 @@ class SegmentCheck {
     this.#goneThrough = Math.max(this.#goneThrough, goneThrough);
   }
 
+  coveredBy({ firstSequence = Infinity }: SeenBlock): readonly SeenBlock[] {
+    return this.#blocks.filter(({ lastSequence }) => lastSequence >= firstSequence);
+  }
+
+  drop(block: SeenBlock): void {
+    this.#blocks = this.#blocks.filter((one) => one !== block);
+  }
+
   takeBlock(block: SeenBlock): void {
     this.#blocks.push(block);
     this.#reach = Math.max(this.#reach, block.lastSequence);
@@ -189,7 +213,7 @@ class SegmentCheck {
       Math.max(this.#head.changedAt, this.#head.lastTimestamp) <= this.#trimmedThrough;
     const blocks = judgeBlocks(this.#blocks, firstSequence, reach, end, (kind, message) => this.add(kind, message));
     const unkeptIds = this.#log.transactions.filter(
-      ({ id, keyed, lastSequence }) => keyed && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
+      ({ id, keyed, lastSequence }) => keyed === true && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
     );
     for (const { id } of unkeptIds) {
       if (!this.#wrongIds.has(id)) this.add("id_missing", `what transaction id ${id} was used for is not kept`);

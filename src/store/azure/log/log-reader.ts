@@ -182,15 +182,26 @@ export class LogReader {
     return decodeRecord(row, this.#compressor);
   }
 
+  /** The entries of the row that has the record at a timestamp: its own, or the one it was merged into. */
+  async readRowWith(timestamp: number): Promise<EntryBatch[]> {
+    const row = await this.#firstFrom(timestamp, {});
+    const isThere = row !== undefined && !isMarker(row) && (isMerged(row) || timestampOfRow(row.row) === timestamp);
+    if (!isThere) throw corruptData(`the log record at ${timestamp} is missing`);
+    return decodeRecord(row, this.#compressor);
+  }
+
   #range(from: number, to: number): KeyRange {
     return recordRange(this.partition, from, to);
   }
 
-  async #firstFrom(timestamp: number): Promise<Row | undefined> {
+  async #firstFrom(
+    timestamp: number,
+    options: { readonly select?: readonly string[] } = { select: summaryProperties },
+  ): Promise<Row | undefined> {
     const range = this.#range(timestamp, lastRecordTimestamp);
     let continuation: string | undefined;
     do {
-      const page = await this.#table.query(range, { select: summaryProperties, top: 1, continuation });
+      const page = await this.#table.query(range, { ...options, top: 1, continuation });
       if (page.rows[0] !== undefined) return page.rows[0];
       ({ continuation } = page);
     } while (continuation !== undefined);

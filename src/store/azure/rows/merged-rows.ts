@@ -117,11 +117,12 @@ export interface RecordPlace {
   readonly counts: Counts | undefined;
 }
 
+export interface MergedRecord extends RecordPlace {
+  readonly batches: readonly EntryBatch[];
+}
+
 /** The records of a merged row, from its entries: a record is all that has one timestamp. */
-export function recordsOf(
-  merged: MergedRecords,
-  batches: readonly EntryBatch[],
-): readonly (RecordPlace & { readonly batches: readonly EntryBatch[] })[] {
+export function recordsOf(merged: MergedRecords, batches: readonly EntryBatch[]): readonly MergedRecord[] {
   const groups: EntryBatch[][] = [];
   for (const batch of batches) {
     const group = groups.at(-1);

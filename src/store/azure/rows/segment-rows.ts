@@ -184,7 +184,10 @@ export const decodeTransactionRow = decoder((row, id: TransactionId): Transactio
   };
 });
 
-export function placeOf(record: RecordSummary, transaction: TransactionSummary): TransactionPlace {
+export function placeOf(
+  record: Pick<RecordSummary, "timestamp">,
+  transaction: Omit<TransactionSummary, "keyed">,
+): TransactionPlace {
   return {
     id: transaction.id,
     number: transaction.number,

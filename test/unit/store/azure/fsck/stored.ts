@@ -15,7 +15,7 @@ import { fsck } from "../../../../../src/store/azure/fsck/fsck.ts";
 import { registryTableName, storeTableName } from "../../../../../src/store/azure/rows/keys.ts";
 import type { AzureStoreSettings } from "../../../../../src/store/azure/instance/options.ts";
 import type { Store } from "../../../../../src/store/store.ts";
-import type { Properties, Table, Write } from "../../../../../src/table/port.ts";
+import type { Properties, Table, TableAccount, Write } from "../../../../../src/table/port.ts";
 import type { SimulatedClient } from "../../../../doubles/simulated-table.ts";
 import { SimulatedAccount } from "../../../../doubles/simulated-table.ts";
 import { systemClock, systemRandom } from "../../../../system.ts";
@@ -72,11 +72,16 @@ export class Stored {
     for (const factory of this.#factories) await factory.close();
   }
 
-  fsck(repair: RepairMode = "none", options: AzureStoreSettings = {}): Promise<FsckReport> {
+  /** `through`: how it reaches the account. */
+  fsck(
+    repair: RepairMode = "none",
+    options: AzureStoreSettings = {},
+    through: TableAccount = this.account,
+  ): Promise<FsckReport> {
     const { account } = this;
     return fsck(
       {
-        account,
+        account: through,
         scan: (name) => partitionsOf(account, name),
         compressor: plainCompressor,
         store: storeId,
@@ -107,8 +112,7 @@ export class Stored {
 }
 
 /** Two spaces; segments of one and of several blocks, with and without keys, one transaction over two segments. */
-export async function filled(): Promise<Stored> {
-  const stored = new Stored();
+export async function filled(stored = new Stored()): Promise<Stored> {
   const { factory, store } = stored.instance();
   await all(store.produce(orders, alpha, [record("a1"), record("a2")], { transactionId: keyOfAlpha }));
   await all(store.produce(orders, alpha, [record("a3")]));
