@@ -31,7 +31,7 @@ import type { Compacted, MergedRecords } from "../rows/merged-rows.ts";
 import { doneThrough } from "../rows/pending.ts";
 import { writeFormat } from "../trim/space-trim.ts";
 import { mergeBlocks } from "./merge-blocks.ts";
-import { fitting, merged, mergedBytesMax, storedBytes, triesMax } from "./merge-rows.ts";
+import { fitting, merged, unlessUnreadable, mergedBytesMax, storedBytes, triesMax } from "./merge-rows.ts";
 import type { CompactDeps, Decoded } from "./merge-rows.ts";
 
 export interface CompactSpaceDeps extends CompactDeps {
@@ -88,8 +88,11 @@ async function stepOf(deps: CompactSpaceDeps, space: SpaceName): Promise<"moved"
     const afterMs = tier === "once" ? options.compactAfterMs : options.compactAgainAfterMs;
     const until = Math.min(tier === "once" ? settled : state.once, head.serviceTime - afterMs);
     if (!(await areWorthIt(deps, state[tier], until, tier))) continue;
-    const group = await nextGroup(deps, tier, state[tier], until);
-    if (group.length > 0) return merge(deps, space, { head, row, state, tier }, group);
+    const { group, passed } = await nextGroup(deps, tier, state[tier], until);
+    const before = { head, row, state, tier };
+    if (group.length > 0) return merge(deps, space, before, group);
+    // Damage is for fsck to tell, and for readers to be told: what comes after it is merged all the same.
+    if (passed !== undefined) return moveTo(deps, before, { timestamp: passed, position: state.position }, []);
   }
   // Records that are not settled are no reason, as their log does not rest; nor are those of a clock that was ahead.
   return (await areWorthIt(deps, state.once, Math.min(settled, head.serviceTime), "once")) ? "later" : "done";
@@ -121,8 +124,14 @@ function settledThrough({ head: { timestamp, unapplied, unnotified } }: HeadRead
   return Math.min(doneThrough(unapplied, timestamp), doneThrough(unnotified, timestamp));
 }
 
-/** The next neighbours that fit one row; a group of one is passed over, or loses its ids. Empty: there are none now. */
-async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until: number): Promise<readonly LogRow[]> {
+interface NextGroup {
+  /** The next neighbours that fit one row; a group of one is passed over, or loses its ids. Empty: there are none now. */
+  readonly group: readonly LogRow[];
+  /** Without a group: the place of a row that cannot be read. */
+  readonly passed?: number;
+}
+
+async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until: number): Promise<NextGroup> {
   const operations = deps.options.batchOperations - 1;
   const most = tier === "once" ? operations : Math.min(againRowsMax, operations);
   const found: Row[] = [];
@@ -138,7 +147,13 @@ async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until
     bytes += size;
     if (isAlone || found.length === most) break;
   }
-  return Promise.all(found.map((row) => decodeRow(deps, row)));
+  const decoded = await Promise.all(found.map((row) => unlessUnreadable(decodeRow(deps, row))));
+  const unreadable = decoded.indexOf(undefined);
+  const [first] = found;
+  if (unreadable === 0 && first !== undefined) return { group: [], passed: timestampOfRow(first.row) };
+  return {
+    group: decoded.slice(0, unreadable === -1 ? decoded.length : unreadable).filter((row) => row !== undefined),
+  };
 }
 
 async function decodeRow({ compressor }: CompactSpaceDeps, row: Row): Promise<LogRow> {

@@ -7,6 +7,7 @@
 
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
+import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { Row, Write } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
@@ -23,7 +24,7 @@ import {
   lastEntryOf,
   tombstoneOf,
 } from "../rows/segment-rows.ts";
-import { fitting, merged, mergedBytesMax, storedBytes, triesMax } from "./merge-rows.ts";
+import { fitting, merged, mergedBytesMax, storedBytes, triesMax, unlessUnreadable } from "./merge-rows.ts";
 import type { CompactDeps, Decoded } from "./merge-rows.ts";
 
 /** Merges the blocks that end within these sequences, all of which are applied. */
@@ -72,17 +73,28 @@ async function readRun(
   for await (const row of rows(table, range, { select: blockProperties, likely: most })) {
     const place = segmentRowOf(row.row);
     if (place?.kind !== "block" || place.lastSequence > last) break;
-    const stands = isMarker(row) || tombstoneOf(row) !== undefined || storedBytes(row) > mergedBytesMax / 2;
-    const isCutInside = group.length > 0 && goneThrough(row) > 0;
-    if (group.length > 0 && (stands || isCutInside || group.length === most)) break;
-    if (group.length > 0 && bytes + storedBytes(row) > mergedBytesMax) break;
+    if (group.length > 0 && (group.length === most || bytes + storedBytes(row) > mergedBytesMax)) break;
+    const block = await unlessUnreadable(decodeSmall(row, compressor));
+    if (group.length > 0 && (block === undefined || block.gone > 0)) break;
     through = place.lastSequence;
     // What cannot be merged stands alone.
-    if (stands) break;
-    group.push({ row, batches: await decodeBlock(joinData(row.properties), compressor) });
+    if (block === undefined) break;
+    group.push(block);
     bytes += storedBytes(row);
   }
   return through === undefined ? undefined : { group, through };
+}
+
+interface Block extends Decoded {
+  /** The last sequence before it that a trim has cut off; 0: none. */
+  readonly gone: number;
+}
+
+/** Undefined: it has no entries, or is large already. */
+async function decodeSmall(row: Row, compressor: Compressor): Promise<Block | undefined> {
+  if (isMarker(row) || tombstoneOf(row) !== undefined || storedBytes(row) > mergedBytesMax / 2) return undefined;
+  const gone = goneThrough(row);
+  return { row, gone, batches: await decodeBlock(joinData(row.properties), compressor) };
 }
 
 /** The last sequence that is merged; undefined when a row is not as it was read. */

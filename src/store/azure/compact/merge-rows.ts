@@ -1,6 +1,7 @@
 // What merging the rows of a log and of a segment share: how many fit one, and what is kept of how it went.
 
 import type { Clock, Random } from "../../../core/clock.ts";
+import { isUnreadable } from "../../../core/errors.ts";
 import { limits } from "../../../core/limits.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { dataPropertyNames, encodeMergedBlock } from "../../../codec/block.ts";
@@ -48,6 +49,16 @@ export function storedBytes({ properties }: Row): number {
     if (value instanceof Uint8Array) bytes += value.byteLength;
   }
   return bytes;
+}
+
+/** Undefined: a row is damaged, or of a later format; it stays as it is. */
+export async function unlessUnreadable<T>(decoding: Promise<T>): Promise<T | undefined> {
+  try {
+    return await decoding;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return undefined;
+  }
 }
 
 /** As many of the first rows as one row holds, and their data in it. Undefined: not even the first fits. */

@@ -15,7 +15,7 @@ import { resolveOptions } from "../../../../src/store/azure/instance/options.ts"
 import type { AzureStoreSettings } from "../../../../src/store/azure/instance/options.ts";
 import { LogReader } from "../../../../src/store/azure/log/log-reader.ts";
 import { rows } from "../../../../src/store/azure/read/pages.ts";
-import { recordRow, segmentPartition, storeTableName } from "../../../../src/store/azure/rows/keys.ts";
+import { blockRow, recordRow, segmentPartition, storeTableName } from "../../../../src/store/azure/rows/keys.ts";
 import { decodeLogMarker } from "../../../../src/store/azure/rows/markers.ts";
 import { decodeMergedRecords, isMerged } from "../../../../src/store/azure/rows/merged-rows.ts";
 import { hasPending } from "../../../../src/store/azure/rows/pending.ts";
@@ -201,4 +201,26 @@ test("a compaction that loses a race to another, or to a trim, changes nothing a
   await world.compact({ compactAgainAfterMs: 86_400_000, compactRowsMin: 100 });
   await Promise.all([world.compact({ batchOperations: 20 }), world.compact({ batchOperations: 30 })]);
   expect(await answers(store)).toEqual(before);
+});
+
+test("what cannot be read stays as it is, and what comes after it is merged all the same", async () => {
+  const world = new World();
+  const store = world.open();
+  await produce(store, one, 40);
+  const times = (await all(store.consumeSpace(space))).map(({ timestamp }) => timestamp);
+  const spoil = async (partition: string, row: string): Promise<void> => {
+    const { row: stored } = await world.table.get(partition, row);
+    const properties = { ...stored!.properties, d00: Buffer.from("spoilt") };
+    await world.table.submit(partition, [{ kind: "upsert", row, properties }]);
+  };
+  const blocks = segmentPartition(space, one);
+  for (const index of [0, 20]) await spoil(world.reader.partition, recordRow(times[index]!));
+  await spoil(blocks, blockRow(30));
+  await world.compact();
+  const left = (await world.rowsOf(world.reader.partition)).filter((row) => !isMerged(row)).map(({ row }) => row);
+  expect(left).toEqual([recordRow(times[0]!), recordRow(times[20]!)]);
+  expect((await world.rowsOf(blocks)).filter((row) => !isMerged(row)).map(({ row }) => row)).toContain(blockRow(30));
+  expect((await all(store.consumeSpace(space, { after: times[20]! }))).length).toBe(19);
+  expect((await all(store.consumeSegment(space, one, { from: 31 }))).length).toBe(10);
+  await expect(all(store.consumeSegment(space, one, { from: 30 }))).rejects.toMatchObject({ code: "corrupt_data" });
 });
