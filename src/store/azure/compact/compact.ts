@@ -147,13 +147,15 @@ async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until
     bytes += size;
     if (isAlone || found.length === most) break;
   }
-  const decoded = await Promise.all(found.map((row) => unlessUnreadable(decodeRow(deps, row))));
-  const unreadable = decoded.indexOf(undefined);
+  const group: LogRow[] = [];
+  for (const row of await Promise.all(found.map((one) => unlessUnreadable(decodeRow(deps, one))))) {
+    const before = group.at(-1)?.records.position;
+    // A number that is missing, or there twice, is damage that a merged row would hide.
+    if (row === undefined || (before !== undefined && row.records.position - row.records.count !== before)) break;
+    group.push(row);
+  }
   const [first] = found;
-  if (unreadable === 0 && first !== undefined) return { group: [], passed: timestampOfRow(first.row) };
-  return {
-    group: decoded.slice(0, unreadable === -1 ? decoded.length : unreadable).filter((row) => row !== undefined),
-  };
+  return group.length === 0 && first !== undefined ? { group, passed: timestampOfRow(first.row) } : { group };
 }
 
 async function decodeRow({ compressor }: CompactSpaceDeps, row: Row): Promise<LogRow> {

@@ -224,3 +224,17 @@ test("what cannot be read stays as it is, and what comes after it is merged all 
   expect((await all(store.consumeSegment(space, one, { from: 31 }))).length).toBe(10);
   await expect(all(store.consumeSegment(space, one, { from: 30 }))).rejects.toMatchObject({ code: "corrupt_data" });
 });
+
+test("a log that lacks a record is not merged over it, so that a check still finds what is missing", async () => {
+  const world = new World();
+  const store = world.open();
+  await produce(store, one, 40);
+  const times = (await all(store.consumeSpace(space))).map(({ timestamp }) => timestamp);
+  await world.table.submit(world.reader.partition, [{ kind: "delete", row: recordRow(times[20]!), ifMatch: "*" }]);
+  await world.compact();
+  const merged = (await world.rowsOf(world.reader.partition)).map((row) => decodeMergedRecords(row));
+  expect(merged.map(({ count, position }) => [position - count + 1, position])).toEqual([
+    [1, 20],
+    [22, 40],
+  ]);
+});
