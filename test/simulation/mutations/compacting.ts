@@ -17,13 +17,6 @@ export const compacting: readonly Mutation[] = [
     azure("compact/compact", mergedOthers, whatever(mergedOthers).replace("{ row, etag }", "{ row }")),
   ),
   mutation(
-    "blocks-merged-whatever",
-    300,
-    "blocks of a segment merged without their ETags",
-    azure("compact/merge-blocks", mergedLast, whatever(mergedLast)),
-    azure("compact/merge-blocks", mergedOthers, whatever(mergedOthers).replace("{ row, etag }", "{ row }")),
-  ),
-  mutation(
     "pending-records-merged",
     50,
     "records merged that the log's head lists as pending",
@@ -52,26 +45,6 @@ export const compacting: readonly Mutation[] = [
     ),
   ),
   mutation(
-    "fate-by-point",
-    600,
-    "the fate of an attempt asked of the row at its timestamp, not of the first at or above it",
-    azure(
-      "log/log-reader",
-      'const row = await this.#firstFrom(timestamp);\n    if (row === undefined) return "never";',
-      'const { row } = await this.#table.get(this.partition, recordRow(timestamp));\n    if (row === undefined) return "never";',
-    ),
-  ),
-  mutation(
-    "page-by-token",
-    300,
-    "a page continued by its token, past a row that was rewritten meanwhile",
-    azure(
-      "read/pages",
-      "const continuation = last === undefined ? page.continuation : undefined;",
-      "const continuation = page.continuation;",
-    ),
-  ),
-  mutation(
     "bound-ends-at-its-key",
     50,
     "a read up to a time that ends before the row whose key is later",
@@ -80,16 +53,5 @@ export const compacting: readonly Mutation[] = [
       "// To the end: what is wanted may be in a row whose key is later.\n  const range = recordRange(logPartition(space), first, lastRecordTimestamp);",
       "const range = recordRange(logPartition(space), first, last);",
     ),
-  ),
-  mutation(
-    "tail-without-positions",
-    600,
-    "the newest entries counted over rows that were merged meanwhile",
-    azure(
-      "read/tail",
-      "if (stored?.position !== position) return undefined;",
-      "if (stored === undefined) return undefined;",
-    ),
-    azure("read/tail", 'return position > 0 ? undefined : ("" as Cursor);', 'return "" as Cursor;'),
   ),
 ];
