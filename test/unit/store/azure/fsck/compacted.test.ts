@@ -154,7 +154,7 @@ function interrupted(account: TableAccount, before: () => Promise<void>): TableA
         },
         submit: (...args: Parameters<Table["submit"]>) => table.submit(...args),
         create: () => table.create(),
-      } as Table;
+      };
     },
   };
 }
