@@ -11,6 +11,7 @@ const azureRooms = [
   "apply",
   "trim",
   "compact",
+  "delete",
   "append",
   "space",
   "monitor",

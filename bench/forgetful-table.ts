@@ -14,6 +14,7 @@ export function forgetfulAccount(): TableAccount {
       return Promise.resolve({ kind: "done", etags: writes.map(etag), serviceTime: now() });
     },
     create: () => Promise.resolve(),
+    remove: () => Promise.resolve(),
   };
   return { table: () => table };
 }

@@ -8,7 +8,6 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { zstdCompressor } from "./codec/zstd.ts";
 import { silentTelemetry } from "./core/telemetry.ts";
 import { StoreError } from "./core/errors.ts";
-import type { StoreId } from "./core/ids.ts";
 import { createConsumers } from "./consumers/consumers.ts";
 import { ConsumersInstance } from "./consumers/known.ts";
 import { createLeases } from "./lease/leases.ts";
@@ -36,17 +35,17 @@ import { createSchedule } from "./jobs/schedule.ts";
 import type { Works } from "./jobs/schedule.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "./retention/retention.ts";
 import type { RetentionDeps } from "./retention/retention.ts";
+import { removalWorks } from "./retention/removal-jobs.ts";
 import { trimWorks } from "./retention/trim-jobs.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
-import { registryTableName, storeTableName } from "./store/azure/rows/keys.ts";
+import { registryTableName } from "./store/azure/rows/keys.ts";
 import { readLastRun, writeLastRun } from "./store/azure/monitor/last-run.ts";
 import { resolveOptions } from "./store/azure/instance/options.ts";
 import { createProbe } from "./store/azure/log/probe.ts";
 import { isEmulator } from "./table/connection.ts";
 import { ServiceClock } from "./table/service-clock.ts";
 import type { MonitorRun } from "./store/monitor-run.ts";
-import type { Table } from "./table/port.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { createTableAccount } from "./table/sdk.ts";
 import { identityCredential } from "./table/identity.ts";
@@ -126,7 +125,7 @@ const jobsDeps = once((): JobsDeps => ({
 const jobs = once(() => createJobs(jobsDeps()));
 
 const retentionDeps = once((): RetentionDeps => ({
-  ...{ table: storeTable, schedule: schedule(), jobs: jobs(), clock, serviceClock, random },
+  ...{ table: (store) => stores().table(store), schedule: schedule(), jobs: jobs(), clock, serviceClock, random },
   trims: resolveOptions(settings.store).formatVersion === 2,
 }));
 
@@ -134,14 +133,13 @@ const retention = once(() => createRetention(retentionDeps()));
 
 /** What the schedule gives turns to. */
 const works = once((): Works => ({
-  [jobWhat]: jobTurns(jobsDeps(), { ...trimWorks(stores()), ...retentionJobs(retentionDeps(), stores()) }),
+  [jobWhat]: jobTurns(jobsDeps(), {
+    ...trimWorks(stores()),
+    ...retentionJobs(retentionDeps(), stores()),
+    ...removalWorks(stores()),
+  }),
   [retentionWhat]: retentionTurns(retentionDeps(), stores()),
 }));
-
-/** The table of a store, for what is kept in it beside the events. */
-function storeTable(store: StoreId): Table {
-  return account().table(storeTableName(resolveOptions(settings.store).tablePrefix, store));
-}
 
 const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));
 
@@ -160,7 +158,7 @@ const targets = once((): TargetPolicy => {
 const subscriptions = once(() =>
   createSubscriptions({
     logger,
-    table: storeTable,
+    table: (store) => stores().table(store),
     policy: targets(),
     notifies: settings.notificationsQueue !== undefined,
     clock,
@@ -201,8 +199,8 @@ export const httpParts = once((): HttpParts => ({
   guard,
   services: {
     stores: stores(),
-    consumers: (store) => createConsumers(consumers(), { store: stores().open(store), table: storeTable(store) }),
-    leases: (store) => createLeases({ table: storeTable(store), clock, random }),
+    consumers: (store) => createConsumers(consumers(), { store: stores().open(store), table: stores().table(store) }),
+    leases: (store) => createLeases({ table: stores().table(store), clock, random }),
     subscriptions: subscriptions(),
     access: accessOf(),
     accessKind: settings.authentication.kind,

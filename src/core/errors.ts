@@ -1,6 +1,6 @@
 // The errors of the store: a stable code for programs, a sentence for people, and whether the effect may have happened.
 
-import type { Cursor, SegmentName, SpaceName, TransactionId } from "./ids.ts";
+import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "./ids.ts";
 import { limits } from "./limits.ts";
 
 /** Stable: clients match on these. The HTTP status of each is in `wire/`. */
@@ -16,6 +16,7 @@ export type ErrorCode =
   | "stream_closed"
   | "stream_conflict"
   | "trimmed"
+  | "deleted"
   | "format_not_enabled"
   | "record_too_large"
   | "uri_too_long"
@@ -147,6 +148,19 @@ export function trimmed(what: string, earliest: number | Cursor): StoreError {
     `The next entries of ${what} were trimmed. Go on from the place in earliest, or read with clamp=true to skip what was trimmed.`,
     { details: { earliest } },
   );
+}
+
+/** What a deletion is of. */
+export type DeletedSubject = { readonly store: StoreId } | { readonly space: SpaceName };
+
+/** What the call is about was deleted; `restorableUntil`, milliseconds since 1970: until then it can be restored. */
+export function deleted(subject: DeletedSubject, restorableUntil?: number): StoreError {
+  const what = "store" in subject ? `Store ${subject.store}` : `Space ${shorten(subject.space)}`;
+  const until = restorableUntil === undefined ? undefined : new Date(restorableUntil).toISOString();
+  const then = until === undefined ? "It cannot be restored." : `It can be restored until ${until}.`;
+  return new StoreError("deleted", `${what} was deleted. ${then}`, {
+    details: { ...subject, ...(until === undefined ? {} : { restorableUntil: until }) },
+  });
 }
 
 /** The call needs a format that the deployment does not write yet. */

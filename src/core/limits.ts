@@ -36,6 +36,9 @@ export const limits = {
   workerNameBytesMax: 256,
   /** Why an entry failed, bytes: kept in a row that each call rewrites. */
   failureReasonBytesMax: 1 * KiB,
+  /** How long what was deleted can be restored, milliseconds: a week, and a year at the most. */
+  graceMsDefault: 7 * 86_400_000,
+  graceMsMax: 366 * 86_400_000,
   /** Subscriptions of one store: each message is held against all of them. */
   subscriptionsPerStoreMax: 100,
   /** Messages that wait for one target that fails, about: what comes beyond is given up. Entries are read with a cursor, and miss nothing. */

@@ -68,6 +68,7 @@ const finalErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "not_found",
   "format_not_enabled",
   "permission_denied",
+  "deleted",
 ]);
 
 export function createJobs(deps: JobsDeps): Jobs {

@@ -15,25 +15,29 @@ export const jobs = endpoint(jobsOperation, async (services, call) => {
   const page = await services.jobs.list(call.params.store, { after: next, limit });
   const last = page.jobs.at(-1);
   const more = page.isMore && last !== undefined ? { next: last.id } : {};
-  return jsonAnswer(JSON.stringify({ jobs: page.jobs.map(shown), ...more }));
+  return jsonAnswer(JSON.stringify({ jobs: page.jobs.map(shownJob), ...more }));
 });
 
 export const job = endpoint(jobOperation, async (services, call) => {
   const { job: id, store } = call.params;
   const found = await services.jobs.get(store, id);
   if (found === undefined) throw new StoreError("not_found", `There is no job ${id} in this store.`);
-  return jsonAnswer(JSON.stringify(shown(found)));
+  return jsonAnswer(JSON.stringify(shownJob(found)));
 });
 
 /** 202: the call has become a job, which is told of at the address in `location`. */
 export async function startJob(services: Services, store: StoreId, request: JobRequest): Promise<HttpResponse> {
   const started = await services.jobs.start(store, request);
-  const answer = jsonAnswer(JSON.stringify(shown(started)), 202);
-  const location = formatPath(jobOperation.path, { store, job: started.id });
+  return jobAnswer(started, shownJob(started));
+}
+
+export function jobAnswer({ id, store }: Job, body: unknown): HttpResponse {
+  const answer = jsonAnswer(JSON.stringify(body), 202);
+  const location = formatPath(jobOperation.path, { store, job: id });
   return { ...answer, headers: { ...answer.headers, location } };
 }
 
-function shown({
+export function shownJob({
   id,
   kind,
   state,

@@ -14,6 +14,9 @@ import { mergeSpaces } from "./merge.ts";
 import type {
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
+  Deleted,
+  DeleteOptions,
+  DeletionWish,
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
@@ -74,6 +77,10 @@ export interface Backend {
   trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim>;
   /** The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty cursor. */
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined>;
+  deleteSpace(space: SpaceName, wish: DeletionWish, signal: Signal): Promise<Deleted | undefined>;
+  restoreSpace(space: SpaceName, signal: Signal): Promise<void>;
+  deleteStore(wish: DeletionWish, signal: Signal): Promise<Deleted>;
+  restoreStore(signal: Signal): Promise<void>;
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
   /**
@@ -184,6 +191,10 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
         else if (before.offset !== "") checkSpace(space, before.offset);
         return backend.trimSpace(space, before, options?.signal);
       }),
+    deleteSpace: (space, options) => work.run(() => backend.deleteSpace(space, wishOf(options), options?.signal)),
+    restoreSpace: (space, options) => work.run(() => backend.restoreSpace(space, options?.signal)),
+    deleteStore: (options) => work.run(() => backend.deleteStore(wishOf(options), options?.signal)),
+    restoreStore: (options) => work.run(() => backend.restoreStore(options?.signal)),
     onCommit: (space, listener) => backend.onCommit(space, listener),
     appliedThrough: (space, options) => work.run(() => backend.appliedThrough(space, options?.signal)),
     spaceTail: (space, count, options) => work.run(() => backend.spaceTail(space, count, options?.signal)),
@@ -229,6 +240,10 @@ async function* namingTrimmed(
     const trimmed = [...known].map(([space, earliest]) => ({ space, earliest }));
     throw new StoreError("trimmed", message, { cause: error, details: { ...details, trimmed } });
   }
+}
+
+function wishOf({ erase = false, graceMs = limits.graceMsDefault }: DeleteOptions = {}): DeletionWish {
+  return { erase, graceMs: parseInteger("graceMs", graceMs, 0, limits.graceMsMax) };
 }
 
 function checkSpace(space: SpaceName, offset: Cursor): void {

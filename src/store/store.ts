@@ -202,10 +202,46 @@ export interface SpaceTrim {
   readonly state: "done" | "pending" | "more";
 }
 
+/** A deletion as it is asked for. */
+export interface DeletionWish {
+  /** How long it can be restored, milliseconds. */
+  readonly graceMs: number;
+  /** It is never restored, and all that it had is removed as soon as can be. */
+  readonly erase: boolean;
+}
+
+/** `removedFrom`: until then it can be restored, if that was not given up; from then on its rows go. */
+export interface Deleted {
+  readonly removedFrom: number;
+}
+
+/**
+ * One turn of removing what was deleted. `live`: it is there, and nothing is removed. `waits`: its time comes later. `more`: the turn was over,
+ * or others wrote to the same rows; so many were removed.
+ */
+export type RemovalResult =
+  | { readonly state: "live" | "done" }
+  | { readonly state: "waits"; readonly until: number }
+  | { readonly state: "more"; readonly rows: number };
+
+export interface RemovalTurn {
+  /** Its time is up: what is left is for the next one. */
+  readonly isOver: () => boolean;
+}
+
+/** Removes what was deleted and may be restored no more. Each turn may be done twice, and by several at the same time. */
+export interface Removals {
+  removeSpace(store: StoreId, space: SpaceName, turn: RemovalTurn): Promise<RemovalResult>;
+  removeStore(store: StoreId, turn: RemovalTurn): Promise<RemovalResult>;
+}
+
+/** Absent: it can be restored for seven days. */
+export interface DeleteOptions extends StreamOptions, Partial<DeletionWish> {}
+
 /**
  * One store.
  *
- * Errors: StoreError with `invalid_argument`, `stream_closed`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`,
+ * Errors: StoreError with `invalid_argument`, `stream_closed`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`, `deleted`,
  * `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
  */
 export interface Store {
@@ -281,6 +317,18 @@ export interface Store {
   /** Removes the entries of a space before a point, from its segments, too. An offset of another space is `invalid_argument`. */
   trimSpace(space: SpaceName, before: TrimPoint, options?: StreamOptions): Promise<SpaceTrim>;
 
+  /**
+   * Deletes the space: from the answer on no instance shows anything of it, lists its name, or commits to it (`deleted`). It is answered
+   * after some seconds, when that is known everywhere. Until its time is up it can be restored; then all that it had is
+   * removed, and the space may be written again: its segments begin at 1, its offsets go on. Undefined: there is no such space. A repeat changes
+   * nothing, but that it may ask for an erasure.
+   */
+  deleteSpace(space: SpaceName, options?: DeleteOptions): Promise<Deleted | undefined>;
+  /** Undoes the deletion; changes nothing of a space that was not deleted. `deleted`: it is too late. */
+  restoreSpace(space: SpaceName, options?: StreamOptions): Promise<void>;
+  /** The same of the store, whose id is never used again once its time is up. */
+  deleteStore(options?: DeleteOptions): Promise<Deleted>;
+  restoreStore(options?: StreamOptions): Promise<void>;
   /**
    * Calls back soon after something was committed to the space by this process: a hint for live readers, never a
    * promise. Returns how to stop.

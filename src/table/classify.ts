@@ -52,6 +52,11 @@ export function classifyAnswer(answer: ErrorAnswer, operation: Operation): Verdi
   }
 }
 
+/** The table is on its way out already. */
+export function isBeingDeleted({ body }: { readonly body: string }): boolean {
+  return parseODataError(body).code === "TableBeingDeleted";
+}
+
 /** Classifies an error that came instead of an answer. */
 export function classifyThrown(error: unknown, operation: Operation): TableFailure {
   const { code, name } = namesOf(error);

@@ -80,6 +80,8 @@ export interface Table {
   ): Promise<SubmitResult>;
   /** Creates the table unless it exists. */
   create(): Promise<void>;
+  /** Removes the table with all its rows, unless there is none. Its name stays unusable for a while. */
+  remove(): Promise<void>;
 }
 
 /** The tables of one storage account: one for each store, one for the whole deployment. */

@@ -145,6 +145,16 @@ class SdkTable implements Table {
     if (verdict.kind === "refused") throw classify.unreadableAnswer("a refused table", "write");
   }
 
+  async remove(): Promise<void> {
+    const request: WireRequest = { method: "DELETE", path: `Tables('${this.#name}')`, headers: readHeaders };
+    const answer = await this.#transport.send(request, "write", undefined);
+    if (isSuccess(answer.status) || classify.isBeingDeleted(answer)) return;
+    const verdict = classify.classifyAnswer(errorOf(answer), "write");
+    if (verdict.kind === "failed") throw verdict.failure;
+    const isGone = verdict.kind === "refused" && (verdict.reason === "missing" || verdict.reason === "table_missing");
+    if (!isGone) throw classify.unreadableAnswer("a refused removal of a table", "write");
+  }
+
   async #submitBatch(
     partition: string,
     writes: readonly Write[],

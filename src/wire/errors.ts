@@ -28,6 +28,7 @@ export const errorKinds: Readonly<Record<ErrorCode, ErrorKind>> = {
   lease_held: { status: 409, title: "Lease held", retryable: "with_retry_after" },
   format_not_enabled: { status: 409, title: "Format not enabled", retryable: false },
   trimmed: { status: 410, title: "Trimmed", retryable: false },
+  deleted: { status: 410, title: "Deleted", retryable: false },
   record_too_large: { status: 413, title: "Record too large", retryable: false },
   uri_too_long: { status: 414, title: "URI too long", retryable: false },
   not_implemented: { status: 501, title: "Not implemented", retryable: false },
@@ -84,8 +85,10 @@ export const problemSchema = z
       .meta({
         description: "Of several spaces those of which something was trimmed, each with the offset to go on from.",
       }),
+    restorableUntil: z.string().optional().meta({ description: "What was deleted can be restored until then." }),
+    store: z.string().optional().meta({ description: "The store that was deleted." }),
     segment: z.string().optional().meta({ description: "The one of several that did not fit." }),
-    space: z.string().optional().meta({ description: "The one of several that failed." }),
+    space: z.string().optional().meta({ description: "The one of several that failed, or that was deleted." }),
     transactionId: z.string().optional().meta({ description: "The key that was used with other records." }),
     transactions: z.array(committedTransactionSchema).optional().meta({
       description: "What was committed before that which failed.",

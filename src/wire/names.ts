@@ -193,14 +193,18 @@ export interface FilterMembers {
 
 const clampText =
   "true: where what comes next was trimmed, go on from the earliest that there is, instead of being told (410 `trimmed`).";
-export const clampSchema = z
-  .string()
-  .transform((text, context) => {
-    if (text === "true" || text === "false") return text === "true";
-    context.addIssue({ code: "custom", message: "true or false", input: text });
-    return z.NEVER;
-  })
-  .meta({ type: "boolean", description: clampText });
+export function queryBoolean(description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      if (text === "true" || text === "false") return text === "true";
+      context.addIssue({ code: "custom", message: "true or false", input: text });
+      return z.NEVER;
+    })
+    .meta({ type: "boolean", description });
+}
+
+export const clampSchema = queryBoolean(clampText);
 export const clampBodySchema = z.boolean().meta({ description: clampText });
 
 export const ackSchema = z.enum(["applied", "committed"], { error: "applied or committed" }).default("applied").meta({

@@ -29,6 +29,7 @@ export const silentErrors = [
   "misconfigured",
   "internal",
   "corrupt_data",
+  "deleted",
 ] as const satisfies readonly ErrorCode[];
 export const readErrors = [...silentErrors, "not_acceptable"] as const;
 export const bodyErrors = ["unsupported_media_type", "request_too_large", "request_timeout"] as const;

@@ -17,7 +17,7 @@ import {
 } from "./operations/consumers.ts";
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
-import { trimSegment, trimSpace } from "./operations/manage.ts";
+import { deleteSpace, deleteStore, restoreSpace, restoreStore, trimSegment, trimSpace } from "./operations/manage.ts";
 import { spaces, segments, spaceStatus } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
 import {
@@ -48,6 +48,10 @@ export const operations: readonly Operation[] = [
   storeRetentionPut,
   storeRetentionGet,
   storeRetentionDelete,
+  deleteSpace,
+  restoreSpace,
+  deleteStore,
+  restoreStore,
   jobs,
   job,
   spaces,

@@ -1,6 +1,7 @@
 // A problem of each kind, for the description: made as the real ones are made.
 
 import {
+  deleted,
   formatNotEnabled,
   invalidArgument,
   leaseHeld,
@@ -13,7 +14,7 @@ import {
   trimmed,
 } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import type { SegmentName, TransactionId } from "../core/ids.ts";
+import type { SegmentName, SpaceName, TransactionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { problemOf } from "./errors.ts";
 import type { Problem } from "./errors.ts";
@@ -31,6 +32,7 @@ const errors: Readonly<Partial<Record<ErrorCode, StoreError>>> = {
   lease_held: leaseHeld("worker-7", 12_000),
   stream_closed: streamClosed(),
   trimmed: trimmed('segment "order-1"', 4),
+  deleted: deleted({ space: "orders" as SpaceName }, Date.UTC(2026, 0, 8)),
   format_not_enabled: formatNotEnabled("A trim"),
   record_too_large: recordTooLarge("records[0]", limits.recordBytesMax + 1),
   request_too_large: new StoreError("request_too_large", "The body has more bytes than the limit.", {

@@ -72,6 +72,7 @@ export class MortalClient {
       get: (...args) => living(() => table.get(...args)),
       query: (...args) => living(() => table.query(...args)),
       create: () => living(() => table.create()),
+      remove: () => living(() => table.remove()),
       submit: (partition, writes, options) =>
         living(async () => {
           const plan = this.#plan;
@@ -115,6 +116,7 @@ function mapped(account: TableAccount, map: (table: Table) => Table): TableAccou
         query: (...args) => table.query(...args),
         submit: (...args) => table.submit(...args),
         create: () => table.create(),
+        remove: () => table.remove(),
       });
     },
   };

@@ -6,6 +6,7 @@ import { StoreError } from "../../src/core/errors.ts";
 import type { Backend, Claim } from "./backend.ts";
 import { claimTimeoutMs, runClaim } from "./backend.ts";
 import { openLevelBackend } from "./level-backend.ts";
+import { deletingLiars } from "./liars/deleting.ts";
 import { fencingLiars } from "./liars/fencing.ts";
 import { filteringLiars } from "./liars/filtering.ts";
 import type { Liar } from "./liars/liar.ts";
@@ -19,7 +20,7 @@ import { directClaims as claims } from "./store-contract.ts";
 
 const liars: readonly Liar[] = [
   ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars],
-  ...[...trimmingLiars, ...streamingLiars],
+  ...[...trimmingLiars, ...streamingLiars, ...deletingLiars],
 ];
 
 describe("a lying backend", () => {

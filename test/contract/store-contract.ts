@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import type { Backend, Claim } from "./backend.ts";
 import { claimTimeoutMs, runClaim } from "./backend.ts";
 import { appliedClaims } from "./claims/applied.ts";
+import { deletionClaims } from "./claims/deletion.ts";
 import { errorClaims } from "./claims/errors.ts";
 import { filterClaims } from "./claims/filters.ts";
 import { idempotenceClaims } from "./claims/idempotence.ts";
@@ -47,6 +48,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   leases: leaseClaims,
   applied: appliedClaims,
   trim: trimClaims,
+  deletion: deletionClaims,
   "errors on the way": errorClaims,
   "cancel and close": lifetimeClaims,
 };

@@ -107,6 +107,15 @@ export function tableContract(account: TableAccount): void {
     expect(await keysOf(table)).toEqual(["r"]);
   });
 
+  test("a table that was removed is an empty one, and removing it twice is removing it once", async () => {
+    const table = await newTable();
+    await table.submit("p", [insert("r")]);
+    await table.remove();
+    await table.remove();
+    expect(await keysOf(table)).toEqual([]);
+    expect(await table.submit("p", [insert("r")])).toMatchObject({ kind: "refused", reason: "table_missing" });
+  });
+
   test("writes to a missing table are refused as that, alone and in a batch", async () => {
     const table = missingTable();
     const refused = { kind: "refused", reason: "table_missing", index: 0 };

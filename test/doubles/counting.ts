@@ -11,7 +11,8 @@ export interface Counts {
   readonly query: number;
   readonly submit: number;
   readonly create: number;
-  /** All four: what the service bills as transactions. */
+  readonly remove: number;
+  /** All of them: what the service bills as transactions. */
   readonly requests: number;
   /** Operations of all submits that were done. */
   readonly rowsWritten: number;
@@ -36,6 +37,7 @@ const none: Counts = {
   query: 0,
   submit: 0,
   create: 0,
+  remove: 0,
   requests: 0,
   rowsWritten: 0,
   bytesWritten: 0,
@@ -48,7 +50,10 @@ const none: Counts = {
 export function countingAccount(account: TableAccount): CountingAccount {
   let counts: { -readonly [Name in keyof Counts]: number } = { ...none };
 
-  const counted = async <T>(kind: "get" | "query" | "submit" | "create", request: () => Promise<T>): Promise<T> => {
+  const counted = async <T>(
+    kind: "get" | "query" | "submit" | "create" | "remove",
+    request: () => Promise<T>,
+  ): Promise<T> => {
     counts[kind] += 1;
     counts.requests += 1;
     try {
@@ -85,6 +90,7 @@ export function countingAccount(account: TableAccount): CountingAccount {
       return result;
     },
     create: () => counted("create", () => table.create()),
+    remove: () => counted("remove", () => table.remove()),
   });
 
   return {

@@ -31,6 +31,8 @@ export type SimulatedRequest = {
   | { readonly kind: "query"; readonly partition: string; readonly range: KeyRange; readonly options: QueryOptions }
   | { readonly kind: "submit"; readonly partition: string; readonly writes: readonly Write[] }
   | { readonly kind: "create" }
+  /** All partitions: none is named. */
+  | { readonly kind: "remove"; readonly partition: "" }
 );
 
 /** Called once for each request, when it is made. Undefined: answered in microtasks. */
@@ -75,7 +77,7 @@ export class SimulatedAccount implements TableAccount {
         this.#requests += 1;
         const known: SimulatedRequest = { ...request, number: this.#requests, client };
         const fault = this.#plan(known);
-        const write = request.kind === "submit" || request.kind === "create";
+        const write = request.kind !== "get" && request.kind !== "query";
         const fail = (failure: Failure): TableFailure => failureOf(failure, write);
         const answer = simulate({
           clock: this.#clock,
@@ -213,6 +215,12 @@ class SimulatedTable implements Table {
     const { service, send } = this.#connection;
     const table = this.#name;
     return send({ kind: "create", table }, () => service.create(table), undefined);
+  }
+
+  async remove(): Promise<void> {
+    const { service, send } = this.#connection;
+    const table = this.#name;
+    return send({ kind: "remove", table, partition: "" }, () => service.delete(table, 0), undefined);
   }
 }
 

@@ -59,6 +59,7 @@ async function playerOf(
   if (mutation.play === "crowd") return (await import("./crowd.ts")).crowd;
   if (mutation.play === "later view") return (await import("./later-view.ts")).laterView;
   if (mutation.play === "streams") return (await import("./streams.ts")).streams;
+  if (mutation.play === "endings") return (await import("./endings.ts")).endings;
   const { simulate } = await import("./simulate.ts");
   return (seed) => simulate(seed, { keepsHistory: false });
 }

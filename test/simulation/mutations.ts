@@ -4,6 +4,7 @@ import { committing } from "./mutations/committing.ts";
 import { answering, knowing } from "./mutations/deciding.ts";
 import { applying, owning, settling } from "./mutations/finishing.ts";
 import { compacting } from "./mutations/compacting.ts";
+import { endingMistakes } from "./mutations/ending.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
 import { streaming } from "./mutations/streaming.ts";
@@ -22,4 +23,5 @@ export const mutations: readonly Mutation[] = [
   ...trimming,
   ...compacting,
   ...streaming,
+  ...endingMistakes,
 ];

@@ -94,7 +94,7 @@ export class Weather {
     return this.#fault(
       purpose,
       request.client,
-      request.kind === "submit" || request.kind === "create",
+      request.kind !== "get" && request.kind !== "query",
       request.kind === "query",
     );
   }

@@ -4,6 +4,7 @@ import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
 import { contentBytes } from "../../core/entry.ts";
 import { formatNotEnabled, StoreError } from "../../core/errors.ts";
 import { withFields } from "../../core/logger.ts";
+import type { Logger } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
 import { contentDigest } from "../../codec/transaction.ts";
@@ -12,6 +13,8 @@ import type { Backend } from "../create-store.ts";
 import type {
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
+  Deleted,
+  DeletionWish,
   NamesOptions,
   ProducedChunk,
   ProduceOptions,
@@ -27,7 +30,11 @@ import type {
   WrittenPlace,
 } from "../store.ts";
 import { withDeadline } from "../../table/deadline.ts";
-import { asStoreError } from "./instance/failure.ts";
+import type { DeletionDeps } from "./delete/deletion.ts";
+import { deleteSpace, deleteStore, restoreSpace, restoreStore } from "./delete/deletion.ts";
+import { asStoreError, isDeleted } from "./instance/failure.ts";
+import { heldTable } from "./instance/held-table.ts";
+import type { StoreStanding } from "./instance/standing.ts";
 import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
@@ -66,8 +73,8 @@ export class AzureBackend implements Backend {
   readonly #id: StoreId;
   readonly #instance: Instance;
   readonly #table: Table;
-  readonly #source: Source;
-  readonly #lists: ListSource;
+  readonly #standing: StoreStanding;
+  readonly #logger: Logger;
   readonly #writers: SpaceWriters;
   readonly #onClosed: () => void;
 
@@ -82,9 +89,8 @@ export class AzureBackend implements Backend {
     this.#id = id;
     this.#instance = instance;
     this.#table = table;
-    const { compressor, logger, openMemory } = instance;
-    this.#source = { table, compressor, openMemory: () => openMemory(id) };
-    this.#lists = { table, logger: withFields(logger, { store: id }) };
+    this.#standing = instance.standing(id);
+    this.#logger = withFields(instance.logger, { store: id });
     this.#writers = writers;
     this.#onClosed = onClosed;
     this.recent = {
@@ -95,26 +101,26 @@ export class AzureBackend implements Backend {
   }
 
   readSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
-    return readSpaces(this.#lists, options);
+    return readSpaces(this.#lists(), options);
   }
 
   readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
-    return readSegments(this.#lists, space, options);
+    return readSegments(this.#lists(space), space, options);
   }
 
   readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
-    return readSegment(this.#source, space, segment, args);
+    return readSegment(this.#source(space), space, segment, args);
   }
 
   readSpace(space: SpaceName, args: ConsumeSpaceArgs | undefined, together: number): AsyncIterable<Entry> {
-    return readSpace(this.#source, space, args, together);
+    return readSpace(this.#source(space), space, args, together);
   }
 
   async readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
     signal?.throwIfAborted();
-    const reader = new LogReader(this.#table, space, this.#instance.compressor);
+    const reader = new LogReader(this.#held(space), space, this.#instance.compressor);
     try {
-      return await readSpaceStatus({ table: this.#table, reader, signal }, space);
+      return await readSpaceStatus({ table: this.#held(space), reader, signal }, space);
     } catch (error) {
       signal?.throwIfAborted();
       throw asStoreError(error, "none");
@@ -123,19 +129,19 @@ export class AzureBackend implements Backend {
 
   readWritten(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace> {
     const { compressor } = this.#instance;
-    return readWritten({ table: this.#table, compressor, partition: logPartition(space) }, args);
+    return readWritten({ table: this.#held(space), compressor, partition: logPartition(space) }, args);
   }
 
   firstTimestamp(space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
-    return firstTimestamp(this.#source, space, args);
+    return firstTimestamp(this.#source(space), space, args);
   }
 
   readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
-    return readLast(this.#source, space, segment, signal);
+    return readLast(this.#source(space), space, segment, signal);
   }
 
   readStatus(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<SegmentStatus> {
-    return readStatus(this.#source, space, segment, signal);
+    return readStatus(this.#source(space), space, segment, signal);
   }
 
   async commit(
@@ -145,11 +151,9 @@ export class AzureBackend implements Backend {
     options: ProduceOptions,
   ): Promise<readonly ProducedChunk[]> {
     const parts = given.map(({ segment, records }) => partOf(space, segment, records));
-    const keyed = options.transactionId !== undefined;
-    const produced = await this.#writer(space).produce(
-      { id, keyed, lease: options.lease, parts },
-      options.ack ?? "applied",
-      options.signal,
+    const request = { id, keyed: options.transactionId !== undefined, lease: options.lease, parts };
+    const produced = await this.#there(space, () =>
+      this.#writer(space).produce(request, options.ack ?? "applied", options.signal),
     );
     return parts.flatMap((part, index) => {
       const result = produced.parts[index];
@@ -167,7 +171,7 @@ export class AzureBackend implements Backend {
     if (this.#instance.options.formatVersion === 1) throw formatNotEnabled("A stream");
     const part = { ...partOf(space, segment, records), wish };
     const request = { id, keyed, lease: undefined, parts: [part] };
-    const result = await this.#writer(space).change(request, "applied", signal);
+    const result = await this.#there(space, () => this.#writer(space).change(request, "applied", signal));
     if ("answer" in result) return { kind: "answered", answer: result.answer, lastSequence: result.lastSequence };
     const [appended] = result.parts;
     // A part that had been appended before, to a stream that has ended since.
@@ -176,7 +180,7 @@ export class AzureBackend implements Backend {
   }
 
   streamOf(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<StreamStatus | undefined> {
-    return readStream(this.#source, space, segment, signal);
+    return readStream(this.#source(space), space, segment, signal);
   }
 
   async trimSegment(
@@ -185,11 +189,11 @@ export class AzureBackend implements Backend {
     before: number,
     signal: AbortSignal | undefined,
   ): Promise<SegmentStatus> {
-    this.#checkFormat();
+    this.#checkFormat("A trim");
     return this.#changing(signal, async () => {
       const writer = this.#writer(space);
       await writer.applyPending(segment);
-      const trimmed = await trimSegment(this.#trimDeps(signal), space, segment, before, "own");
+      const trimmed = await trimSegment(this.#trimDeps(space, signal), space, segment, before, "own");
       if (trimmed === undefined) return statusOf(space, segment, emptySegment);
       writer.applier.observe(segment, trimmed);
       return statusOf(space, segment, trimmed.head);
@@ -197,16 +201,45 @@ export class AzureBackend implements Backend {
   }
 
   async trimSpace(space: SpaceName, before: TrimPoint, signal: AbortSignal | undefined): Promise<SpaceTrim> {
-    this.#checkFormat();
+    this.#checkFormat("A trim");
     return this.#changing(signal, async () => {
       const writer = this.#writer(space);
       await writer.applyPending();
-      return trimSpace({ ...this.#trimDeps(signal), reader: writer.reader }, space, before);
+      return trimSpace({ ...this.#trimDeps(space, signal), reader: writer.reader }, space, before);
     });
   }
 
+  async deleteSpace(
+    space: SpaceName,
+    wish: DeletionWish,
+    signal: AbortSignal | undefined,
+  ): Promise<Deleted | undefined> {
+    this.#checkFormat("A deletion");
+    return this.#changing(signal, async () => {
+      // A space of a store that was deleted goes with it.
+      await this.#standing.confirm();
+      return deleteSpace(this.#deletion(), space, wish);
+    });
+  }
+
+  async restoreSpace(space: SpaceName, signal: AbortSignal | undefined): Promise<void> {
+    return this.#changing(signal, async () => {
+      await this.#standing.confirm();
+      return restoreSpace(this.#deletion(), space);
+    });
+  }
+
+  async deleteStore(wish: DeletionWish, signal: AbortSignal | undefined): Promise<Deleted> {
+    this.#checkFormat("A deletion");
+    return this.#changing(signal, () => deleteStore(this.#deletion(), wish));
+  }
+
+  async restoreStore(signal: AbortSignal | undefined): Promise<void> {
+    return this.#changing(signal, () => restoreStore(this.#deletion()));
+  }
+
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
-    return trimmedTo(this.#source, space, offset);
+    return trimmedTo(this.#source(space), space, offset);
   }
 
   onCommit(space: SpaceName, listener: () => void): () => void {
@@ -248,7 +281,7 @@ export class AzureBackend implements Backend {
     for (let tries = 0; tries < tailTriesMax; tries += 1) {
       const { timestamp, count: records } = await this.#logHead(space, signal);
       if (count === 0) return cursorAfter(space, timestamp);
-      const place = await readTail(this.#source, space, { timestamp, records }, count, signal);
+      const place = await readTail(this.#source(space), space, { timestamp, records }, count, signal);
       if (place !== undefined) return place;
     }
     throw new StoreError(
@@ -265,13 +298,43 @@ export class AzureBackend implements Backend {
     this.#onClosed();
   }
 
-  #checkFormat(): void {
-    if (this.#instance.options.formatVersion === 1) throw formatNotEnabled("A trim");
+  /** A writer may answer from memory: that the space is there is asked beside it, and is known before anybody is told. */
+  async #there<T>(space: SpaceName, write: () => Promise<T>): Promise<T> {
+    const asked = this.#standing.check(space);
+    asked?.catch(() => undefined);
+    const written = await write();
+    await asked?.catch((error: unknown) => {
+      throw isDeleted(error) ? error : asStoreError(error, "unknown");
+    });
+    return written;
   }
 
-  #trimDeps(signal: AbortSignal | undefined): TrimDeps {
+  /** The store's table, or a space's part of it, as long as that is there. */
+  #held(space?: SpaceName): Table {
+    return heldTable(this.#table, this.#standing, space === undefined ? {} : { space });
+  }
+
+  #source(space: SpaceName): Source {
+    const { compressor, openMemory } = this.#instance;
+    return { table: this.#held(space), compressor, openMemory: () => openMemory(this.#id) };
+  }
+
+  #lists(space?: SpaceName): ListSource {
+    return { table: this.#held(space), logger: this.#logger };
+  }
+
+  #checkFormat(what: string): void {
+    if (this.#instance.options.formatVersion === 1) throw formatNotEnabled(what);
+  }
+
+  #deletion(): DeletionDeps {
+    const { clock, options, random, registry } = this.#instance;
+    return { store: this.#id, registry, table: this.#table, clock, random, options };
+  }
+
+  #trimDeps(space: SpaceName, signal: AbortSignal | undefined): TrimDeps {
     const { clock, compressor, options, random, telemetry } = this.#instance;
-    return { table: this.#table, clock, compressor, options, random, telemetry, signal };
+    return { table: this.#held(space), clock, compressor, options, random, telemetry, signal };
   }
 
   /** Whatever a change has done when it fails stays so, and a repeat goes on with it. */
@@ -288,7 +351,7 @@ export class AzureBackend implements Backend {
   async #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
     signal?.throwIfAborted();
     try {
-      return (await new LogReader(this.#table, space, this.#instance.compressor).readHead(signal)).head;
+      return (await new LogReader(this.#held(space), space, this.#instance.compressor).readHead(signal)).head;
     } catch (error) {
       signal?.throwIfAborted();
       throw asStoreError(error, "none");

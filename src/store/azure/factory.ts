@@ -9,15 +9,19 @@ import type { Logger } from "../../core/logger.ts";
 import { silentTelemetry } from "../../core/telemetry.ts";
 import type { Telemetry } from "../../core/telemetry.ts";
 import type { Compressor } from "../../codec/block.ts";
-import type { TableAccount } from "../../table/port.ts";
+import type { Table, TableAccount } from "../../table/port.ts";
 import type { Memory } from "../work.ts";
 import { unboundedMemory } from "../work.ts";
 import type { StatusNotifier } from "../notifier.ts";
-import type { Store, StoreFactory } from "../store.ts";
+import type { Removals, Store, StoreFactory } from "../store.ts";
 import { createStore } from "../create-store.ts";
 import { AzureBackend } from "./azure-backend.ts";
 import { registryTableName, storeTableName } from "./rows/keys.ts";
 import { LogReader } from "./log/log-reader.ts";
+import type { RemovalDeps } from "./delete/remove.ts";
+import { removeSpace, removeStore } from "./delete/remove.ts";
+import { heldTable } from "./instance/held-table.ts";
+import { StoreStanding } from "./instance/standing.ts";
 import type { AzureStoreSettings } from "./instance/options.ts";
 import { resolveOptions } from "./instance/options.ts";
 import type { MonitorOptions, MonitorReport } from "./monitor/monitor.ts";
@@ -44,7 +48,9 @@ export interface AzureStoreDeps {
   readonly openMemory?: (store: StoreId) => Memory;
 }
 
-export interface AzureStoreFactory extends StoreFactory {
+export interface AzureStoreFactory extends StoreFactory, Removals {
+  /** The table of a store, for what is kept in it beside the events: as long as the store is there. Does no request. */
+  table(id: StoreId): Table;
   /** One run of the monitor over all stores of the deployment: what the timer function calls. */
   recover(options: MonitorOptions): Promise<MonitorReport>;
 }
@@ -67,6 +73,14 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
   const { account, clock, compressor, logger, notifier, random, telemetry = silentTelemetry } = deps;
   const options = resolveOptions(deps.options);
   const { segmentCacheMax: segmentsMax } = options;
+  const registry = account.table(registryTableName(options.tablePrefix));
+  const standings = new LRUCache<StoreId, StoreStanding>({ max: storesMax });
+  const standing = (id: StoreId): StoreStanding => {
+    const known = standings.get(id) ?? new StoreStanding(id, { registry, table: table(id), clock, options });
+    standings.set(id, known);
+    return known;
+  };
+  const table = (id: StoreId): Table => account.table(storeTableName(options.tablePrefix, id));
   const instance: Instance = {
     compressor,
     clock,
@@ -76,7 +90,8 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     notifier,
     options,
     node: parseNodeId(random.uuid()),
-    registry: account.table(registryTableName(options.tablePrefix)),
+    registry,
+    standing,
     views: new SegmentCache({
       segmentsMax,
       weight: { max: segmentsMax * placesPerSegment, of: (view) => view.weight },
@@ -90,11 +105,10 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
   };
   const writers = new SpaceWriters(instance);
   const stores = new LRUCache<StoreId, Store>({ max: storesMax });
-  const table = (id: StoreId): ReturnType<TableAccount["table"]> =>
-    account.table(storeTableName(options.tablePrefix, id));
   const monitor = new Monitor({
-    registry: instance.registry,
-    table,
+    registry,
+    table: (id) => heldTable(table(id), standing(id)),
+    standing,
     reader: (store, space) => new LogReader(table(store), space, compressor),
     writer: (store, space) => writers.get(store, space, table(store)),
     compressor,
@@ -106,6 +120,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     logger,
     telemetry,
   });
+  const removal = (id: StoreId): RemovalDeps => ({ registry, table: table(id), compressor, options });
   return {
     open: (id) => {
       const known = stores.get(id);
@@ -117,7 +132,10 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
       stores.set(id, store);
       return store;
     },
+    table: (id) => heldTable(table(id), standing(id)),
     recover: (monitorOptions) => monitor.run(monitorOptions),
+    removeSpace: (id, space, turn) => removeSpace(removal(id), space, turn),
+    removeStore: (id, turn) => removeStore(removal(id), id, turn),
     close: async () => {
       const open = [...stores.values()];
       stores.clear();

@@ -1,12 +1,13 @@
-// Ending what is not needed any more: trims of a segment and of a space.
+// Ending what is not needed any more: trims of a segment and of a space, deletion of a space and of a store, and its undoing.
 
 import * as z from "zod";
 
 import { limits } from "../../core/limits.ts";
 import { statusSchema } from "../entries.ts";
+import { queryBoolean, queryInteger } from "../names.ts";
 import { jobSchema } from "./jobs.ts";
 import { operation } from "../operation.ts";
-import { bodyErrors, inSegment, inSpace, none, writeErrors } from "../operation-parts.ts";
+import { bodyErrors, inSegment, inSpace, inStore, none, silentErrors, writeErrors } from "../operation-parts.ts";
 
 const sequenceExpected = `an integer from 1 to ${limits.sequenceMax}`;
 export const trimSegmentBodySchema = z
@@ -86,4 +87,101 @@ export const trimSpace = operation({
   },
   accepted: { "application/json": { schema: jobSchema } },
   errors: [...new Set(trimErrors)],
+});
+
+const deleteErrors = [...silentErrors, "format_not_enabled"] as const;
+const restoreErrors = silentErrors;
+
+function deletionQuery(confirmed: string, example: string) {
+  return z.strictObject({
+    confirm: z.string().meta({
+      description: `${confirmed} once more: nothing is deleted by a slip.`,
+      examples: [example],
+    }),
+    erase: queryBoolean("It cannot be restored, and all of it is removed as soon as can be.").optional(),
+    graceSeconds: queryInteger(
+      0,
+      limits.graceMsMax / 1_000,
+      `How long it can be restored, seconds; ${limits.graceMsDefault / 1_000} when absent.`,
+    ).optional(),
+  });
+}
+
+const deletionSchema = z
+  .object({
+    removedFrom: z
+      .int()
+      .min(0)
+      .meta({ description: "Until then it can be restored; from then on its rows go. Milliseconds since 1970." }),
+    job: jobSchema,
+  })
+  .meta({ id: "Deletion" });
+
+const hiddenText =
+  "From the answer on nobody reads anything of it, on any instance, and whoever writes to it is told `deleted`: it is answered after some seconds, when that is known everywhere. Until its time is up it can be restored; then all that it had is removed.";
+
+export const deleteSpace = operation({
+  id: "deleteSpace",
+  method: "DELETE",
+  path: "/v1/stores/{store}/spaces/{space}",
+  access: "manage",
+  tag: "Manage",
+  summary: "Delete a space",
+  description: `${hiddenText} After that the space may be written again: its segments begin at 1, its offsets go on. The job that is answered removes the rows; without such a space there is none. A repeat changes nothing, but that it may ask for an erasure.`,
+  params: inSpace,
+  query: deletionQuery("The name of the space", "orders"),
+  headers: none,
+  status: 204,
+  answer: {},
+  accepted: { "application/json": { schema: deletionSchema } },
+  errors: deleteErrors,
+});
+
+export const restoreSpace = operation({
+  id: "restoreSpace",
+  method: "POST",
+  path: "/v1/stores/{store}/spaces/{space}/restore",
+  access: "manage",
+  tag: "Manage",
+  summary: "Restore a space that was deleted",
+  description: "All of it is there again. `deleted`: it is too late. A space that was not deleted stays as it is.",
+  params: inSpace,
+  query: z.strictObject({}),
+  headers: none,
+  status: 204,
+  answer: {},
+  errors: restoreErrors,
+});
+
+export const deleteStore = operation({
+  id: "deleteStore",
+  method: "DELETE",
+  path: "/v1/stores/{store}",
+  access: "manage",
+  tag: "Manage",
+  summary: "Delete a store",
+  description: `${hiddenText} The id of the store is never used again after that. Leases, subscriptions and whatever else the store has go with it, and come back when it is restored. The job that is answered removes the table.`,
+  params: inStore,
+  query: deletionQuery("The id of the store", "0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d"),
+  headers: none,
+  status: 204,
+  answer: {},
+  accepted: { "application/json": { schema: deletionSchema } },
+  errors: deleteErrors,
+});
+
+export const restoreStore = operation({
+  id: "restoreStore",
+  method: "POST",
+  path: "/v1/stores/{store}/restore",
+  access: "manage",
+  tag: "Manage",
+  summary: "Restore a store that was deleted",
+  description: "All of it is there again. `deleted`: it is too late. A store that was not deleted stays as it is.",
+  params: inStore,
+  query: z.strictObject({}),
+  headers: none,
+  status: 204,
+  answer: {},
+  errors: restoreErrors,
 });

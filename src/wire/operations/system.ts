@@ -80,7 +80,7 @@ export const monitor = operation({
       }),
     },
   },
-  errors: readErrors,
+  errors: readErrors.filter((code) => code !== "deleted"),
 });
 
 export const openapi = operation({

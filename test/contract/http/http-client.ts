@@ -27,6 +27,12 @@ export class HttpClient {
     return response.json();
   }
 
+  /** Undefined: the answer has no body. */
+  async jsonOrNone(path: string, query: Query, options: RequestOptions): Promise<unknown> {
+    const response = await this.#send(path, query, "application/json", options);
+    return response.status === 204 ? undefined : response.json();
+  }
+
   /** The lines of an answer, without the last that only says where to go on. Ends the request when left. */
   async *lines(path: string, query: Query, options: RequestOptions): AsyncGenerator {
     options.signal?.throwIfAborted();

@@ -13,6 +13,8 @@ import type {
   ConsumeArgs,
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
+  Deleted,
+  DeleteOptions,
   FilterOptions,
   MinOptions,
   NamesOptions,
@@ -172,6 +174,22 @@ export class HttpStore implements Store {
     });
   }
 
+  deleteSpace(space: SpaceName, options: DeleteOptions = {}): Promise<Deleted | undefined> {
+    return this.#work.run(() => this.#delete(`/spaces/${encodeURIComponent(space)}`, space, options));
+  }
+
+  deleteStore(options: DeleteOptions = {}): Promise<Deleted> {
+    return this.#work.run(async () => (await this.#delete("", this.id, options)) ?? { removedFrom: 0 });
+  }
+
+  restoreSpace(space: SpaceName, options: StreamOptions = {}): Promise<void> {
+    return this.#work.run(() => this.#restore(`/spaces/${encodeURIComponent(space)}`, options));
+  }
+
+  restoreStore(options: StreamOptions = {}): Promise<void> {
+    return this.#work.run(() => this.#restore("", options));
+  }
+
   /** A live reader of the space: what was there before is a hint as well. */
   onCommit(space: SpaceName, listener: () => void): () => void {
     const stopping = new AbortController();
@@ -243,6 +261,18 @@ export class HttpStore implements Store {
   #post(path: string, body: unknown, options: StreamOptions): Promise<unknown> {
     const request = { method: "POST", contentType: "application/json", body: JSON.stringify(body) };
     return this.#http.json(path, {}, { ...request, ...signalOf(options) });
+  }
+
+  async #delete(path: string, confirm: string, options: DeleteOptions): Promise<Deleted | undefined> {
+    const { erase, graceMs } = options;
+    const graceSeconds = graceMs === undefined ? undefined : graceMs / 1_000;
+    const query = { confirm, erase: erase === true ? "true" : undefined, graceSeconds };
+    const told = await this.#http.jsonOrNone(path, query, { method: "DELETE", ...signalOf(options) });
+    return told === undefined ? undefined : { removedFrom: (told as Deleted).removedFrom };
+  }
+
+  async #restore(path: string, options: StreamOptions): Promise<void> {
+    await this.#http.jsonOrNone(`${path}/restore`, {}, { method: "POST", ...signalOf(options) });
   }
 
   #lines<T>(path: string, query: Query, options: StreamOptions, read: (line: unknown) => T): AsyncIterable<T> {

@@ -30,6 +30,10 @@ export class KnownNames {
     return this.#names.has(keyOf(space, segment));
   }
 
+  forget(): void {
+    this.#names.clear();
+  }
+
   /** To be called after the commit that wrote them. */
   add(space: SpaceName, segments: readonly SegmentName[]): void {
     this.#names.set(keyOf(space), true);

@@ -26,6 +26,10 @@ export interface StoreKeys {
   fences(space: SpaceName): Uint8Array;
   /** Up to where a space was trimmed. */
   trim(space: SpaceName): Uint8Array;
+  /** That the store, or a space, was deleted. */
+  deletion(space: SpaceName | undefined): Uint8Array;
+  /** Everything that a segment has but its name. */
+  allOf(space: SpaceName, segment: SegmentName): readonly Range[];
   space(space: SpaceName): Uint8Array;
   segment(space: SpaceName, segment: SegmentName): Uint8Array;
   /** Names after one, or all. */
@@ -51,6 +55,12 @@ export function storeKeys(store: StoreId): StoreKeys {
     producer: (space, segment, producer) => lexkey(id, "PRD", space, segment, producer),
     fences: (space) => lexkey(id, "LSE", space),
     trim: (space) => lexkey(id, "TRM", space),
+    deletion: (space) => (space === undefined ? lexkey(id, "END") : lexkey(id, "END", space)),
+    allOf: (space, segment) => [
+      below(id, "DAT", "SEGMENTS", space, segment),
+      below(id, "TXN", space, segment),
+      below(id, "PRD", space, segment),
+    ],
     space: (space) => lexkey(id, "INV", "SPACES", space),
     segment: (space, segment) => lexkey(id, "INV", "SEGMENTS", space, segment),
     spaces: (after) => names(after, id, "INV", "SPACES"),

@@ -23,6 +23,8 @@ import type { Backend } from "../../../src/store/create-store.ts";
 import type {
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
+  Deleted,
+  DeletionWish,
   LeaseToken,
   NamesOptions,
   ProducedChunk,
@@ -41,6 +43,7 @@ import type { SegmentChange } from "./commit.ts";
 import type { LevelDatabase } from "./database.ts";
 import { decide } from "./decision.ts";
 import type { Proposal, Repeat, SegmentView } from "./decision.ts";
+import { LevelDeletion } from "./deletion.ts";
 import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
@@ -67,6 +70,7 @@ export class LevelBackend implements Backend {
   readonly #keys: StoreKeys;
   readonly #source: Source;
   readonly #known: KnownNames;
+  readonly #deletion: LevelDeletion;
   readonly #onClosed: () => void;
 
   constructor(id: StoreId, parts: LevelStoreParts, onClosed: () => void) {
@@ -75,23 +79,24 @@ export class LevelBackend implements Backend {
     this.#keys = storeKeys(id);
     this.#source = { keyspace: parts.database.keyspace, keys: this.#keys, compressor: parts.compressor };
     this.#known = new KnownNames(parts.clock);
+    this.#deletion = new LevelDeletion(id, parts.database, this.#keys, parts.clock, this.#known);
     this.#onClosed = onClosed;
   }
 
   readSpaces(options?: NamesOptions): AsyncIterable<SpaceName> {
-    return readSpaces(this.#source, options);
+    return this.#there(undefined, () => readSpaces(this.#source, options, (space) => this.#deletion.isHidden(space)));
   }
 
   readSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName> {
-    return readSegments(this.#source, space, options);
+    return this.#there(space, () => readSegments(this.#source, space, options));
   }
 
   readSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry> {
-    return readSegment(this.#source, space, segment, args);
+    return this.#there(space, () => readSegment(this.#source, space, segment, args));
   }
 
   readSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry> {
-    return readSpace(this.#source, space, args);
+    return this.#there(space, () => readSpace(this.#source, space, args));
   }
 
   async readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
@@ -107,11 +112,13 @@ export class LevelBackend implements Backend {
 
   async readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
     signal?.throwIfAborted();
+    await this.#deletion.check(space);
     return lastEntry(this.#source, this.#keys.blocks(space, segment, 1));
   }
 
   async readStatus(space: SpaceName, segment: SegmentName, signal?: AbortSignal): Promise<SegmentStatus> {
     signal?.throwIfAborted();
+    await this.#deletion.check(space);
     return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
   }
 
@@ -122,6 +129,7 @@ export class LevelBackend implements Backend {
     signal: AbortSignal | undefined,
   ): Promise<SegmentStatus> {
     signal?.throwIfAborted();
+    await this.#deletion.check(space);
     const head = await this.#parts.database.holdSegments(this.#id, space, [segment], async () => {
       const { head, changes } = await trimmedSegment(this.#source, space, segment, before);
       await this.#source.keyspace.write(changes);
@@ -132,6 +140,7 @@ export class LevelBackend implements Backend {
 
   async trimSpace(space: SpaceName, before: TrimPoint, signal: AbortSignal | undefined): Promise<SpaceTrim> {
     const { database } = this.#parts;
+    await this.#deletion.check(space);
     for (;;) {
       signal?.throwIfAborted();
       const seen = await recordsBefore(this.#source, space, before);
@@ -154,12 +163,29 @@ export class LevelBackend implements Backend {
     return trimmedTo(this.#source, space, offset);
   }
 
+  deleteSpace(space: SpaceName, wish: DeletionWish): Promise<Deleted | undefined> {
+    return this.#deletion.delete(space, wish);
+  }
+
+  restoreSpace(space: SpaceName): Promise<void> {
+    return this.#deletion.restore(space);
+  }
+
+  async deleteStore(wish: DeletionWish): Promise<Deleted> {
+    return (await this.#deletion.delete(undefined, wish)) ?? { removedFrom: 0 };
+  }
+
+  restoreStore(): Promise<void> {
+    return this.#deletion.restore(undefined);
+  }
+
   onCommit(space: SpaceName, listener: () => void): () => void {
     return this.#parts.database.onCommit(this.#id, space, listener);
   }
 
   async appliedThrough(space: SpaceName, signal: AbortSignal | undefined): Promise<number> {
     signal?.throwIfAborted();
+    await this.#deletion.check(space);
     return this.#lastTimestamp(space);
   }
 
@@ -173,7 +199,8 @@ export class LevelBackend implements Backend {
     return (await this.appliedThrough(space, signal)) >= through;
   }
 
-  spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
+  async spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
+    await this.#deletion.check(space);
     return readTail(this.#source, space, count, signal);
   }
 
@@ -189,6 +216,7 @@ export class LevelBackend implements Backend {
   ): Promise<readonly ProducedChunk[]> {
     const segments = given.map(({ segment }) => segment);
     return this.#parts.database.holdSegments(this.#id, space, segments, async () => {
+      await this.#deletion.check(space);
       const views = await Promise.all(given.map((one) => this.#view(space, one, id)));
       const decision = decide({ id, views });
       switch (decision.kind) {
@@ -220,6 +248,7 @@ export class LevelBackend implements Backend {
   ): Promise<StreamOutcome> {
     const { clock, database } = this.#parts;
     return database.holdSegments(this.#id, space, [segment], async () => {
+      await this.#deletion.check(space);
       const view = await this.#view(space, { segment, records }, id);
       const { stream, lastSequence } = view.head;
       const repeat = keyed && view.earlier !== undefined;
@@ -244,6 +273,7 @@ export class LevelBackend implements Backend {
     signal: AbortSignal | undefined,
   ): Promise<StreamStatus | undefined> {
     signal?.throwIfAborted();
+    await this.#deletion.check(space);
     const { stream, ...head } = decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment)));
     if (stream === undefined) return undefined;
     return { stream, firstSequence: Math.max(1, head.firstSequence), lastSequence: head.lastSequence };
@@ -256,6 +286,12 @@ export class LevelBackend implements Backend {
       const answer = refusedPlain({ stream: head.stream, timestamp, isJson: () => areJson(records) });
       if (answer !== undefined) throw streamRefused(answer);
     }
+  }
+
+  /** Asked for before the first of them. */
+  async *#there<T>(space: SpaceName | undefined, items: () => AsyncIterable<T>): AsyncGenerator<T> {
+    await this.#deletion.check(space);
+    yield* items();
   }
 
   async #view(space: SpaceName, { segment, records }: SegmentRecords, id: TransactionId): Promise<SegmentView> {

@@ -22,8 +22,17 @@ export interface Source {
   readonly compressor: Compressor;
 }
 
-export async function* readSpaces(source: Source, options: NamesOptions = {}): AsyncGenerator<SpaceName> {
-  yield* take(options.limit, names(source, source.keys.spaces(options.after), spaceOfKey, options.signal));
+export async function* readSpaces(
+  source: Source,
+  options: NamesOptions = {},
+  isHidden: (space: SpaceName) => Promise<boolean>,
+): AsyncGenerator<SpaceName> {
+  const listed = names(source, source.keys.spaces(options.after), spaceOfKey, options.signal);
+  yield* take(options.limit, shown());
+
+  async function* shown(): AsyncGenerator<SpaceName> {
+    for await (const space of listed) if (!(await isHidden(space))) yield space;
+  }
 }
 
 export async function* readSegments(

@@ -10,9 +10,9 @@ export const knowing: readonly Mutation[] = [
     "segment head read before the log head",
     azure(
       "append/appender",
-      "if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();",
+      "if (state.version === undefined || this.#stale || mayBeBack || this.#refreshing.length > 0) await this.#catchUp();",
       `loader.load(queue.waiting);
-    if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();`,
+    if (state.version === undefined || this.#stale || mayBeBack || this.#refreshing.length > 0) await this.#catchUp();`,
     ),
     azure("append/log-state", "this.#views.clear();", "if (this.#version !== undefined) this.#views.clear();"),
   ),

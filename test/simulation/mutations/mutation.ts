@@ -18,10 +18,10 @@ export interface Mutation {
   /** It is caught by one of the seeds from 1 to this one. */
   readonly seeds: number;
   /**
-   * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), or a stream and its producers
-   * (`../streams.ts`).
+   * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a stream and its producers
+   * (`../streams.ts`), or how a space ends (`../endings.ts`).
    */
-  readonly play: "simulate" | "crowd" | "later view" | "streams";
+  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings";
   readonly patches: readonly Patch[];
 }
 

@@ -27,7 +27,14 @@ import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "../../../src/retention/retention.ts";
 import { trimWorks } from "../../../src/retention/trim-jobs.ts";
-import { trimSegment, trimSpace } from "../../../src/server/manage.ts";
+import {
+  deleteSpace,
+  deleteStore,
+  restoreSpace,
+  restoreStore,
+  trimSegment,
+  trimSpace,
+} from "../../../src/server/manage.ts";
 import {
   spaceRetentionPut,
   spaceRetentionGet,
@@ -91,6 +98,10 @@ export const someone: Caller = { caller: "someone", store: undefined };
 const endpoints: Readonly<Record<string, Endpoint>> = {
   trimSegment,
   trimSpace,
+  deleteSpace,
+  restoreSpace,
+  deleteStore,
+  restoreStore,
   jobs: jobsEndpoint,
   job,
   spaceRetentionPut,

@@ -159,7 +159,7 @@ function makeCall(target: Service, operation: Operation, parts: CallParts = {}):
   const example = Array.isArray(body) ? (body[0] as unknown) : body;
   return target.call(
     operation.method,
-    `${path}?${[encoding, ...requiredQuery(operation), query].filter(Boolean).join("&")}`,
+    `${path}?${[encoding, ...requiredQuery(operation, names), query].filter(Boolean).join("&")}`,
     {
       headers: { accept, ...(bodyType === undefined ? {} : { "content-type": bodyType }), ...parts.headers },
       ...(example === undefined ? {} : { body: typeof example === "string" ? example : JSON.stringify(example) }),
@@ -168,11 +168,15 @@ function makeCall(target: Service, operation: Operation, parts: CallParts = {}):
 }
 
 /** As the description gives an example of them. */
-function requiredQuery(operation: Operation): string[] {
+function requiredQuery(operation: Operation, names: Readonly<Record<string, string>>): string[] {
   const [, , { parameters }] = described.find(([, , { operationId }]) => operationId === operation.id)!;
   return parameters
     .filter((parameter) => parameter.in === "query" && parameter.required)
-    .map(({ name, example }) => `${name}=${encodeURIComponent(example!)}`);
+    .map(({ name, example }) => {
+      // A store is new each time, and is confirmed by its id.
+      const value = operation.id === "deleteStore" && name === "confirm" ? names["store"]! : example!;
+      return `${name}=${encodeURIComponent(value)}`;
+    });
 }
 
 /** What a call works on, where it has to be there before. */

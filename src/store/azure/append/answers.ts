@@ -15,6 +15,8 @@
 // log. Failures, whose effect may be unknown, are answered by the queue.
 
 import { corruptData, leaseNotGranted, leaseSuperseded, StoreError, unreachable } from "../../../core/errors.ts";
+import type { SpaceName } from "../../../core/ids.ts";
+import { endedError, isHidden } from "../rows/endings.ts";
 import type { AppendOutcome } from "./append-request.ts";
 import type { Attempt, LogState } from "./log-state.ts";
 import type { Requirement, Verdict } from "./plan.ts";
@@ -53,6 +55,17 @@ export function answerCommitted({ queue }: Pick<Answering, "queue">, { members }
     const parts = request.parts.flatMap((part) => accepted.find((one) => one.part === part)?.result ?? []);
     queue.resolve(request, { kind: "committed", duplicate: false, parts });
   }
+}
+
+/** The space was deleted: refuses all who wait. Answers whether it was. */
+export function refuseEnded(
+  { queue, state }: { readonly queue: Pick<AppendQueue, "failAll">; readonly state: Pick<LogState, "version"> },
+  space: SpaceName,
+): boolean {
+  const ending = state.version?.head.ending;
+  if (!isHidden(ending)) return false;
+  queue.failAll(endedError({ space }, ending));
+  return true;
 }
 
 /**

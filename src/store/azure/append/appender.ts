@@ -7,15 +7,16 @@
 
 import { sleep } from "../../../core/clock.ts";
 import type { Clock, Random } from "../../../core/clock.ts";
-import type { SegmentName } from "../../../core/ids.ts";
+import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import { TableFailure } from "../../../table/port.ts";
 import type { ServiceClock } from "../../../table/service-clock.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
-import { answer, answerAhead, answerCommitted, answerUnknown } from "./answers.ts";
-import { isTransient } from "../instance/failure.ts";
+import { answer, answerAhead, answerCommitted, answerUnknown, refuseEnded } from "./answers.ts";
+import { isHidden } from "../rows/endings.ts";
+import { isDeleted, isTransient } from "../instance/failure.ts";
 import type { CaughtUp } from "./catch-up.ts";
 import { nextHead, measureCommit, measureCommitted, settledHead } from "./commit.ts";
 import { BackgroundApply } from "./background-apply.ts";
@@ -36,12 +37,11 @@ import { Signal } from "../instance/semaphore.ts";
 const openAttemptsMax = 8;
 /** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
 const retryAfterMaxMs = 5_000;
-/** A request that was sent and not answered has landed by then or never will: nothing on the way keeps it longer. */
-const landsWithinMs = 5 * 60_000;
 
 export type SettleOutcome = "done" | "lost_race";
 
 export interface AppenderDeps {
+  readonly space: SpaceName;
   readonly writes: LogWrites;
   readonly readHead: () => Promise<LogVersion>;
   readonly registration: Pick<Registration, "registered">;
@@ -109,8 +109,8 @@ export class Appender {
 
   /** Something that was sent may still land: who forgot that would say of its repeat that nothing happened. */
   get mayLand(): boolean {
-    const { clock, state } = this.#deps;
-    return state.attempts.length > 0 && clock.elapsed() - this.#sentAt < landsWithinMs;
+    const { clock, options, state } = this.#deps;
+    return state.attempts.length > 0 && clock.elapsed() - this.#sentAt < options.landsWithinMs;
   }
 
   /**
@@ -193,7 +193,7 @@ export class Appender {
         if (isTransient(error)) {
           queue.troubled(error);
         } else {
-          logger.error("a space's log cannot be written for now", { error });
+          if (!isDeleted(error)) logger.error("a space's log cannot be written for now", { error });
           queue.failAll(error);
         }
         const retryAfterMs = error instanceof TableFailure ? (error.retryAfterMs ?? 0) : 0;
@@ -212,7 +212,9 @@ export class Appender {
   /** One step ahead; false when there is nothing to do until something changes. */
   async #step(): Promise<boolean> {
     const { clock, state, queue, loader, registration, turns } = this.#deps;
-    if (state.version === undefined || this.#stale || this.#refreshing.length > 0) await this.#catchUp();
+    const mayBeBack = queue.size > 0 && isHidden(state.version?.head.ending);
+    if (state.version === undefined || this.#stale || mayBeBack || this.#refreshing.length > 0) await this.#catchUp();
+    if (refuseEnded(this.#deps, this.#deps.space)) return this.#settleIfWanted();
     // Beside the reads; whether it worked is told to the commit that needs it.
     if (queue.size > 0 && state.version !== undefined) registration.registered(state.version).catch(() => undefined);
     loader.load(queue.waiting);
@@ -381,7 +383,8 @@ export class Appender {
     // Where nobody is told, nobody waits to be told.
     const notified = notifies ? settling.notified : { records: settling.notified.records, through: Infinity };
     const head = settledHead(version.head, { ...settling, notified });
-    if (this.#closed || version.etag === undefined || head === undefined) return "needless";
+    if (this.#closed || isHidden(version.head.ending)) return "needless";
+    if (version.etag === undefined || head === undefined) return "needless";
     const result = await writes.settle(version.etag, head);
     if (result.kind === "refused") {
       // Somebody committed: the next commit of this instance, or the monitor, writes it off.

@@ -40,6 +40,9 @@ export async function catchUp(deps: CatchUpDeps): Promise<CaughtUp> {
   const { version } = state;
   if (version === undefined) return restart(deps, await reader.readHead());
   const since = await reader.readSince(version, options.catchUpRecordsMax);
+  if (since.kind !== "unmoved" && since.to.head.life !== version.head.life) {
+    return restart(deps, since.to, () => forgetLife(deps));
+  }
   if (since.kind === "far") return restart(deps, since.to);
   if (since.kind === "went_back") {
     await reader.checkLast(since.to.head);
@@ -98,6 +101,13 @@ function forget({ applier, done, logger, state, telemetry }: CatchUpDeps, { head
       },
     ),
   );
+  done.clear();
+}
+
+/** All that the space had was removed: what is remembered of its segments is of nothing that is there. */
+function forgetLife({ applier, done }: CatchUpDeps): void {
+  const message = "The space was deleted while the produce was under way.";
+  applier.forgetAll(new StoreError("deleted", message, { effect: "unknown" }));
   done.clear();
 }
 

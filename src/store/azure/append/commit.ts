@@ -45,6 +45,7 @@ export async function buildAttempt(
     position: version.head.count + 1,
     transactions: accepted.map(({ summary }) => summary),
     counts: nextCounts(version.head, accepted, options.formatVersion),
+    ...(version.head.ending === undefined ? {} : { beginsLife: true }),
   };
   const withEntries = accepted.filter(({ part }) => part.records.length > 0);
   const batches = withEntries.map((part) => batchOf(part, space, timestamp, node));
@@ -75,6 +76,7 @@ export function nextHead(
     ...nextFences(before, attempt, options.leaseKeysMax),
     format: laterFormat(before.format, options.formatVersion),
     counts: record.counts,
+    life: before.life,
   };
 }
 

@@ -15,7 +15,7 @@ import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Table, Write } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
-import { isCorrupt, isTransient } from "../instance/failure.ts";
+import { isCorrupt, isDeleted, isTransient } from "../instance/failure.ts";
 import { Inventory } from "./inventory.ts";
 import { NextBlock } from "./next-block.ts";
 import {
@@ -246,7 +246,8 @@ export class Applier {
         if (failures > 1) await backOff(this.#deps, failures);
       }
     } catch (error) {
-      this.#deps.logger.warn("a segment cannot be applied for now", { segment: queue.segment, error });
+      if (!isDeleted(error))
+        this.#deps.logger.warn("a segment cannot be applied for now", { segment: queue.segment, error });
       queue.fail(error);
     } finally {
       queue.running = false;

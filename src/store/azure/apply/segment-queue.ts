@@ -21,7 +21,7 @@ export class PendingRecord {
   /** Whether this instance committed it. */
   readonly isOwn: boolean;
   readonly items: readonly PendingItem[];
-  /** Whether the space's own row in the inventory is confirmed; only the first record of a log needs it. */
+  /** Whether the space's own row in the inventory is confirmed; only the first record of a log, or of a life of its space, needs it. */
   spaceListed: boolean;
   #content: RecordContent | undefined;
 
@@ -34,7 +34,7 @@ export class PendingRecord {
     this.items = summary.transactions.map((transaction) => {
       return new PendingItem(this, transaction, hasEntries(transaction) ? batches++ : undefined);
     });
-    this.spaceListed = summary.position !== 1;
+    this.spaceListed = summary.position !== 1 && summary.beginsLife !== true;
   }
 
   /** When this instance committed it, for as long as it is kept. */

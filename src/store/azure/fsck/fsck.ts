@@ -10,6 +10,8 @@ import type { TableAccount } from "../../../table/port.ts";
 import type { PartitionScan } from "../../../table/port.ts";
 import {
   contentOfPartition,
+  logHeadRow,
+  logPartition,
   openLogOfRow,
   openLogRange,
   registryTableName,
@@ -17,6 +19,8 @@ import {
   spacesPartition,
   storeTableName,
 } from "../rows/keys.ts";
+import { decodeEnding, endingProperties, isHidden } from "../rows/endings.ts";
+import { decodeStoreRow, storeRowKey, storeRowPartition } from "../rows/store-row.ts";
 import type { AzureStoreSettings } from "../instance/options.ts";
 import { resolveOptions } from "../instance/options.ts";
 import { rows } from "../read/pages.ts";
@@ -73,6 +77,8 @@ export async function fsck(deps: FsckDeps, repair: RepairMode): Promise<FsckRepo
   const report = { spaces: 0, segments: 0, records: 0, entries: 0, unapplied: 0, unnotified: 0, oldestPendingMs: 0 };
   const before = [...findings.list];
   for (const [space, seen] of spaces) {
+    // What was deleted is the job's that removes it: nothing there is damage.
+    if (await isDeleted(check, space)) continue;
     const overdueMs = Math.max(60_000, overdueGraces * options.walGraceMs);
     const checking = { overdueMs, seen };
     let picture = await checkSpace(check, space, checking);
@@ -94,6 +100,13 @@ export async function fsck(deps: FsckDeps, repair: RepairMode): Promise<FsckRepo
   const left = new Set(findings.list.map(keyOf));
   const repaired = repair === "none" ? [] : before.filter((finding) => !left.has(keyOf(finding)));
   return { store, found: spaces.size > 0, ...report, findings: findings.list, repaired };
+}
+
+async function isDeleted({ registry, source, store }: SpaceCheckDeps, space: SpaceName): Promise<boolean> {
+  const { row } = await registry.get(storeRowPartition(store), storeRowKey(store));
+  if (row !== undefined && decodeStoreRow(row).ending !== undefined) return true;
+  const head = await source.table.get(logPartition(space), logHeadRow(space), { select: endingProperties });
+  return head.row !== undefined && isHidden(decodeEnding(head.row));
 }
 
 /** All spaces that anything speaks of (the inventory, the list of open logs, the keys of the rows), and segments with rows. */

@@ -168,7 +168,8 @@ async function checkListed(
 ): Promise<void> {
   const isThere = async (partition: string, name: string): Promise<boolean> =>
     (await table.get(partition, nameRow(name), { select: ["v"] })).row !== undefined;
-  if (log.begun && !(await isThere(spacesPartition, log.space))) {
+  const isRemoved = log.head.ending?.state === "removed";
+  if (log.begun && !isRemoved && !(await isThere(spacesPartition, log.space))) {
     findings.add("space_unlisted", "the space has entries and is not listed");
   }
   for (const [segment, { transactions }] of log.segments) {

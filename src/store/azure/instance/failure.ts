@@ -10,6 +10,11 @@ export function isCorrupt(cause: unknown): boolean {
   return cause instanceof StoreError && cause.code === "corrupt_data";
 }
 
+/** What it is about was deleted: nothing is wrong, and nothing is left to do. */
+export function isDeleted(cause: unknown): boolean {
+  return cause instanceof StoreError && cause.code === "deleted";
+}
+
 /** Whether trying again could help. */
 export function isTransient(cause: unknown): boolean {
   return (

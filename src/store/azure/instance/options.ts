@@ -74,6 +74,13 @@ export const optionsSchema = z.strictObject({
   logIdleMs: milliseconds(10 * 60_000, 86_400_000),
   /** How old an undecodable record is before its segments move on without it. */
   tombstoneAfterMs: milliseconds(5 * 60_000, 86_400_000),
+  /**
+   * How long an instance believes that a store is there, from asking on; the same on all instances. A deletion takes a quarter longer to be
+   * answered.
+   */
+  storeHeldMs: integer(5_000, 100, 60_000),
+  /** A request that was sent and not answered has landed by then or never will: nothing on the way keeps it longer. */
+  landsWithinMs: milliseconds(5 * 60_000, 86_400_000),
   /** How long another writer of a space is remembered, so that it gets its turn. */
   otherWritersMs: milliseconds(5_000, 60_000),
 });

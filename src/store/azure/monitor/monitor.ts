@@ -10,7 +10,8 @@ import type { Telemetry } from "../../../core/telemetry.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import type { Row, Table } from "../../../table/port.ts";
 import { backOff } from "../instance/back-off.ts";
-import { isCorrupt } from "../instance/failure.ts";
+import { isCorrupt, isDeleted } from "../instance/failure.ts";
+import type { StoreStanding } from "../instance/standing.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import type { CompactState } from "../compact/compact.ts";
@@ -55,6 +56,7 @@ export interface MonitorDeps {
   readonly reader: (store: StoreId, space: SpaceName) => LogReader;
   readonly writer: (store: StoreId, space: SpaceName) => SpaceWriter;
   readonly compressor: Compressor;
+  readonly standing: (store: StoreId) => Pick<StoreStanding, "check">;
   readonly options: AzureStoreOptions;
   /** Called for each log that is visited, and must have succeeded before the log is closed. Absent: nobody is interested. */
   readonly visited?: ((store: StoreId, space: SpaceName) => Promise<void>) | undefined;
@@ -178,6 +180,8 @@ export class Monitor {
     try {
       await this.#visit(row, run);
     } catch (error) {
+      // A log that was deleted is the job's that removes it.
+      if (isDeleted(error)) return;
       run.failed += 1;
       this.#deps.logger.error("an open log cannot be recovered for now", { ...logFieldsOf(row), error });
     }
@@ -203,8 +207,9 @@ export class Monitor {
 
   /** Answers the log's head as it was found. */
   async #finish(row: Row, run: Run): Promise<HeadRead> {
-    const { clock, notifies, options, random, reader: readerOf, writer: writerOf } = this.#deps;
+    const { clock, notifies, options, random, reader: readerOf, standing, writer: writerOf } = this.#deps;
     const { store, space } = openLogOfRow(row.row);
+    await standing(store).check(space);
     const reader = readerOf(store, space);
     const seen = await reader.readHead();
     // A log that rests with nothing pending is left alone, or closed: one request, and no writer is made for it.

@@ -39,6 +39,7 @@ import {
 } from "../rows/keys.ts";
 import { decodeLogMarker, goneWith, isMarker, logMarkerProperties } from "../rows/markers.ts";
 import { decodeMergedRecords, isMerged, mergedProperties } from "../rows/merged-rows.ts";
+import { deletedThrough, nameProperties } from "../rows/name-rows.ts";
 import { blocks, rows } from "./pages.ts";
 import type { RowsOptions } from "./pages.ts";
 import { summarisedSegments, summaryProperties } from "../rows/log-rows.ts";
@@ -300,14 +301,16 @@ async function* readNames<Name>(
 ): AsyncGenerator<Name> {
   let left = open(limit);
   let range = nameRange(partition, after);
-  const options = { select: ["v"], signal };
+  const options = { select: nameProperties, signal };
   while (left > 0) {
     let last: string | undefined;
     let taken = 0;
     const asked = left;
-    for await (const { row } of rows(table, range, asked === Infinity ? options : { ...options, limit: asked })) {
+    for await (const found of rows(table, range, asked === Infinity ? options : { ...options, limit: asked })) {
+      const { row } = found;
       [last, taken] = [row, taken + 1];
       try {
+        if (deletedThrough(found) !== undefined) continue;
         yield nameOf(row);
         left -= 1;
       } catch (error) {

@@ -19,6 +19,8 @@ import { checkFormat, formatFirst, formatLatest, formatOf, decodeCounts, encodeC
 import { changeBytes, decodeChanges, encodeChanges } from "./stream-rows.ts";
 import { logMarkerProperties } from "./markers.ts";
 import { mergedProperties } from "./merged-rows.ts";
+import type { Ending } from "./endings.ts";
+import { decodeEnding, encodeEnding } from "./endings.ts";
 import type { Pending } from "./pending.ts";
 import { decodePending, encodePending, nothingPending } from "./pending.ts";
 import { dashed, timestampOfRow } from "./keys.ts";
@@ -43,6 +45,13 @@ export interface LogHead {
   readonly format: Format;
   /** How much the space has had up to the last record; undefined: nobody has counted, which is not 0. */
   readonly counts: Counts | undefined;
+  /**
+   * The space was deleted: until all of it is removed nothing of it is shown, and nothing is committed to it. `removed`: nothing was committed
+   * since, and the next record begins a new life of it.
+   */
+  readonly ending?: Ending | undefined;
+  /** The record after which its present life began; absent: it is the first. What is remembered of another life is of nothing that is there. */
+  readonly life?: number | undefined;
 }
 
 export const emptyLog: LogHead = {
@@ -95,12 +104,14 @@ export interface RecordSummary {
   readonly transactions: readonly TransactionSummary[];
   /** How much the space has had up to this record; absent: nobody has counted. */
   readonly counts?: Counts | undefined;
+  /** It is the first record of the space since all that the space had was removed. */
+  readonly beginsLife?: boolean;
 }
 
 export const summaryProperties: readonly string[] = [
   ...logMarkerProperties,
   ...mergedProperties,
-  ...["node", "s", "c"],
+  ...["node", "s", "c", "new"],
 ];
 
 export function encodeLogHead(head: LogHead): Properties {
@@ -115,6 +126,8 @@ export function encodeLogHead(head: LogHead): Properties {
     ...(head.fences.size === 0 ? {} : { fences: JSON.stringify([...head.fences]) }),
     ...(head.droppedAt === 0 ? {} : { dropped: BigInt(head.droppedAt) }),
     ...encodeCounts(head.counts),
+    ...encodeEnding(head.ending),
+    ...(head.life === undefined ? {} : { life: BigInt(head.life) }),
   };
 }
 
@@ -137,6 +150,8 @@ export const decodeLogHead = decoder((row): LogHead => {
     droppedAt: row.properties["dropped"] === undefined ? 0 : numberIn(row, "dropped", 1, timestamp),
     format: formatOf(row),
     counts: decodeCounts(row),
+    ending: decodeEnding(row),
+    life: row.properties["life"] === undefined ? undefined : numberIn(row, "life", 0, count),
   };
 });
 
@@ -149,6 +164,7 @@ export function encodeRecord(summary: RecordSummary, data: Uint8Array): Properti
     s: encodeTransactions(summary.transactions),
     ...encodeChanges(summary.transactions),
     ...encodeCounts(summary.counts),
+    ...(summary.beginsLife === true ? { new: true } : {}),
     ...cutData(data),
   };
 }
@@ -163,6 +179,7 @@ export const decodeRecordSummary = decoder((row): RecordSummary => {
     position: numberIn(row, "n", 1),
     transactions: decodeTransactions(bytesIn(row, "s"), changes),
     counts: decodeCounts(row),
+    ...(row.properties["new"] === true ? { beginsLife: true } : {}),
   };
 });
 

@@ -13,6 +13,7 @@ import type { AzureStoreOptions } from "../instance/options.ts";
 import type { SegmentCache } from "../instance/segment-cache.ts";
 import type { SegmentView } from "../append/segment-view.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
+import type { StoreStanding } from "../instance/standing.ts";
 
 export interface Instance {
   readonly compressor: Compressor;
@@ -24,6 +25,8 @@ export interface Instance {
   readonly options: AzureStoreOptions;
   readonly notifier: StatusNotifier | undefined;
   readonly registry: Table;
+  /** What this instance believes of a store. */
+  readonly standing: (store: StoreId) => StoreStanding;
   /** Segments as of their logs' versions, and their heads as they are stored. */
   readonly views: SegmentCache<SegmentView>;
   readonly heads: SegmentCache<PhysicalHead>;

@@ -20,6 +20,7 @@ import { buildAttempt, LogWrites } from "../append/commit.ts";
 import { Applier } from "../apply/applier.ts";
 import { DoneList, LogState } from "../append/log-state.ts";
 import { asStoreError } from "../instance/failure.ts";
+import { heldTable } from "../instance/held-table.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
 import { LogReader } from "../log/log-reader.ts";
@@ -70,16 +71,18 @@ export class SpaceWriter {
     this.space = space;
     this.notifies = instance.notifier !== undefined;
     this.#instance = instance;
-    this.#table = table;
+    const held = heldTable(table, instance.standing(store), { space });
+    this.#table = held;
     this.#serviceClock = new ServiceClock(clock);
     const logger = withFields(instance.logger, { store, space });
     this.logger = logger;
+    // The log itself says of its space that it was deleted, and what became of what was sent before.
     const reader = new LogReader(table, space, compressor);
     this.reader = reader;
     const refresh = (): Promise<void> => this.appender.refresh();
     const wake = (): void => this.appender.wake();
     const applier = new Applier(space, {
-      ...{ table, reader, compressor, clock, random, logger, telemetry, workers, options },
+      ...{ table: held, reader, compressor, clock, random, logger, telemetry, workers, options },
       heads: instance.heads.forSpace(),
       refreshPending: refresh,
       onDone: (record) => this.#onDone(record),
@@ -95,10 +98,10 @@ export class SpaceWriter {
     const known = { reader, state, applier, done, turns, serviceClock, options, logger, telemetry };
     this.appender = new Appender({
       ...known,
-      ...{ queue, clock, random, notifies },
-      writes: new LogWrites(table, reader),
+      ...{ space, queue, clock, random, notifies },
+      writes: new LogWrites(heldTable(table, instance.standing(store), { space, commits: true }), reader),
       readHead: () => reader.readHead(),
-      loader: new ViewLoader({ space, table, state, applier, queue, clock, random, refresh, wake }),
+      loader: new ViewLoader({ space, table: held, state, applier, queue, clock, random, refresh, wake }),
       registration: new Registration(instance.registry, store, space),
       buildAttempt: (version, timestamp, members) =>
         buildAttempt({ space, node, compressor, random, options }, version, timestamp, members),

@@ -154,6 +154,7 @@ function interrupted(account: TableAccount, before: () => Promise<void>): TableA
         },
         submit: (...args: Parameters<Table["submit"]>) => table.submit(...args),
         create: () => table.create(),
+        remove: () => table.remove(),
       };
     },
   };

@@ -149,7 +149,10 @@ test("a commit between the count and its write makes the write come again", asyn
   await append(old, 3);
   append1 = () => append(old, 1);
   const late: typeof table = {
-    ...{ get: (...args) => table.get(...args), query: (...args) => table.query(...args), create: () => table.create() },
+    get: (...args) => table.get(...args),
+    query: (...args) => table.query(...args),
+    create: () => table.create(),
+    remove: () => table.remove(),
     submit: async (...args) => {
       const before = append1;
       append1 = undefined;

@@ -1,0 +1,5 @@
+// Deletes a store.
+import { registerOperation } from "../src/functions-app.ts";
+import { deleteStore } from "../src/server/manage.ts";
+
+registerOperation(deleteStore);
