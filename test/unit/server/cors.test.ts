@@ -17,7 +17,7 @@ import { hiddenFromPages } from "./pages.ts";
 
 const ours = "https://app.example.com";
 const store = randomUUID();
-const names = { store, space: "s", segment: "g", key: "k", id: "i" };
+const names = { store, space: "s", segment: "g", key: "k", id: "i", job: randomUUID(), consumer: "c" };
 
 const open: Service[] = [];
 afterEach(async () => {

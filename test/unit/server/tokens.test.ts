@@ -104,7 +104,7 @@ const isOfAll = (path: string): boolean => !path.startsWith("/v1/stores/");
 /** Every call that is not for everyone, in a store or over all, as its description gives an example of it. */
 const calls = (id: string): readonly [permission: Permission, method: string, path: string, init: RequestInit][] =>
   guarded.map(({ permission, method, path, query, body }) => {
-    const names = { store: id, space: "s", segment: "g", key: "k", id: "i" };
+    const names = { store: id, space: "s", segment: "g", key: "k", id: "i", job: randomUUID(), consumer: "c" };
     const needed = [
       ...("encoding" in query.shape ? ["encoding=json"] : []),
       ...(method === "DELETE" && "holder" in query.shape ? ["holder=worker-7"] : []),
