@@ -37,12 +37,15 @@ type ToldSpace = Omit<SpaceStatus, "counts"> & { readonly entries?: number; read
 
 export class HttpStore implements Store {
   readonly id: StoreId;
+  /** The store as the interface is asked for it. */
+  readonly #path: string;
   readonly #http: HttpClient;
   readonly #work = new RunningWork();
 
   /** `base`: of the interface, without the store; `path`: the store's own part, where it is not its id. */
   constructor(base: string, id: StoreId, path: string = id) {
     this.id = id;
+    this.#path = path;
     this.#http = new HttpClient(`${base}/v1/stores/${path}`);
   }
 
@@ -179,7 +182,7 @@ export class HttpStore implements Store {
   }
 
   deleteStore(options: DeleteOptions = {}): Promise<Deleted> {
-    return this.#work.run(async () => (await this.#delete("", this.id, options)) ?? { removedFrom: 0 });
+    return this.#work.run(async () => (await this.#delete("", this.#path, options)) ?? { removedFrom: 0 });
   }
 
   restoreSpace(space: SpaceName, options: StreamOptions = {}): Promise<void> {
