@@ -107,18 +107,18 @@ async function given(store: Store, other: Store) {
 
 async function expectHidden(view: Store, name: SpaceName, subject: object): Promise<void> {
   const asked = [
-    view.consumeSpace(name),
-    view.consumeSpace(name, { limit: 1 }),
-    view.consumeSegment(name, first),
-    view.getSegments(name),
-    view.peek(name, first),
-    view.spaceTail(name, 0),
-    view.produce(name, first, records(1)),
-    view.produceAll(name, [{ segment: second, records: records(1) }]),
-    view.trimSegment(name, first, 2),
+    () => view.consumeSpace(name),
+    () => view.consumeSpace(name, { limit: 1 }),
+    () => view.consumeSegment(name, first),
+    () => view.getSegments(name),
+    () => view.peek(name, first),
+    () => view.spaceTail(name, 0),
+    () => view.produce(name, first, records(1)),
+    () => view.produceAll(name, [{ segment: second, records: records(1) }]),
+    () => view.trimSegment(name, first, 2),
   ];
   for (const one of asked) {
-    const error = await refused(one, "deleted");
+    const error = await refused(one(), "deleted");
     expect(error.details).toMatchObject(subject);
   }
   if (view.getSegmentStatus !== undefined) await refused(view.getSegmentStatus(name, first), "deleted");
