@@ -66,7 +66,8 @@ function refusal(method: string, pathname: string, allowed: readonly string[]): 
 
 function nothingAt(pathname: string): StoreError {
   const sentence = "There is nothing at this path; /openapi.json lists all there is.";
-  const meant = served.find(({ path }) => hasSplitName(path, pathname));
+  // Two slashes in a row are no name that was split.
+  const meant = pathname.includes("//") ? undefined : served.find(({ path }) => hasSplitName(path, pathname));
   const hint = meant === undefined ? "" : ` It has more parts than ${meant.path}: a / in a name is sent as %2F.`;
   return new StoreError("not_found", `${sentence}${hint}`);
 }

@@ -8,6 +8,7 @@ import { claimTimeoutMs, runClaim } from "./backend.ts";
 import { openLevelBackend } from "./level-backend.ts";
 import { deletingLiars } from "./liars/deleting.ts";
 import { fencingLiars } from "./liars/fencing.ts";
+import { countingLiars } from "./liars/counting.ts";
 import { filteringLiars } from "./liars/filtering.ts";
 import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
@@ -19,7 +20,7 @@ import { writingLiars } from "./liars/writing.ts";
 import { directClaims as claims } from "./store-contract.ts";
 
 const liars: readonly Liar[] = [
-  ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars],
+  ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars, ...countingLiars],
   ...[...trimmingLiars, ...streamingLiars, ...deletingLiars],
 ];
 

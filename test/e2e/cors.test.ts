@@ -17,7 +17,7 @@ import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";
 
-const names = { store: randomUUID(), space: "a/b", segment: "g", key: "k", id: "i" };
+const names = { store: randomUUID(), space: "a/b", segment: "g", key: "k", id: "i", job: randomUUID(), consumer: "c" };
 const key = "host-key";
 const keys = { master: "master-key", host: { default: key } };
 

@@ -382,6 +382,8 @@ const others: readonly string[] = [
   "telemetry of the start was dropped",
   "telemetry is off: it cannot be loaded",
   "there is no such setting: it does nothing",
+  "a job cannot be done",
+  "what is due cannot be done for now",
   "the monitor failed",
   "how the monitor's run went could not be written",
   "the poison queues could not be counted",

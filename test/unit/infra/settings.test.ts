@@ -92,11 +92,11 @@ test("a setting without a parameter of its own is passed on by its name; an empt
   expect(given(tokens)).not.toHaveProperty("STREAMKIT_WEBHOOK_NETWORKS");
 });
 
-test("every setting of the app is in the template, or has a default, or is the storage account that is fallen back from", () => {
+test("every setting of the app is in the template, or has a default, is the storage account that is fallen back from, or turns something on", () => {
   const withoutDefault = Object.entries(settingsSchema.shape)
     .filter(([, schema]) => schema.safeParse(undefined).data === undefined)
     .map(([name]) => name);
-  expect(withoutDefault.filter((name) => !(name in given(tokens)))).toEqual(["STREAMKIT_STORAGE"]);
+  expect(withoutDefault.filter((name) => !(name in given(tokens)))).toEqual(["STREAMKIT_STORAGE", "STREAMKIT_STREAMS"]);
 });
 
 test("no queue is said by a dash: an empty setting could get lost, and the app would take its default", () => {

@@ -12,7 +12,7 @@ import { openService } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
 const store = randomUUID();
-const names = { store, space: "s", segment: "g", key: "k", id: "i" };
+const names = { store, space: "s", segment: "g", key: "k", id: "i", job: store, consumer: "c" };
 let service: Service;
 beforeAll(async () => {
   service = await openService();

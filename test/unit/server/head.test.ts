@@ -14,7 +14,10 @@ import { recordedTelemetry } from "../telemetry/recorded.ts";
 import { json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 
-const names = { store: randomUUID(), space: "s", segment: "g", id: "billing" };
+const names = {
+  ...{ store: randomUUID(), space: "s", segment: "g", id: "billing" },
+  ...{ job: randomUUID(), consumer: "c" },
+};
 const telemetry = recordedTelemetry();
 /** Two at a time: the third of those that stayed behind would be refused. */
 const streams = new Budget("streams", 2);

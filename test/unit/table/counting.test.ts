@@ -29,6 +29,7 @@ test("requests, rows and bytes are counted, refusals and failures apart", async 
     submit: 3,
     get: 3,
     query: 1,
+    remove: 0,
     requests: 8,
     rowsWritten: 3,
     bytesWritten: 2 * bytes,
