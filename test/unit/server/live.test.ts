@@ -280,9 +280,8 @@ describe("server-sent events", () => {
     for (const payload of [1, 2]) await produce(service, store, "s", "g", payload);
     laterMs = 3_600_000;
     for (const path of ["/entries?until=", "/segments/g/entries?until="]) {
-      const seen: LiveEvent[] = [];
       const events = eventsOf(service, `/v1/stores/${store}/spaces/s${path}${Date.now() + 60_000}`);
-      for await (const event of events) seen.push(event);
+      const seen = await Array.fromAsync(events);
       expect(seen).toHaveLength(4);
       expect(seen[3]).toMatchObject({ event: "end", data: { complete: true } });
     }
