@@ -76,7 +76,12 @@ test("the session runs against `streamkit dev`, which keeps its folder", { timeo
 
 test("the check runs against a storage account, and says when there is no such store", async () => {
   const [line = ""] = blocks("sh").filter((block) => block.includes("streamkit fsck"));
-  const env = { ...environment(), AzureWebJobsStorage: inject("azurite") };
+  // Tables of its own: other pages show the same store.
+  const env = {
+    ...environment(),
+    AzureWebJobsStorage: inject("azurite"),
+    STREAMKIT_TABLE_PREFIX: `readme${randomUUID().slice(0, 8)}`,
+  };
   const refused = await run("sh", ["-ec", line.trim()], { cwd: folder, env }).catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("has no events of store") as string });
 });

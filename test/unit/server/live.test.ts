@@ -274,14 +274,14 @@ describe("server-sent events", () => {
   });
 
   test("are complete when all was sent up to a time that is long past", async () => {
-    let laterMs = 0;
-    const service = await start({ clock: { ...clock, now: () => Date.now() + laterMs } });
-    const store = randomUUID();
+    const [late, store] = [{ ms: 0 }, randomUUID()];
+    const service = await start({ clock: { ...clock, now: () => Date.now() + late.ms } });
     for (const payload of [1, 2]) await produce(service, store, "s", "g", payload);
-    laterMs = 3_600_000;
+    late.ms = 3_600_000;
     for (const path of ["/entries?until=", "/segments/g/entries?until="]) {
       const events = eventsOf(service, `/v1/stores/${store}/spaces/s${path}${Date.now() + 60_000}`);
-      const seen = await Array.fromAsync(events);
+      const seen: LiveEvent[] = [];
+      for await (const event of events) seen.push(event);
       expect(seen).toHaveLength(4);
       expect(seen[3]).toMatchObject({ event: "end", data: { complete: true } });
     }

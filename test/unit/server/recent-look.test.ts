@@ -14,6 +14,7 @@ import type { SpaceWatch } from "../../../src/server/space-watch.ts";
 import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { openLogsPartition } from "../../../src/store/azure/rows/keys.ts";
+import { storeRowPartition } from "../../../src/store/azure/rows/store-row.ts";
 import { faults } from "../../doubles/fault.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { SimulatedRequest } from "../../doubles/simulated-table.ts";
@@ -36,15 +37,17 @@ class Pair {
 
   constructor(seed = "") {
     const clock = new MachineClock(this.timeline);
+    const id = parseStoreId(randomUUID());
     const account = new SimulatedAccount({
       clock,
       plan: (request) => {
-        if (request.client === "reader") this.requests.push(request);
+        // That the store is there is asked for all of its spaces together, in a row of its own.
+        const isOfStore = "partition" in request && request.partition === storeRowPartition(id);
+        if (request.client === "reader" && !isOfStore) this.requests.push(request);
         const isAway = this.isListAway && request.kind === "query" && request.partition === openLogsPartition;
         return isAway ? faults.failed({ kind: "unavailable" }, 5) : faults.answered(5, 5);
       },
     });
-    const id = parseStoreId(randomUUID());
     const open = (name: string): Store =>
       createAzureStoreFactory({
         ...{ account: account.connect(name), notifier: undefined, compressor: plainCompressor, clock },

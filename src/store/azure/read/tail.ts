@@ -15,7 +15,7 @@ import type { KeyRange, Page, Row, Table } from "../../../table/port.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { keyAfter, logPartition, recordRange, timestampOfRow } from "../rows/keys.ts";
 import { decodeRecordSummary, summaryProperties } from "../rows/log-rows.ts";
-import { isMarker } from "../rows/markers.ts";
+import { decodeLogMarker, isMarker } from "../rows/markers.ts";
 import { decodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
 import type { Source } from "./read.ts";
 
@@ -51,8 +51,10 @@ export async function readTail(
     }
     const rows = await wholeWindow(table, range, page, signal);
     for (const row of rows.toReversed()) {
-      // Nothing is before it.
-      if (isMarker(row)) return cursorAfter(space, timestampOfRow(row.row));
+      // Nothing is before it; records between it and those seen were merged into a row that was passed.
+      if (isMarker(row)) {
+        return decodeLogMarker(row).position < position ? undefined : cursorAfter(space, timestampOfRow(row.row));
+      }
       const stored = isMerged(row) ? await readMerged(table, compressor, row, signal) : storedRecord(row);
       if (stored?.position !== position) return undefined;
       position -= stored.count;

@@ -15,12 +15,13 @@ import { resolveOptions } from "../../../../src/store/azure/instance/options.ts"
 import type { AzureStoreSettings } from "../../../../src/store/azure/instance/options.ts";
 import { LogReader } from "../../../../src/store/azure/log/log-reader.ts";
 import { rows } from "../../../../src/store/azure/read/pages.ts";
+import { readTail } from "../../../../src/store/azure/read/tail.ts";
 import { blockRow, recordRow, segmentPartition, storeTableName } from "../../../../src/store/azure/rows/keys.ts";
 import { decodeLogMarker } from "../../../../src/store/azure/rows/markers.ts";
 import { decodeMergedRecords, isMerged } from "../../../../src/store/azure/rows/merged-rows.ts";
 import { hasPending } from "../../../../src/store/azure/rows/pending.ts";
 import type { Store } from "../../../../src/store/store.ts";
-import type { Row } from "../../../../src/table/port.ts";
+import type { Row, Table } from "../../../../src/table/port.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { systemClock as clock, systemRandom as random } from "../../../system.ts";
 
@@ -238,3 +239,27 @@ test("a log that lacks a record is not merged over it, so that a check still fin
     [22, 40],
   ]);
 });
+
+test("rows that are merged between two windows of a search for the newest entries are not passed over", async () => {
+  const world = new World();
+  const store = world.open();
+  await produce(store, one, 6);
+  const [gone, ...kept] = await all(store.consumeSpace(space));
+  await store.trimSpace(space, { timestamp: kept[0]!.timestamp });
+  const { head } = await world.reader.readHead();
+  const end = { timestamp: head.timestamp, records: head.count };
+  // What was seen of the log is the last record alone; all before it stands in one row, whose key is the last record's.
+  await world.compact();
+  const table = { ...bound(world.table), query: onlyMarkers(world.table, gone!.timestamp) };
+  expect(await readTail({ table, compressor: plainCompressor }, space, end, 2)).toBeUndefined();
+  expect(await all(store.consumeSpace(space, { offset: await store.spaceTail(space, 2) }))).toEqual(kept.slice(-2));
+});
+
+function bound(table: Table): Table {
+  return { get: table.get.bind(table), query: table.query.bind(table) } as unknown as Table;
+}
+
+/** As a search sees it whose earlier window had the rows that are merged now. */
+function onlyMarkers(table: Table, through: number): Table["query"] {
+  return (range, options) => table.query({ ...range, from: recordRow(1), to: recordRow(through) }, options);
+}
