@@ -101,7 +101,7 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
   "streamkit.trim.rows": {
     by: "`streamkit.trim.view`: `segment`, `space`",
     moves:
-      "What ends, by trims and by retention; each row is about 1.2 requests. Nothing for longer than the age of a policy, while rows are written: look at `streamkit.schedule.turns` with `failed`.",
+      "What ends, by trims and by retention. Nothing for longer than the age of a policy, while rows are written: look at `streamkit.schedule.turns` with `failed`.",
   },
   "streamkit.schedule.turns": {
     by: "`streamkit.schedule.outcome`: `done`, `again`, `failed`",

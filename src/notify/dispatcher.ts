@@ -86,6 +86,8 @@ export class Dispatcher {
     try {
       all = await this.#subscriptionsOf(parsed.store);
     } catch (error) {
+      // The subscriptions of a deleted store are hidden with it: nobody is to be told.
+      if (error instanceof StoreError && error.code === "deleted") return;
       if (!isPassing(error)) throw error;
       // The storage may fail for longer than the host tries.
       await this.#putOff(parsed, parsed.subscriptions, parsed.since);

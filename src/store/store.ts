@@ -311,7 +311,7 @@ export interface Store {
    * Removes the entries of a segment before a sequence, for good; beyond the end it means the end as of the call, entries that are committed and
    * not applied yet included. Answers the status, whose `firstSequence` says how far it has come: less than was asked for where there was
    * more than one call removes; the same call goes on from there. Nobody who reads the segment from then on sees them; its space shows
-   * them until its log is compacted.
+   * them until the space itself is trimmed.
    */
   trimSegment(space: SpaceName, segment: SegmentName, before: number, options?: StreamOptions): Promise<SegmentStatus>;
   /** Removes the entries of a space before a point, from its segments, too. An offset of another space is `invalid_argument`. */

@@ -50,7 +50,7 @@ export const trimSegment = operation({
   tag: "Manage",
   summary: "Remove the oldest entries of a segment",
   description:
-    "For good: nobody who reads the segment sees them any more; the space shows them until its log is compacted. Answers the status. Of what takes longer than a call may, a job removes the rest. A sequence that is below the first one is no error.",
+    "For good: nobody who reads the segment sees them any more; the space shows them until it is trimmed itself. Answers the status. Of what takes longer than a call may, a job removes the rest. A sequence that is below the first one is no error.",
   params: inSegment,
   query: z.strictObject({}),
   headers: none,

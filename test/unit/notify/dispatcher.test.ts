@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { sleep } from "../../../src/core/clock.ts";
-import { StoreError } from "../../../src/core/errors.ts";
+import { deleted, StoreError } from "../../../src/core/errors.ts";
 import { limits } from "../../../src/core/limits.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import type { LogFields } from "../../../src/core/logger.ts";
@@ -32,6 +32,15 @@ test("a notification goes to all who want it, each with the statuses that it wan
   });
   expect(queues.messages("sub-everywhere")).toEqual([deliveryText(notification("orders", "a"))]);
   expect(queues.messages("streamkit-status")).toEqual([]);
+});
+
+test("a notification of a store that was deleted is done with: it goes to nobody, and waits in no queue", async () => {
+  const { queues, sent, subscribe, subscriptions, newDispatcher } = world();
+  await subscribe("all", "orders", "*", at("all.test"));
+  subscriptions.list = () => Promise.reject(deleted({ store }));
+  await newDispatcher().dispatch(JSON.parse(text));
+  expect(sent).toEqual([]);
+  expect(queues.messages(retries)).toEqual([]);
 });
 
 test("a status that cannot be read is logged and left out, and the others of its message are delivered", async () => {
