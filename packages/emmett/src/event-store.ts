@@ -23,7 +23,7 @@ import type {
   ReadStreamResult,
 } from "@event-driven-io/emmett";
 import { isStreamkitError } from "streamkit-client";
-import type { Expected, SegmentClient, SpaceClient } from "streamkit-client";
+import type { Expected, SegmentClient, SpaceClient, SegmentStatus } from "streamkit-client";
 import { streamkitConsumer } from "./consumer.ts";
 import type { StreamkitConsumer, StreamkitConsumerOptions } from "./consumer.ts";
 import { readEvent, storedEvent } from "./stored-event.ts";
@@ -71,8 +71,14 @@ class SpaceEventStore implements StreamkitEventStore {
     const isPart = from !== undefined || to !== undefined || maxCount !== undefined;
     const read = events.at(-1)?.metadata.streamPosition;
     // A part says nothing of where the stream ends, and what is not there nothing of whether it was.
-    const end =
-      read === undefined || (isPart && expectedStreamVersion !== undefined) ? await lastVersion(segment) : read;
+    let end = read;
+    if (read === undefined || (isPart && expectedStreamVersion !== undefined)) {
+      const status = await segment.getStatus();
+      // Written since: a state of nothing must not be told with the version of something.
+      if (read === undefined && hasWithin(status, bounds)) return this.readStream(streamName, options);
+      end = BigInt(status.lastSequence);
+    }
+    end ??= noVersion;
     assertExpectedVersionMatchesCurrent(end, expectedStreamVersion, noVersion);
     return { events, currentStreamVersion: read ?? end, streamExists: end > noVersion };
   }
@@ -148,6 +154,14 @@ const noVersion = 0n;
 
 async function lastVersion(segment: SegmentClient<StoredEvent>): Promise<bigint> {
   return BigInt((await segment.getStatus()).lastSequence);
+}
+
+/** Whether a segment has events between two places. */
+function hasWithin(
+  { firstSequence, lastSequence }: SegmentStatus,
+  { from = 1, to = Infinity }: { readonly from: number | undefined; readonly to: number | undefined },
+): boolean {
+  return Math.max(from, firstSequence, 1) <= Math.min(to, lastSequence);
 }
 
 function placeOf(position: bigint | undefined): number | undefined {

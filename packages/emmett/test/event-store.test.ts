@@ -117,6 +117,31 @@ test("of commands that race each is handled once: the losers are retried on the 
   expect(events.map(({ data }) => data.count)).toEqual([1, 2, 4, 8]);
 });
 
+test("a stream that is begun while it is read is not told with the state of nothing and the version of something", async () => {
+  const space = newStore().getSpaceClient("carts");
+  const segment = space.getSegmentClient("a");
+  let overtaken = 0;
+  const getStatus = async () => {
+    if (overtaken++ === 0) await getStreamkitEventStore(space).appendToStream("a", added(1));
+    return segment.getStatus();
+  };
+  const store = getStreamkitEventStore(replacing(space, { getSegmentClient: () => replacing(segment, { getStatus }) }));
+  const { state, currentStreamVersion } = await store.aggregateStream<number, Added>("a", { evolve, initialState });
+  expect(overtaken).toBe(1);
+  expect([state, currentStreamVersion]).toEqual([1, 1n]);
+});
+
+/** The same object, with these methods in the place of its own. */
+function replacing<T extends object>(object: T, methods: Partial<T>): T {
+  const valueOf = (key: string | symbol): unknown => Reflect.get(object, key, object);
+  return new Proxy(object, {
+    get: (_, key) => {
+      const value = key in methods ? methods[key as keyof T] : valueOf(key);
+      return typeof value === "function" ? (value.bind(object) as unknown) : value;
+    },
+  });
+}
+
 test("events are stored in the form of the downcaster and read in that of the upcaster", async () => {
   type Big = Event<"Added", { count: bigint }>;
   type Stored = Event<"Added", { count: string }>;
