@@ -21,7 +21,10 @@ const belowAzure = ["src/core", "src/codec", "src/table", "src/store", "src/jobs
 /** What a room may import besides: a commit asks the lease for the token that it is fenced by. */
 const besides = { "src/store/azure/append": ["src/lease"] };
 
-/** What each part of the app may import besides itself; `src` is the files directly in it. Nothing else: see CONTRIBUTING.md. */
+/**
+ * What each part of the app may import besides itself; `src` is the files directly in it. Nothing else: see
+ * CONTRIBUTING.md.
+ */
 const mayImport = {
   "src/core": [],
   "src/codec": ["src/core"],
@@ -61,7 +64,10 @@ const mayImport = {
   "test/doubles/level": ["src/core", "src/codec", "src/store"],
 };
 
-/** Resolves each import and judges where it leads: a pattern of what is written there would not see every way to write it. */
+/**
+ * Resolves each import and judges where it leads: a pattern of what is written there would not see every way to write
+ * it.
+ */
 const importDirections = {
   meta: { type: "problem", schema: [{ type: "object" }] },
   create(context) {
@@ -94,13 +100,33 @@ const importDirections = {
   },
 };
 
+/** As wide as Prettier makes the code. A line without a space, such as an address, cannot be cut. */
+const commentWidth = {
+  meta: { type: "layout", schema: [] },
+  create: (context) => ({
+    Program() {
+      const { lines } = context.sourceCode;
+      for (const { loc } of context.sourceCode.getAllComments()) {
+        for (let line = loc.start.line; line <= loc.end.line; line++) {
+          const text = lines[line - 1];
+          const words = text.trim().split(" ");
+          if (text.length > 120 && words.length > 2 && /^\s*(\/\/|\/?\*)/.test(text))
+            context.report({ loc: { line, column: 120 }, message: "A line of a comment has up to 120 characters." });
+        }
+      }
+    },
+  }),
+};
+
 export default tseslint.config(
   { ignores: ["dist/**", "packages/*/dist/**", "node_modules/**", ".azurite/**", ".cache/**", "coverage/**"] },
   ...tseslint.configs.strictTypeChecked.map((config) => ({ ...config, files: ["**/*.ts"] })),
   {
     files: ["**/*.ts"],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { streamkit: { rules: { "comment-width": commentWidth, "import-directions": importDirections } } },
     rules: {
+      "streamkit/comment-width": "error",
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
@@ -131,7 +157,6 @@ export default tseslint.config(
   },
   {
     files: ["src/**/*.ts", "functions/**/*.ts", "scripts/local/**/*.ts", "test/doubles/**/*.ts"],
-    plugins: { streamkit: { rules: { "import-directions": importDirections } } },
     rules: { "streamkit/import-directions": ["error", mayImport] },
   },
 );

@@ -1,4 +1,5 @@
-// What takes too long for every change: `npm run test:long`, every night in the GitHub workflow. It shares the set-up of `npm test`.
+// What takes too long for every change: `npm run test:long`, every night in the GitHub workflow. It shares the set-up
+// of `npm test`.
 
 import { defineConfig } from "vitest/config";
 

@@ -1,5 +1,5 @@
-// Loaded into the app's process ahead of it (`--import`): the first SIGUSR2 begins a profile, the next one ends it and writes it to the
-// file that PROFILE_FILE names. So what is seen is the load alone, not the start.
+// Loaded into the app's process ahead of it (`--import`): the first SIGUSR2 begins a profile, the next one ends it and
+// writes it to the file that PROFILE_FILE names. So what is seen is the load alone, not the start.
 
 import { renameSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";

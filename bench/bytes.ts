@@ -1,4 +1,5 @@
-// Stored bytes per event, by the service's formula of an entity's size: of what each produce adds, not of heads, which stay one.
+// Stored bytes per event, by the service's formula of an entity's size: of what each produce adds, not of heads, which
+// stay one.
 
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import { entityBytes } from "../src/table/sizes.ts";

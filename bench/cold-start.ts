@@ -1,5 +1,5 @@
-// How long a new instance takes: to load the app as it is packaged, and to give its first answers, with an emulator beside it; and
-// what the loaded files are made of. Medians of so many starts.
+// How long a new instance takes: to load the app as it is packaged, and to give its first answers, with an emulator
+// beside it; and what the loaded files are made of. Medians of so many starts.
 
 import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile, readFile } from "node:fs/promises";

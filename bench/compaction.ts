@@ -1,5 +1,5 @@
-// What compaction makes of single events: stored bytes and requests of a replay, before it, after it, and a day later, and what it takes
-// itself. Exact counts, on the simulated table; they depend on no machine.
+// What compaction makes of single events: stored bytes and requests of a replay, before it, after it, and a day later,
+// and what it takes itself. Exact counts, on the simulated table; they depend on no machine.
 
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import type { Clock } from "../src/core/clock.ts";

@@ -1,5 +1,5 @@
-// What several instances that write one space wait for each other: in virtual time and round trips, without anything that this
-// machine does to it. The same in every run.
+// What several instances that write one space wait for each other: in virtual time and round trips, without anything
+// that this machine does to it. The same in every run.
 
 import { contend } from "../test/unit/store/azure/contention.ts";
 import type { Figure, Measure } from "./measure.ts";

@@ -1,5 +1,5 @@
-// What calls cost the app's processor: in process (the store alone) and over HTTP (the app's process, with the local host in it, which
-// on Azure is another process), and where the most of it goes.
+// What calls cost the app's processor: in process (the store alone) and over HTTP (the app's process, with the local
+// host in it, which on Azure is another process), and where the most of it goes.
 
 import { parseSegmentName } from "../src/core/ids.ts";
 import { produceBody, withApp } from "./app.ts";

@@ -1,5 +1,5 @@
-// A network of a known length: passes bytes on between a port of its own and another, each so many milliseconds late, in a thread
-// of its own. What comes together goes on together; order is kept.
+// A network of a known length: passes bytes on between a port of its own and another, each so many milliseconds late,
+// in a thread of its own. What comes together goes on together; order is kept.
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";

@@ -1,6 +1,6 @@
-// The floor: the leanest client of the table service that there could be, over `node:http` with connections kept alive. It
-// writes EGTs put together from strings that were made before, signs a second's requests once, and reads nothing that it
-// does not need. It keeps no promise at all.
+// The floor: the leanest client of the table service that there could be, over `node:http` with connections kept alive.
+// It writes EGTs put together from strings that were made before, signs a second's requests once, and reads nothing
+// that it does not need. It keeps no promise at all.
 
 import { createHmac } from "node:crypto";
 import { Agent, request } from "node:http";
@@ -107,7 +107,10 @@ export class LeanClient {
   }
 }
 
-/** One worker's head and rows, written as a produce's are: an EGT that replaces the one and inserts another of the others. */
+/**
+ * One worker's head and rows, written as a produce's are: an EGT that replaces the one and inserts another of the
+ * others.
+ */
 export class LeanSegment {
   readonly #client: LeanClient;
   readonly #table: string;

@@ -1,4 +1,5 @@
-// A table that takes every write and keeps nothing: what an instance holds over it is what the instance itself remembers.
+// A table that takes every write and keeps nothing: what an instance holds over it is what the instance itself
+// remembers.
 
 import type { Table, TableAccount } from "../src/table/port.ts";
 

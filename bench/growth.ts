@@ -1,5 +1,5 @@
-// What becomes slower or larger as stores grow: on the simulated table, because the emulator's queries take longer the more rows
-// there are, whatever is asked. So times here are the processor's alone.
+// What becomes slower or larger as stores grow: on the simulated table, because the emulator's queries take longer the
+// more rows there are, whatever is asked. So times here are the processor's alone.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

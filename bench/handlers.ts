@@ -1,5 +1,5 @@
-// What the calls cost the app's processor without their storage and without a host: parsing, checking, the text of answers. The store
-// behind them answers at once, and does nothing.
+// What the calls cost the app's processor without their storage and without a host: parsing, checking, the text of
+// answers. The store behind them answers at once, and does nothing.
 
 import { openService } from "../test/unit/server/in-process.ts";
 import type { Service } from "../test/unit/server/in-process.ts";

@@ -1,5 +1,5 @@
-// How long calls take when the storage is some way off: a proxy adds 5 ms each way. In round trips: one entity-group transaction of
-// the floor through the same proxy is 1.
+// How long calls take when the storage is some way off: a proxy adds 5 ms each way. In round trips: one entity-group
+// transaction of the floor through the same proxy is 1.
 //
 // The instances share this process, and so its processor: what they add to each other's times is part of the figures.
 

@@ -73,8 +73,8 @@ export async function rate(workers: number, ms: number, work: Work): Promise<num
 }
 
 /**
- * Rates of several ways to do the same, in turns, so that what else the machine does falls on all of them alike; each has had a
- * short round before, to be warm. The median of each.
+ * Rates of several ways to do the same, in turns, so that what else the machine does falls on all of them alike; each
+ * has had a short round before, to be warm. The median of each.
  */
 export async function ratesInTurns<Way extends string>(
   { roundMs, rounds }: RunSize,

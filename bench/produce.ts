@@ -1,7 +1,8 @@
 // Produces a second against the floor's writes, on the same emulator, in turns.
 //
-// One record a produce: the floor writes the same bytes as one entity-group transaction of two operations, where the store needs
-// two, one after the other. Batches: the floor is the leanest client that writes an entity for each record into both views.
+// One record a produce: the floor writes the same bytes as one entity-group transaction of two operations, where the
+// store needs two, one after the other. Batches: the floor is the leanest client that writes an entity for each record
+// into both views.
 
 import { parseSegmentName } from "../src/core/ids.ts";
 import { storeTableName } from "../src/store/azure/rows/keys.ts";

@@ -1,4 +1,5 @@
-// Where the processor's time went: the functions that took most of it themselves, as shares of the time the process was not idle.
+// Where the processor's time went: the functions that took most of it themselves, as shares of the time the process was
+// not idle.
 
 import { existsSync, readFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";

@@ -1,4 +1,5 @@
-// Requests and round trips of each call: exact, on the simulated table, where every request takes one round trip of virtual time.
+// Requests and round trips of each call: exact, on the simulated table, where every request takes one round trip of
+// virtual time.
 
 import { randomUUID } from "node:crypto";
 

@@ -56,7 +56,10 @@ export function startInstance(
   });
 }
 
-/** A store that nobody has written: a table of its own, because the emulator's queries take longer the more rows there are. */
+/**
+ * A store that nobody has written: a table of its own, because the emulator's queries take longer the more rows there
+ * are.
+ */
 export function newStore(): StoreId {
   return parseStoreId(randomUUID());
 }

@@ -1,4 +1,5 @@
-// What the store writes for a produce: taken from a produce on the simulated table, so that the floor writes the same bytes.
+// What the store writes for a produce: taken from a produce on the simulated table, so that the floor writes the same
+// bytes.
 
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import type { AppendRecord } from "../src/core/entry.ts";

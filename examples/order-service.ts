@@ -1,4 +1,5 @@
-// A service that takes orders: it loads an order's events, decides, and appends what was decided where it had stopped reading.
+// A service that takes orders: it loads an order's events, decides, and appends what was decided where it had stopped
+// reading.
 //
 // Two instances of it may handle the same order at once: one wins, the other loads again and decides anew.
 

@@ -1,4 +1,5 @@
-// How many of each item were ordered, kept in SQLite: a follower of the space that goes on where it stopped, whatever stops it.
+// How many of each item were ordered, kept in SQLite: a follower of the space that goes on where it stopped, whatever
+// stops it.
 //
 // The count and the place are written in one transaction of SQLite, so that each event counts once.
 

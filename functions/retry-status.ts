@@ -1,4 +1,5 @@
-// Tries again what could not be delivered: in a queue of its own, so that it holds up nothing that comes for the first time.
+// Tries again what could not be delivered: in a queue of its own, so that it holds up nothing that comes for the first
+// time.
 import { app } from "@azure/functions";
 
 import { registerBackground } from "../src/functions-app.ts";

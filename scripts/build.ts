@@ -1,6 +1,6 @@
-// Builds what runs: functions/*.ts to dist/functions (with shared code in dist/chunks) and scripts/local/*.ts to dist/local.
-// Promise: after a build, dist holds exactly this build's files; files whose content did not change were not touched,
-// so an app that runs from dist keeps running while an identical one is built beside it.
+// Builds what runs: functions/*.ts to dist/functions (with shared code in dist/chunks) and scripts/local/*.ts to
+// dist/local. Promise: after a build, dist holds exactly this build's files; files whose content did not change were
+// not touched, so an app that runs from dist keeps running while an identical one is built beside it.
 
 import { randomUUID } from "node:crypto";
 import { existsSync, globSync } from "node:fs";

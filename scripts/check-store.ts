@@ -1,6 +1,6 @@
 // Checks a store, and repairs it from its logs: what `npm run fsck` and `streamkit fsck` do.
-// Promise: without `repair` it only reads. It resolves with 0 when nothing is wrong, with 1 when something is, and rejects when it could not
-// look.
+// Promise: without `repair` it only reads. It resolves with 0 when nothing is wrong, with 1 when something is, and
+// rejects when it could not look.
 
 import { zstdCompressor } from "../src/codec/zstd.ts";
 import { parseStoreId } from "../src/core/ids.ts";

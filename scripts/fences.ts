@@ -1,5 +1,6 @@
-// Shows the lease tokens that a space fences with, and resets one: `npm run fences -- --store <id> --space <name> [--reset <lease> --why <text>]`.
-// Promise: without --reset it only reads. It ends with 0 when it has done what was asked, 2 when it could not.
+// Shows the lease tokens that a space fences with, and resets one: `npm run fences -- --store <id> --space <name>
+// [--reset <lease> --why <text>]`. Promise: without --reset it only reads. It ends with 0 when it has done what was
+// asked, 2 when it could not.
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";

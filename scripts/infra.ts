@@ -1,8 +1,10 @@
-// `npm run infra`: judges infra/ with the Bicep compiler. It has no diagnostics and is formatted; what each parameter file and each
-// variant of test/infra deploys is what its snapshot says; what must be refused is refused with its sentence.
+// `npm run infra`: judges infra/ with the Bicep compiler. It has no diagnostics and is formatted; what each parameter
+// file and each variant of test/infra deploys is what its snapshot says; what must be refused is refused with its
+// sentence.
 //
-// `--update` writes the snapshots anew: what changed in them is what a deployment will change. `--report` lists API versions that have
-// grown old; that is never a failure, since it would come by itself. Without a compiler a person is told, and CI fails.
+// `--update` writes the snapshots anew: what changed in them is what a deployment will change. `--report` lists API
+// versions that have grown old; that is never a failure, since it would come by itself. Without a compiler a person is
+// told, and CI fails.
 
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,7 @@
 // Before `npm start` and `npm test`: installs what package-lock.json names, when it is not what is in node_modules.
-// Promise: after it, every package is the one of the lock file; where they already are, nothing is touched and no registry asked.
-// Plain JavaScript without a dependency: it runs on the Node.js of the system, before there is anything else.
+// Promise: after it, every package is the one of the lock file; where they already are, nothing is touched and no
+// registry asked. Plain JavaScript without a dependency: it runs on the Node.js of the system, before there is anything
+// else.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -8,7 +9,10 @@ import { fileURLToPath } from "node:url";
 
 const root = new URL("../", import.meta.url);
 
-/** The packages of a lock file, by their paths; none when there is no such file: npm writes that of node_modules last of all. */
+/**
+ * The packages of a lock file, by their paths; none when there is no such file: npm writes that of node_modules last of
+ * all.
+ */
 function packagesOf(file) {
   try {
     return JSON.parse(readFileSync(new URL(file, root), "utf8")).packages ?? {};

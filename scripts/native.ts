@@ -1,7 +1,8 @@
 // The one library that is not bundled: Zstd, a small script and a native binary for each platform.
 //
-// Promise: what is handed out has the version and the integrity of package-lock.json: what is installed here was checked by npm when it
-// was, and what is for another platform is installed by npm from the very same entries of the lock.
+// Promise: what is handed out has the version and the integrity of package-lock.json: what is installed here was
+// checked by npm when it was, and what is for another platform is installed by npm from the very same entries of the
+// lock.
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";

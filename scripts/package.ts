@@ -1,7 +1,8 @@
-// `npm run package`: makes dist/streamkit.zip, which is what is deployed: the bundle, host.json, a package.json, the native library.
+// `npm run package`: makes dist/streamkit.zip, which is what is deployed: the bundle, host.json, a package.json, the
+// native library.
 //
-// Promise: the same sources make the same bytes. It needs nothing of the project to run, holds nothing of it that does not, and is
-// below the size that is promised.
+// Promise: the same sources make the same bytes. It needs nothing of the project to run, holds nothing of it that does
+// not, and is below the size that is promised.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { globSync } from "node:fs";

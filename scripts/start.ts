@@ -1,6 +1,6 @@
 // `npm start`: builds, then runs what was built (scripts/local/start.ts), in this very process.
-// Promise: Ctrl-C ends it with 0 at any moment. For that package.json says `exec`: a shell in between would die of the Ctrl-C by
-// itself and have npm report that; the second half of the line is for shells that have no `exec`.
+// Promise: Ctrl-C ends it with 0 at any moment. For that package.json says `exec`: a shell in between would die of the
+// Ctrl-C by itself and have npm report that; the second half of the line is for shells that have no `exec`.
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,5 @@
-// docs/telemetry.md: every metric with what it means and what to do when it moves; names, kinds and units are the code's.
+// docs/telemetry.md: every metric with what it means and what to do when it moves; names, kinds and units are the
+// code's.
 
 import { metrics } from "../src/core/metrics.ts";
 import type { MetricName } from "../src/core/telemetry.ts";

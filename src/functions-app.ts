@@ -1,8 +1,9 @@
-// Registers the app's functions with the Functions library: the one place that sets the app up, so that every function file is alike.
+// Registers the app's functions with the Functions library: the one place that sets the app up, so that every function
+// file is alike.
 //
-// Promise: what the app needs and does not have, a right setting or a Node.js that is new enough, does not keep it from starting: then
-// every call is answered 503 `misconfigured`, and the log says what is wrong. A function file that throws would leave an app without
-// functions, whose callers get an empty 404.
+// Promise: what the app needs and does not have, a right setting or a Node.js that is new enough, does not keep it from
+// starting: then every call is answered 503 `misconfigured`, and the log says what is wrong. A function file that
+// throws would leave an app without functions, whose callers get an empty 404.
 
 import { createRequire } from "node:module";
 import * as zlib from "node:zlib";
@@ -40,8 +41,8 @@ if (loaded instanceof StoreError) {
 }
 
 /**
- * The function has the operation's id as its name, its path as its route. No function's name has a dash: the setting that
- * disables it has its name in it, and names of settings have no dashes on Linux.
+ * The function has the operation's id as its name, its path as its route. No function's name has a dash: the setting
+ * that disables it has its name in it, and names of settings have no dashes on Linux.
  */
 export function registerOperation(endpoint: OperationEndpoint): void {
   const { operation } = endpoint;

@@ -1,7 +1,8 @@
-// The composition root: reads the environment once and builds everything from it, each thing once and not before it is needed.
+// The composition root: reads the environment once and builds everything from it, each thing once and not before it is
+// needed.
 //
-// Promise: importing it fails with a sentence that says what to set when a setting is wrong. Nothing else here fails before the first
-// request.
+// Promise: importing it fails with a sentence that says what to set when a setting is wrong. Nothing else here fails
+// before the first request.
 
 import { randomBytes, randomUUID } from "node:crypto";
 

@@ -1,4 +1,5 @@
-// The settings of a deployment: each with what it does, its unit and its default. The only place that knows their names.
+// The settings of a deployment: each with what it does, its unit and its default. The only place that knows their
+// names.
 
 import * as z from "zod";
 

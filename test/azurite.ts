@@ -1,6 +1,6 @@
-// What a test run shares: one Azurite in memory on free ports, the app and the local server as they were built for this run.
-// Promise: two runs at once do not meet; when a run ends, or is killed, its processes end too, and its folder goes at the latest
-// when the next run begins.
+// What a test run shares: one Azurite in memory on free ports, the app and the local server as they were built for this
+// run. Promise: two runs at once do not meet; when a run ends, or is killed, its processes end too, and its folder goes
+// at the latest when the next run begins.
 
 import { globSync } from "node:fs";
 import { cp, mkdir, rm } from "node:fs/promises";
@@ -52,7 +52,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-/** Builds the app whose sources are at `source` and puts into `target` what is deployed, and the local host beside it. */
+/**
+ * Builds the app whose sources are at `source` and puts into `target` what is deployed, and the local host beside it.
+ */
 export async function installApp(source: string, target: string): Promise<void> {
   const dist = join(target, "dist");
   await mkdir(target, { recursive: true });

@@ -1,8 +1,8 @@
-// Builds the package: the command line, what programs import, and the local server, which is the app's own functions and the local host
-// over the storage of this package.
+// Builds the package: the command line, what programs import, and the local server, which is the app's own functions
+// and the local host over the storage of this package.
 //
-// Promise: of the server only what keeps the data is another than on Azure; the rest is the app, file by file. Nothing is left to be
-// installed beside the package.
+// Promise: of the server only what keeps the data is another than on Azure; the rest is the app, file by file. Nothing
+// is left to be installed beside the package.
 
 import { globSync, readFileSync } from "node:fs";
 import { cp, mkdir, writeFile } from "node:fs/promises";

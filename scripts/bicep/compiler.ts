@@ -1,4 +1,5 @@
-// Where the Bicep compiler is: on the path, when it is the version that compiler.csproj names, else restored from NuGet into .cache/bicep.
+// Where the Bicep compiler is: on the path, when it is the version that compiler.csproj names, else restored from NuGet
+// into .cache/bicep.
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Asks one Bicep compiler many questions, by its JSON-RPC over standard input and output: a process of its own for each takes seconds.
+// Asks one Bicep compiler many questions, by its JSON-RPC over standard input and output: a process of its own for each
+// takes seconds.
 //
 // Promise: every question is answered or rejected, also when the compiler ends.
 

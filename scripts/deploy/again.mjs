@@ -1,5 +1,6 @@
-// `node scripts/deploy/again.mjs [--tries 10] [--seconds 60] -- COMMAND ...`: runs the command, and again after a minute while it is
-// refused because roles are new. Azure takes some seconds to some minutes, now and then half an hour, until a role that was given holds.
+// `node scripts/deploy/again.mjs [--tries 10] [--seconds 60] -- COMMAND ...`: runs the command, and again after a
+// minute while it is refused because roles are new. Azure takes some seconds to some minutes, now and then half an
+// hour, until a role that was given holds.
 //
 // Promise: what fails for another reason fails at once, with the command's own exit code.
 // Plain JavaScript without libraries: azd and GitHub run it before anything is installed.

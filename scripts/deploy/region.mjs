@@ -1,5 +1,6 @@
-// `node scripts/deploy/region.mjs`: whether the region AZURE_LOCATION has the plan that the app runs on (with zones, where
-// STREAMKIT_ZONE_REDUNDANT asks for them), before a deployment finds out half way, when a storage account is made and locked.
+// `node scripts/deploy/region.mjs`: whether the region AZURE_LOCATION has the plan that the app runs on (with zones,
+// where STREAMKIT_ZONE_REDUNDANT asks for them), before a deployment finds out half way, when a storage account is made
+// and locked.
 //
 // Asks the Azure CLI. Where that cannot be asked a person is told, and an automated run fails.
 // Plain JavaScript without libraries: azd and GitHub run it before anything is installed.

@@ -1,5 +1,6 @@
-// Azurite, the storage emulator, as a child process: for `npm start` on disk and on its usual ports, for tests in memory on free ones.
-// Promise: when it was started it answers; it ends with the process that started it, even when that is killed.
+// Azurite, the storage emulator, as a child process: for `npm start` on disk and on its usual ports, for tests in
+// memory on free ones. Promise: when it was started it answers; it ends with the process that started it, even when
+// that is killed.
 
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -30,7 +31,8 @@ export const usualPorts: EmulatorPorts = { blob: 10_000, queue: 10_001, table: 1
 const account =
   "AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-// Azurite closes idle connections after 5 s, just when a client may want to use one; and it must not outlive its parent.
+// Azurite closes idle connections after 5 s, just when a client may want to use one; and it must not outlive its
+// parent.
 const keepAliveSeconds = 3600;
 const watchParent = 'process.on("disconnect", () => process.kill(process.pid, "SIGTERM")); process.channel.unref();';
 

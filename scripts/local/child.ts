@@ -1,6 +1,7 @@
 // A process that this one starts and is responsible for.
-// Promise: `stop` returns when it is gone, and so is what it started; it gets no Ctrl-C of the terminal, so that the order of the
-// shutdown is ours; and when this process dies without a word, a child that keeps the channel open notices.
+// Promise: `stop` returns when it is gone, and so is what it started; it gets no Ctrl-C of the terminal, so that the
+// order of the shutdown is ours; and when this process dies without a word, a child that keeps the channel open
+// notices.
 
 import { type ChildProcess, spawn, spawnSync, type StdioOptions } from "node:child_process";
 

@@ -1,7 +1,7 @@
 // Whom the local host lets in: requests that name this machine, and no more bodies than it has room for.
 //
-// Why: a page in a browser can have its own name point at this machine and then read what it likes, but it cannot choose the Host that
-// the browser sends. And a body with a length is held whole before its function sees it.
+// Why: a page in a browser can have its own name point at this machine and then read what it likes, but it cannot
+// choose the Host that the browser sends. And a body with a length is held whole before its function sees it.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 

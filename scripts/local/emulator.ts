@@ -1,6 +1,6 @@
 // The storage of `npm start`: whether the settings mean the emulator, and whose it is.
-// Promise: an emulator that listens already is used as it is, one that is started is handed over before it is ready, and the line
-// that is printed says with whom it ends.
+// Promise: an emulator that listens already is used as it is, one that is started is handed over before it is ready,
+// and the line that is printed says with whom it ends.
 
 import { mkdirSync } from "node:fs";
 import { connect } from "node:net";

@@ -1,5 +1,5 @@
-// The app inside the host: loads the compiled function files and runs invocations through the library, as the language worker does.
-// Promise: every invocation that was begun is known until it ended, so that a shutdown can wait for it.
+// The app inside the host: loads the compiled function files and runs invocations through the library, as the language
+// worker does. Promise: every invocation that was begun is known until it ended, so that a shutdown can wait for it.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -79,7 +79,10 @@ export class FunctionApp {
     this.functions = [...registry.functions.values()].map(describe).sort((a, b) => compare(a.name, b.name));
   }
 
-  /** Imports the files that package.json's `main` names. Once in a process; throws when a file does, and so nothing starts. */
+  /**
+   * Imports the files that package.json's `main` names. Once in a process; throws when a file does, and so nothing
+   * starts.
+   */
   static async load(options: FunctionAppOptions): Promise<FunctionApp> {
     const { root, log } = options;
     const registry = new Registry();

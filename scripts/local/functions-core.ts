@@ -1,5 +1,6 @@
-// The module `@azure/functions-core`, which on Azure the language worker puts in place for the library `@azure/functions`.
-// Promise: the library that the app brings along registers its functions and hooks here, unchanged, and cannot tell the difference.
+// The module `@azure/functions-core`, which on Azure the language worker puts in place for the library
+// `@azure/functions`. Promise: the library that the app brings along registers its functions and hooks here, unchanged,
+// and cannot tell the difference.
 
 import { registerHooks } from "node:module";
 
@@ -116,8 +117,8 @@ const moduleName = "@azure/functions-core";
 const moduleUrl = "functions-core:api";
 
 /**
- * Puts the module in place. Must happen before the app is imported: a library that does not find it drops, silently, all that is
- * registered with it.
+ * Puts the module in place. Must happen before the app is imported: a library that does not find it drops, silently,
+ * all that is registered with it.
  */
 export function installFunctionsCore(registry: Registry, log: CoreLog): void {
   const key = Symbol.for("streamkit.local.functions-core");

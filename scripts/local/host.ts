@@ -38,8 +38,8 @@ interface Triggers {
 }
 
 /**
- * Resolves when the app is loaded and requests are taken, or when they are refused since host.json cannot be used. Once in a process:
- * the app's modules cannot be loaded twice.
+ * Resolves when the app is loaded and requests are taken, or when they are refused since host.json cannot be used. Once
+ * in a process: the app's modules cannot be loaded twice.
  */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   const logTo = (levels: HostSettings["logLevel"]): HostLog =>

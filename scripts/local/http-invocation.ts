@@ -1,5 +1,6 @@
 // One HTTP invocation: through the library's own server when the app streams, by value when it does not.
-// Promise: the client gets what it would get on Azure; where Azure would leave it hanging it gets a 500, and the log says so.
+// Promise: the client gets what it would get on Azure; where Azure would leave it hanging it gets a 500, and the log
+// says so.
 
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -35,7 +36,9 @@ const hopByHop = new Set([
 // Given up long before the library's server closes an idle connection (5 s): a request must never meet that.
 const agent = new Agent({ keepAlive: true, timeout: 1000 });
 
-/** Forwards the request to the library's server and runs the invocation that answers it: both at once, as the host does. */
+/**
+ * Forwards the request to the library's server and runs the invocation that answers it: both at once, as the host does.
+ */
 export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall, body: ReadableBody): Promise<void> {
   const { request, response, target, log } = call;
   const category = `Function.${target.name}`;
@@ -83,7 +86,8 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
     request.on("close", () => {
       if (!request.complete) upstream.destroy();
     });
-    // As the host's forwarder does: the app learns of the call now, however long its caller takes to send the first of the body.
+    // As the host's forwarder does: the app learns of the call now, however long its caller takes to send the first of
+    // the body.
     upstream.flushHeaders();
     body.stream.pipe(upstream);
   }
@@ -111,8 +115,8 @@ export async function invokeStreamed(app: FunctionApp, uri: URL, call: HttpCall,
 }
 
 /**
- * The app's answer to the client: nothing of it before the upload has ended, or has stalled, and of one without a body nothing before the invocation
- * has, whose failure makes it a 500.
+ * The app's answer to the client: nothing of it before the upload has ended, or has stalled, and of one without a body
+ * nothing before the invocation has, whose failure makes it a 500.
  */
 async function passOn(
   answer: IncomingMessage,
@@ -121,7 +125,8 @@ async function passOn(
 ): Promise<void> {
   const held = answer.pipe(new PassThrough());
   answer.on("error", (error) => held.destroy(error));
-  // The host would wait on for one that stalls. Here whoever wrote it is to see the answer, and then that it was not waited for.
+  // The host would wait on for one that stalls. Here whoever wrote it is to see the answer, and then that it was not
+  // waited for.
   const isBehind = (await uploadEnd(request, leftoverPace)) === "behind";
   await Promise.race([once(held, "readable"), invoked]);
   if (held.readableLength === 0 && (await invoked).kind === "failed") return;
@@ -129,7 +134,8 @@ async function passOn(
   const headers = [...passedOn(answer.rawHeaders), ...(isBehind ? ["connection", "close"] : [])];
   response.writeHead(answer.statusCode ?? 500, headers);
   response.flushHeaders();
-  // Either side that ends early ends the other: nothing is produced for a client that is gone, and a cut answer stays a cut answer.
+  // Either side that ends early ends the other: nothing is produced for a client that is gone, and a cut answer stays a
+  // cut answer.
   pipeline(held, response, () => undefined);
 }
 
@@ -236,8 +242,9 @@ function passedOn(rawHeaders: readonly string[], without: ReadonlySet<string> = 
 }
 
 /**
- * Beside headers and query it holds, each by its name, the members of a JSON body, the query and the route's parameters, the later
- * winning. So does the host, and so `request.params` of a streaming app holds what of it is text: an app must not trust it.
+ * Beside headers and query it holds, each by its name, the members of a JSON body, the query and the route's
+ * parameters, the later winning. So does the host, and so `request.params` of a streaming app holds what of it is text:
+ * an app must not trust it.
  */
 function triggerMetadata(call: HttpCall, body: ReadableBody): TriggerMetadata {
   const strings = Object.entries({ ...Object.fromEntries(call.query), ...call.params });

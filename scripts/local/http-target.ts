@@ -1,5 +1,5 @@
-// What a request asks for, as the host reads it: limits of the line and the headers, and the path as it is matched and passed on.
-// Promise: pure; what the host answers by itself has its status here.
+// What a request asks for, as the host reads it: limits of the line and the headers, and the path as it is matched and
+// passed on. Promise: pure; what the host answers by itself has its status here.
 
 import type { IncomingMessage } from "node:http";
 

@@ -41,7 +41,10 @@ export function readKeyRing(setting: string | undefined): KeyRing {
   };
 }
 
-/** The key of a request: the header, else `code`, in any case, of the query; a wrong header is not made good by the query. */
+/**
+ * The key of a request: the header, else `code`, in any case, of the query; a wrong header is not made good by the
+ * query.
+ */
 export function presentedKey(header: string | undefined, query: URLSearchParams): string | undefined {
   return header ?? [...query].find(([name]) => name.toLowerCase() === "code")?.[1];
 }

@@ -1,6 +1,6 @@
 // The command of the local host: `node dist/local/main.js [--root <folder>] [--port <number>]`.
-// Promise: says when it is ready, to a parent process by message too; ends with 0 when it is asked to, and with 1 when it cannot
-// start or the app breaks, and never outlives the process that started it with a channel.
+// Promise: says when it is ready, to a parent process by message too; ends with 0 when it is asked to, and with 1 when
+// it cannot start or the app breaks, and never outlives the process that started it with a channel.
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";

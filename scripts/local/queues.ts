@@ -1,6 +1,6 @@
 // Queue triggers: polls a storage queue and gives each message to its function.
-// Promise: at least once; a message is removed only after its function succeeded, or when it was copied to the poison queue
-// after the last of its tries.
+// Promise: at least once; a message is removed only after its function succeeded, or when it was copied to the poison
+// queue after the last of its tries.
 
 import type { DequeuedMessageItem, QueueClient, QueueServiceClient } from "@azure/storage-queue";
 import { membersOf, merged, type TriggerMetadata } from "./binding-data.ts";
@@ -18,14 +18,17 @@ export interface QueueListenerOptions {
   readonly run: (data: RpcTypedData, metadata: TriggerMetadata) => Promise<boolean>;
 }
 
-// A message that is being worked on stays invisible for this long and is renewed at half of it. On Azure it is ten minutes: here a
-// process that was killed should not keep its messages from the next one for that long.
+// A message that is being worked on stays invisible for this long and is renewed at half of it. On Azure it is ten
+// minutes: here a process that was killed should not keep its messages from the next one for that long.
 const leaseMs = 30_000;
 const shortestPollMs = 100;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The text of a message as its function is handed it; undefined when it is not encoded as host.json says, or is no UTF-8. */
+/**
+ * The text of a message as its function is handed it; undefined when it is not encoded as host.json says, or is no
+ * UTF-8.
+ */
 export function decodeMessage(text: string, encoding: QueueSettings["messageEncoding"]): string | undefined {
   if (encoding === "none") return text;
   const compact = text.trim();
@@ -185,7 +188,10 @@ export class QueueListener {
   }
 }
 
-/** The members of a message that is a JSON object are in it as well, also where it has one of the queue's own: `id` may be either. */
+/**
+ * The members of a message that is a JSON object are in it as well, also where it has one of the queue's own: `id` may
+ * be either.
+ */
 export function messageMetadata(message: DequeuedMessageItem, text: string): TriggerMetadata {
   const json = (value: unknown): RpcTypedData => ({ json: JSON.stringify(value) });
   const own = {

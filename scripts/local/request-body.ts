@@ -1,5 +1,6 @@
 // The body of a request as the host treats it before the function sees it.
-// Promise: with a Content-Length it was read whole and is within the limit; without one it streams and is cut at the limit.
+// Promise: with a Content-Length it was read whole and is within the limit; without one it streams and is cut at the
+// limit.
 
 import type { IncomingMessage } from "node:http";
 import { type Readable, Transform } from "node:stream";

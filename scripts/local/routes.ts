@@ -57,7 +57,10 @@ export function routesConflict(one: Route<unknown>, other: Route<unknown>): bool
   return one.template === other.template && [...one.methods].some((method) => other.methods.has(method));
 }
 
-/** The first of the routes that takes this method and path, decoded but for `%2F`. So the order of `routes` is the precedence. */
+/**
+ * The first of the routes that takes this method and path, decoded but for `%2F`. So the order of `routes` is the
+ * precedence.
+ */
 export function matchRoute<Target>(
   routes: readonly Route<Target>[],
   method: string,

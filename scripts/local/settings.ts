@@ -67,7 +67,10 @@ const integer = (least: number, most = 2 ** 31 - 1) =>
 
 const logLevel = z.string().toLowerCase().pipe(z.enum(logLevels));
 
-/** Where the host has a route begin, it puts the prefix and a slash: one of its own makes every route one that cannot be. */
+/**
+ * Where the host has a route begin, it puts the prefix and a slash: one of its own makes every route one that cannot
+ * be.
+ */
 const routePrefix = z.string().regex(/^$|^[^/~]([^/]|\/(?=[^/]))*$/, "expected no slash at its ends, and none twice");
 
 // The defaults are the host's own. What is null is as good as absent.
@@ -102,7 +105,10 @@ const localSettingsJson = z.object({
   Host: z.object({ LocalHttpPort: z.int().min(0).max(65_535).optional() }).prefault({}),
 });
 
-/** host.json of the app at `root`, with the overrides that the host takes from the environment. Throws where the host would stop. */
+/**
+ * host.json of the app at `root`, with the overrides that the host takes from the environment. Throws where the host
+ * would stop.
+ */
 export function readHostSettings(root: string, env: Environment): HostSettings {
   const file = "host.json";
   const json = readJson(file, root, UnusableHostJson) ?? fail(file, `there is none in ${root}`, UnusableHostJson);

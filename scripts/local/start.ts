@@ -1,6 +1,6 @@
 // `npm start`: storage, if the settings mean the emulator, and the app, until Ctrl-C.
-// Promise: it says when the app and its storage answer and what to try; whatever it started is gone when it ends, however far it had
-// come.
+// Promise: it says when the app and its storage answer and what to try; whatever it started is gone when it ends,
+// however far it had come.
 
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";

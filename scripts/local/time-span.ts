@@ -5,7 +5,10 @@ const timePattern = /^(?:(\d{1,8})[.:])??(\d{1,8}):(\d{1,2})(?::(\d{1,2})(?:\.(\
 
 const dayMs = 86_400_000;
 
-/** In milliseconds; undefined when it is none, or a negative one. `5` are days, and so is `24` in `24:00:00`, which is no hour. */
+/**
+ * In milliseconds; undefined when it is none, or a negative one. `5` are days, and so is `24` in `24:00:00`, which is
+ * no hour.
+ */
 export function parseTimeSpan(text: string): number | undefined {
   const trimmed = text.trim();
   if (daysPattern.test(trimmed)) return Number(trimmed) * dayMs;

@@ -1,7 +1,7 @@
 // Timer triggers: when a schedule is due, and one run after the other.
-// Promise: runs of a function never overlap; what was missed meanwhile is made up for by one run that says it is past due.
-// Kinder than Azure: schedules that were missed while the host was not running are not caught up, and every local instance
-// runs its own timers.
+// Promise: runs of a function never overlap; what was missed meanwhile is made up for by one run that says it is past
+// due. Kinder than Azure: schedules that were missed while the host was not running are not caught up, and every local
+// instance runs its own timers.
 
 import { Cron } from "croner";
 import type { RpcTypedData } from "./functions-core.ts";
@@ -45,8 +45,8 @@ export function parseSchedule(text: string, env: Environment): Schedule {
 }
 
 /**
- * When to run after a run for `lastDue`, being at `now`. A time of the schedule that has passed meanwhile is due at once, and
- * however many there were, they are one run.
+ * When to run after a run for `lastDue`, being at `now`. A time of the schedule that has passed meanwhile is due at
+ * once, and however many there were, they are one run.
  */
 export function planRun(
   schedule: Schedule,

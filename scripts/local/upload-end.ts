@@ -1,5 +1,6 @@
 // How long an upload is waited for: to its end, or as long as it keeps the pace that the host's server asks for.
-// Promise: whoever stalls or trickles is noticed in bounded time, and neither holds a connection nor an answer for ever.
+// Promise: whoever stalls or trickles is noticed in bounded time, and neither holds a connection nor an answer for
+// ever.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 

@@ -1,5 +1,5 @@
-// The data of a log record or a block: transactions, each behind its length (u32, little-endian), compressed as one piece and
-// cut over binary properties.
+// The data of a log record or a block: transactions, each behind its length (u32, little-endian), compressed as one
+// piece and cut over binary properties.
 //
 // Rows that were merged hold columns instead (`columns.ts`), which the same reader tells apart.
 //
@@ -42,8 +42,8 @@ export async function encodeBlock(batches: readonly EntryBatch[], compressor: Co
 }
 
 /**
- * The same as columns: smaller, and slower to make; for rows that were merged. Undefined when they are more than a row may hold,
- * before compression or after it.
+ * The same as columns: smaller, and slower to make; for rows that were merged. Undefined when they are more than a row
+ * may hold, before compression or after it.
  */
 export async function encodeMergedBlock(
   batches: readonly EntryBatch[],

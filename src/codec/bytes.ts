@@ -1,7 +1,8 @@
-// Reads and writes the fixed and length-prefixed fields that the encodings are made of; little-endian, as the reference has them.
+// Reads and writes the fixed and length-prefixed fields that the encodings are made of; little-endian, as the reference
+// has them.
 //
-// Promise: a reader never goes beyond its bytes and copies none; what is not there, is not UTF-8 or does not fit a JavaScript
-// number exactly ends in `corrupt_data`.
+// Promise: a reader never goes beyond its bytes and copies none; what is not there, is not UTF-8 or does not fit a
+// JavaScript number exactly ends in `corrupt_data`.
 
 import { isUtf8 } from "node:buffer";
 import { corruptData, StoreError } from "../core/errors.ts";
@@ -100,7 +101,10 @@ export class ByteReader {
     return this.bytes.readUInt32LE(from);
   }
 
-  /** A count of things of at least `bytesEach`: refused when so many cannot follow, before anything is allocated for them. */
+  /**
+   * A count of things of at least `bytesEach`: refused when so many cannot follow, before anything is allocated for
+   * them.
+   */
   count(bytesEach: number): number {
     const count = this.uint32();
     if (count * bytesEach > this.left) throw this.corrupt(`a count of ${count}`);

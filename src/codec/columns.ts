@@ -1,14 +1,18 @@
-// Many transactions of one space as columns: each field of all of them together, what repeats once. Rows that were merged hold this.
+// Many transactions of one space as columns: each field of all of them together, what repeats once. Rows that were
+// merged hold this.
 //
 //   u32 0, u8 layout 1 | space | segments | nodes | keys of metadata      (dictionaries: a count, then the values)
-//   of each transaction: segment, node, entries, first sequence, number, timestamp (each as the difference from what is to be expected)
+//   of each transaction: segment, node, entries, first sequence, number, timestamp
+//     (each as the difference from what is to be expected)
 //   ids, 16 bytes each
 //   of each entry: timestamp, flags, payload bytes, pairs of metadata | of each pair: key, value bytes
-//   values | payloads                     (numbers are LEB128, differences zigzag; texts and blobs behind their lengths)
+//   values | payloads              (numbers are LEB128, differences zigzag; texts and blobs behind their lengths)
 //
-// An ordinary block begins with the length of a transaction, which is never 0: so the first four bytes tell the two apart.
+// An ordinary block begins with the length of a transaction, which is never 0: so the first four bytes tell the two
+// apart.
 //
-// Promise: what is decoded is what was encoded, exact, or `corrupt_data`; nothing is allocated that the bytes do not warrant.
+// Promise: what is decoded is what was encoded, exact, or `corrupt_data`; nothing is allocated that the bytes do not
+// warrant.
 
 import type { Entry, Transaction } from "../core/entry.ts";
 import { noMetadata } from "../core/entry.ts";

@@ -1,7 +1,9 @@
-// A cursor: a place in the order of a space, behind an entry or where there is none, as lexkey(DAT, SPACES, space, timestamp, segment,
-// sequence) in hex. Sequence 0 is the place before the first entry that a segment could have at that time.
+// A cursor: a place in the order of a space, behind an entry or where there is none, as lexkey(DAT, SPACES, space,
+// timestamp, segment, sequence) in hex. Sequence 0 is the place before the first entry that a segment could have at
+// that time.
 //
-// Promise: cursors of a space sort, as text, in the order of its entries; one text for one place; what is parsed was made here.
+// Promise: cursors of a space sort, as text, in the order of its entries; one text for one place; what is parsed was
+// made here.
 
 import { isUtf8 } from "node:buffer";
 import { invalidArgument, StoreError } from "../core/errors.ts";
@@ -38,7 +40,10 @@ export function encodeCursor(place: Place): Cursor {
   return hexKey("DAT", "SPACES", space, int64(timestamp), segment, uint64(sequence)) as Cursor;
 }
 
-/** Writes cursors of entries that follow one another: what those of one transaction share, which is all but the sequence, is written once. */
+/**
+ * Writes cursors of entries that follow one another: what those of one transaction share, which is all but the
+ * sequence, is written once.
+ */
 export class CursorWriter {
   #last: Place | undefined;
   #shared = "";
@@ -52,7 +57,10 @@ export class CursorWriter {
   }
 }
 
-/** Behind everything of the space up to this timestamp, whatever its names are, and before everything later; 0: the start. */
+/**
+ * Behind everything of the space up to this timestamp, whatever its names are, and before everything later; 0: the
+ * start.
+ */
 export function cursorAfter(space: SpaceName, timestamp: number): Cursor {
   if (timestamp === 0) return "" as Cursor;
   return encodeCursor({
@@ -74,7 +82,10 @@ export function laterCursor(one: Cursor, other: Cursor): Cursor {
   return one < other ? other : one;
 }
 
-/** Not for the empty cursor, which names no place: `invalid_argument`, as for anything else. `field`: what it is called where it was given. */
+/**
+ * Not for the empty cursor, which names no place: `invalid_argument`, as for anything else. `field`: what it is called
+ * where it was given.
+ */
 export function parseCursor(text: string, field = "offset"): Place {
   if (text.length > charactersMax) throw invalidArgument(field, expected, text);
   try {

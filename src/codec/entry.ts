@@ -1,10 +1,12 @@
 // The bytes of one entry, as the reference has them:
 //
-//   sequence u64 | timestamp i64 | trx: id 16, node 16, number u64 | payload | metadata: count u32, then key, value, ...
-//   | space | segment          (little-endian; payload, keys, values and names each behind their length, u32)
+//   sequence u64 | timestamp i64 | trx: id 16, node 16, number u64 | payload
+//   | metadata: count u32, then key, value, ... | space | segment
 //
-// Promise: what is decoded is an entry as `core/entry` describes it, exact, or `corrupt_data`. Bytes after the entry are
-// ignored, as the reference does: room for what a later version adds.
+// Little-endian; payload, keys, values and names each behind their length, a u32.
+//
+// Promise: what is decoded is an entry as `core/entry` describes it, exact, or `corrupt_data`. Bytes after the entry
+// are ignored, as the reference does: room for what a later version adds.
 
 import type { Entry, Metadata, Transaction } from "../core/entry.ts";
 import { contentBytes, noMetadata } from "../core/entry.ts";

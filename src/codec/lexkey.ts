@@ -1,7 +1,8 @@
 // Lexicographic keys: parts joined by 00, so that comparing keys as bytes compares their values part by part.
 //
-// Promise: the bytes of the reference's lexkey. Strings order by their UTF-8, integers by value; hex keeps that order in the
-// ordinal comparison of the service. A string that holds NUL would read as two parts: names never do (`core/ids`).
+// Promise: the bytes of the reference's lexkey. Strings order by their UTF-8, integers by value; hex keeps that order
+// in the ordinal comparison of the service. A string that holds NUL would read as two parts: names never do
+// (`core/ids`).
 
 import { invalidArgument } from "../core/errors.ts";
 import { asBuffer } from "./bytes.ts";
@@ -60,7 +61,10 @@ export function fromHex(text: string): Uint8Array {
   return Buffer.from(text, "hex");
 }
 
-/** Compares well-formed strings as their UTF-8 bytes compare; JavaScript's own order differs from U+10000 on. Allocates nothing. */
+/**
+ * Compares well-formed strings as their UTF-8 bytes compare; JavaScript's own order differs from U+10000 on. Allocates
+ * nothing.
+ */
 export function compareUtf8(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);

@@ -3,8 +3,8 @@
 //   trx: id 16, node 16, number u64 | space | segment | first, last sequence u64 | timestamp i64 | count u32
 //   | entries, each behind its length, u32          (names behind their length, u32)
 //
-// Promise: what is decoded is one transaction of one segment, whole: every entry has its names and its identity, and the
-// sequences run from first to last without a gap; anything else is `corrupt_data`. Bytes after it are ignored.
+// Promise: what is decoded is one transaction of one segment, whole: every entry has its names and its identity, and
+// the sequences run from first to last without a gap; anything else is `corrupt_data`. Bytes after it are ignored.
 
 import { createHash, hash } from "node:crypto";
 
@@ -143,9 +143,9 @@ export function contentDigest(records: readonly Content[]): string {
 }
 
 /**
- * The id that an idempotency key stands for, for good: of a UUID the UUID itself; of other text, 1 to 255 printable characters of ASCII, a UUID
- * of version 8 made of it. The nil UUID is refused: it is what a program sends that never made a key, so different records would look like
- * repeats.
+ * The id that an idempotency key stands for, for good: of a UUID the UUID itself; of other text, 1 to 255 printable
+ * characters of ASCII, a UUID of version 8 made of it. The nil UUID is refused: it is what a program sends that never
+ * made a key, so different records would look like repeats.
  */
 export function idempotencyId(key: string): TransactionId {
   const expected = "a UUID other than the nil UUID, or 1 to 255 printable ASCII characters";
@@ -156,8 +156,8 @@ export function idempotencyId(key: string): TransactionId {
 }
 
 /**
- * The id of the chunk at `position` of a request with this id: the id itself for the first, so that a small request is its only
- * chunk; a UUID of version 8 (RFC 9562: SHA-256 of id and position) for the others.
+ * The id of the chunk at `position` of a request with this id: the id itself for the first, so that a small request is
+ * its only chunk; a UUID of version 8 (RFC 9562: SHA-256 of id and position) for the others.
  */
 export function derivedTransactionId(id: TransactionId, position: number): TransactionId {
   if (!Number.isSafeInteger(position) || position < 0) throw invalidArgument("position", "0, 1, 2 ...", position);
@@ -178,8 +178,8 @@ export function appendedTransactionId(life: number, { epoch, id, sequence }: Pro
 }
 
 /**
- * The key of an entry that a consumer delivers: the same in each delivery, another after a reset and in another life. What a handler produces
- * with it is produced once.
+ * The key of an entry that a consumer delivers: the same in each delivery, another after a reset and in another life.
+ * What a handler produces with it is produced once.
  */
 export function deliveryKey(life: string, generation: number, offset: string): TransactionId {
   return uuidOf(createHash("sha256").update(deliveryNamespace).update(`${life} ${generation} ${offset}`).digest());

@@ -1,6 +1,8 @@
-// Numbers of as many bytes as they need, and what columns are made of: LEB128, differences as zigzag; texts behind their lengths.
+// Numbers of as many bytes as they need, and what columns are made of: LEB128, differences as zigzag; texts behind
+// their lengths.
 //
-// Promise: a reader copies nothing, allocates nothing beyond what its bytes warrant, and ends in `corrupt_data` where they end early.
+// Promise: a reader copies nothing, allocates nothing beyond what its bytes warrant, and ends in `corrupt_data` where
+// they end early.
 
 import { isUtf8 } from "node:buffer";
 import { StoreError } from "../core/errors.ts";

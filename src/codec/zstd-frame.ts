@@ -13,7 +13,9 @@ const checksumBytes = 4;
 const blockHeaderBytes = 3;
 /** No block becomes more, by the format. */
 const blockContentBytesMax = 128 * 1024;
-/** The window that the format asks every decoder to support; larger ones are only asked for by who wants memory taken. */
+/**
+ * The window that the format asks every decoder to support; larger ones are only asked for by who wants memory taken.
+ */
 const windowBytesMax = 8 * 1024 * 1024;
 const blockType = { raw: 0, rle: 1, compressed: 2 } as const;
 const flag = { singleSegment: 0x20, reserved: 0x08, checksum: 0x04, dictionary: 0x03 } as const;
@@ -57,8 +59,9 @@ export function frameSize(data: Uint8Array): FrameSize {
 }
 
 /**
- * The same frame with the size of its content declared, as a single segment: the form that bounds what a decoder takes. The
- * window of such a frame is its content, so every reference in its blocks stays valid. A frame that is so already is answered as it is.
+ * The same frame with the size of its content declared, as a single segment: the form that bounds what a decoder takes.
+ * The window of such a frame is its content, so every reference in its blocks stays valid. A frame that is so already
+ * is answered as it is.
  */
 export function declareContentSize(frame: Uint8Array, contentBytes: number): Uint8Array {
   const bytes = asBuffer(frame);

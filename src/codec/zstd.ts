@@ -13,7 +13,9 @@ import type { Compressor } from "./block.ts";
 import { asBuffer } from "./bytes.ts";
 import { declareContentSize, frameSize } from "./zstd-frame.ts";
 
-/** Plain bytes that take the event loop little more than 0.1 ms, either way; handing over the smallest takes as long. */
+/**
+ * Plain bytes that take the event loop little more than 0.1 ms, either way; handing over the smallest takes as long.
+ */
 const onLoopBytesMax = 32 * 1024;
 
 export const zstdCompressor: Compressor = {
@@ -44,8 +46,8 @@ export const zstdCompressor: Compressor = {
 };
 
 /**
- * The reference implementation's own names (`ZSTD_getErrorString`) of what is wrong with the bytes it was given: both decoders give them as
- * their message, and one of them nothing else.
+ * The reference implementation's own names (`ZSTD_getErrorString`) of what is wrong with the bytes it was given: both
+ * decoders give them as their message, and one of them nothing else.
  */
 const damages: readonly string[] = [
   "Unknown frame descriptor",

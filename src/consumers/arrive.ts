@@ -1,5 +1,5 @@
-// What a worker's fetch means for one partition, before anything is read: whether it holds it, takes it, is to give it away, or finds it with
-// another. Pure.
+// What a worker's fetch means for one partition, before anything is read: whether it holds it, takes it, is to give it
+// away, or finds it with another. Pure.
 
 import type { Cursor, WorkerName } from "../core/ids.ts";
 import type { Consumer } from "./consumer.ts";
@@ -24,7 +24,10 @@ export interface Holding extends Claimed {
 export type Arrival =
   /** Another has it. */
   | { readonly kind: "busy" }
-  /** It is the worker's: `next` may be delivered, `again` what was delivered last, or `nothing` as that is being worked on. */
+  /**
+   * It is the worker's: `next` may be delivered, `again` what was delivered last, or `nothing` as that is being worked
+   * on.
+   */
   | {
       readonly kind: "held";
       readonly snapshot: Snapshot;

@@ -1,7 +1,7 @@
 // Whom a worker asks for a partition, so that each comes to hold about as many as the others: pure.
 //
-// Promise: nobody's work is taken away; one partition is asked of the one that holds most, at least two more than who asks, and by a mark
-// that expires.
+// Promise: nobody's work is taken away; one partition is asked of the one that holds most, at least two more than who
+// asks, and by a mark that expires.
 
 import type { WorkerName } from "../core/ids.ts";
 import { isExpired } from "./decide.ts";
@@ -10,7 +10,10 @@ import type { Partition } from "./partition.ts";
 /** Longer than a lease: a holder that is alive writes its row in that time and meets the mark. */
 const markLeases = 2;
 
-/** The partition to ask for, and how; undefined: nobody holds enough more, or one is asked for already. `now`: of all of them. */
+/**
+ * The partition to ask for, and how; undefined: nobody holds enough more, or one is asked for already. `now`: of all of
+ * them.
+ */
 export function partitionToAsk(
   partitions: ReadonlyMap<number, Partition>,
   worker: WorkerName,

@@ -1,4 +1,5 @@
-// A consumer: what it reads, how its partitions are shared, what becomes of entries that fail. And the row that it is kept in.
+// A consumer: what it reads, how its partitions are shared, what becomes of entries that fail. And the row that it is
+// kept in.
 
 import { hash } from "node:crypto";
 
@@ -20,7 +21,10 @@ export interface ConsumerRules {
   readonly maxDeliveries: number;
   /** How long a partition waits after its first, second, third ... failure in a row, seconds; the last one goes on. */
   readonly backoffSeconds: readonly number[];
-  /** `parkSegment`: the rest of the segment waits behind the entry. `park`: the entry alone; its segment goes on out of order. */
+  /**
+   * `parkSegment`: the rest of the segment waits behind the entry. `park`: the entry alone; its segment goes on out of
+   * order.
+   */
   readonly onPoison: "parkSegment" | "park";
   readonly leaseSeconds: number;
   /** Marks of parked entries in one partition: there it stops rather than parks on. */

@@ -1,7 +1,8 @@
-// What becomes of a partition by an acknowledgement, a failure, a claim, a delivery: pure. A snapshot goes in, one comes out; who writes it,
-// writes it under the ETag of the row that it was decided on.
+// What becomes of a partition by an acknowledgement, a failure, a claim, a delivery: pure. A snapshot goes in, one
+// comes out; who writes it, writes it under the ETag of the row that it was decided on.
 //
-// Promise: a position only grows; a call with the token of a former holder, or with the number of a delivery that is over, changes nothing.
+// Promise: a position only grows; a call with the token of a former holder, or with the number of a delivery that is
+// over, changes nothing.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { Cursor, WorkerName } from "../core/ids.ts";
@@ -24,7 +25,9 @@ export interface Claimed {
   readonly delivery: number;
 }
 
-/** `over`: it is about a delivery that is over, and changed nothing. `lost`: the partition has another holder, or none. */
+/**
+ * `over`: it is about a delivery that is over, and changed nothing. `lost`: the partition has another holder, or none.
+ */
 export type Verdict = "done" | "over" | "lost";
 
 export interface Judged {
@@ -103,8 +106,8 @@ function afterFailure(
 }
 
 /**
- * A holder went away with these entries outstanding, of which the first is one that may have ended it: it failed, and as many as there
- * were come one at a time.
+ * A holder went away with these entries outstanding, of which the first is one that may have ended it: it failed, and
+ * as many as there were come one at a time.
  */
 export function charge(
   rules: Rules,

@@ -1,6 +1,8 @@
-// What a partition that a worker holds is given: parked entries that are wanted again, before what is new; or once more what was given last.
+// What a partition that a worker holds is given: parked entries that are wanted again, before what is new; or once more
+// what was given last.
 //
-// Promise: nothing is delivered before its partition may be; what is decided is decided on what was read, and written before it is told.
+// Promise: nothing is delivered before its partition may be; what is decided is decided on what was read, and written
+// before it is told.
 
 import type { Cursor } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
@@ -121,7 +123,9 @@ function outstandingOf(snapshot: Snapshot, outstanding: Outstanding): Snapshot {
   return told({ marks, partition: { ...partition, outstanding } });
 }
 
-/** The gap goes to the holder with this delivery; it stays until a call with the delivery's claim shows that it arrived. */
+/**
+ * The gap goes to the holder with this delivery; it stays until a call with the delivery's claim shows that it arrived.
+ */
 function told({ partition, marks }: Snapshot): Snapshot {
   const { gap, delivery } = partition;
   return gap === undefined || gap.toldIn === delivery

@@ -1,4 +1,5 @@
-// What an instance knows of a store's consumers between calls: their rules, and the marks of each version of a partition. Forgetting costs a read.
+// What an instance knows of a store's consumers between calls: their rules, and the marks of each version of a
+// partition. Forgetting costs a read.
 
 import { LRUCache } from "lru-cache";
 
@@ -51,8 +52,8 @@ export class ConsumersInstance {
   }
 
   /**
-   * A partition with its marks, which are read once for each version of their set. Marks that are newer than the partition are of a row that has
-   * changed since: what is decided by them is refused.
+   * A partition with its marks, which are read once for each version of their set. Marks that are newer than the
+   * partition are of a row that has changed since: what is decided by them is refused.
    */
   async snapshot(
     { store, table }: StoreParts,

@@ -1,8 +1,8 @@
-// What an operator does with a consumer as a whole: make it, change its rules, set it back, remove it. Each is one transaction over all of its
-// rows, so that holders notice with their next write.
+// What an operator does with a consumer as a whole: make it, change its rules, set it back, remove it. Each is one
+// transaction over all of its rows, so that holders notice with their next write.
 //
-// Promise: of several that race one wins, and the others decide again. A consumer that was removed leaves a tombstone: what was still on its way
-// cannot bring it back.
+// Promise: of several that race one wins, and the others decide again. A consumer that was removed leaves a tombstone:
+// what was still on its way cannot bring it back.
 
 import { sleep } from "../core/clock.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
@@ -199,7 +199,10 @@ async function list(parts: StoreParts, name: ConsumerName): Promise<void> {
   if ((await submit(parts, consumerNames, [write])) === "refused") await submit(parts, consumerNames, [write]);
 }
 
-/** Marks of former generations mean nothing. What is left over when the process dies here is garbage, and takes nothing but room. */
+/**
+ * Marks of former generations mean nothing. What is left over when the process dies here is garbage, and takes nothing
+ * but room.
+ */
 async function sweepMarks(parts: StoreParts, { name, life, generation }: Consumer): Promise<void> {
   const partition = consumerPartition(name);
   const { rows } = await readAll(parts.table, formerMarksRange(partition, life, generation));

@@ -1,7 +1,8 @@
-// A mark of what is parked: that a segment waits from one of its entries on, or that one entry was set aside. No payload is kept: what was
-// erased or trimmed meanwhile is gone.
+// A mark of what is parked: that a segment waits from one of its entries on, or that one entry was set aside. No
+// payload is kept: what was erased or trimmed meanwhile is gone.
 //
-// The end of a parked segment is the position of its partition: what comes to the segment is passed without a write, and waits as well.
+// The end of a parked segment is the position of its partition: what comes to the segment is passed without a write,
+// and waits as well.
 
 import { readStored } from "../core/errors.ts";
 import type { Cursor, SegmentName } from "../core/ids.ts";

@@ -1,8 +1,9 @@
-// What this instance has read of spaces lately, for all partitions and workers of its consumers: many read one space at about one place, and
-// it is read once for them.
+// What this instance has read of spaces lately, for all partitions and workers of its consumers: many read one space at
+// about one place, and it is read once for them.
 //
-// Promise: a page tells all entries between its two places that match its filter; one that reached the end is the end as of when its read began, and
-// is told to nobody who asked later. Pages are few, small, and a few seconds old at most: what was trimmed or redacted is not delivered for longer.
+// Promise: a page tells all entries between its two places that match its filter; one that reached the end is the end
+// as of when its read began, and is told to nobody who asked later. Pages are few, small, and a few seconds old at
+// most: what was trimmed or redacted is not delivered for longer.
 
 import { LRUCache } from "lru-cache";
 

@@ -1,6 +1,8 @@
-// What is parked: told to operators, and what they wish of it. A wish is only written; the holder of the partition does it.
+// What is parked: told to operators, and what they wish of it. A wish is only written; the holder of the partition does
+// it.
 //
-// Promise: a wish is written under the version of the partition that it was decided on; what comes later is not dropped with what was there.
+// Promise: a wish is written under the version of the partition that it was decided on; what comes later is not dropped
+// with what was there.
 
 import { sleep } from "../core/clock.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";

@@ -1,6 +1,8 @@
-// A partition of a consumer at one moment, and the row that it is kept in: how far it has come, who holds it, what is outstanding.
+// A partition of a consumer at one moment, and the row that it is kept in: how far it has come, who holds it, what is
+// outstanding.
 //
-// Promise: the row has all that a decision needs, and no payload: a claim that carries it can be written back without a read.
+// Promise: the row has all that a decision needs, and no payload: a claim that carries it can be written back without a
+// read.
 
 import { corruptData, readStored } from "../core/errors.ts";
 import type { Cursor, SegmentName, SpaceName, WorkerName } from "../core/ids.ts";
@@ -47,7 +49,9 @@ export interface Partition {
   readonly claimedBy: string;
   readonly outstanding: Outstanding | undefined;
   readonly failing: Failing | undefined;
-  /** So many entries come one at a time: one of a delivery that nobody acknowledged may end the process that handles it. */
+  /**
+   * So many entries come one at a time: one of a delivery that nobody acknowledged may end the process that handles it.
+   */
   readonly single: number;
   /** Failures without progress between them. */
   readonly streak: number;

@@ -1,7 +1,8 @@
 // How far a partition has come in each of its consumer's spaces.
 //
-// The spaces are read as one, by time; but each has a clock of its own, so an entry may still come to one of them before what was already
-// read of another. So a position is a cursor of each space, and what one entry stands for is told by the delivery that it came with.
+// The spaces are read as one, by time; but each has a clock of its own, so an entry may still come to one of them
+// before what was already read of another. So a position is a cursor of each space, and what one entry stands for is
+// told by the delivery that it came with.
 
 import { comparePlaces, cursorAfter, encodeCursor, laterCursor, parseCursor } from "../codec/cursor.ts";
 import { ColumnReader, ColumnWriter } from "../codec/varints.ts";
@@ -34,8 +35,9 @@ export interface Span {
 }
 
 /**
- * The position behind the entry at `offset` of what was delivered: of its own space that place; of each other the place before which
- * everything stands earlier in the order of all of them, as far as it was delivered. What came to it since is not passed.
+ * The position behind the entry at `offset` of what was delivered: of its own space that place; of each other the place
+ * before which everything stands earlier in the order of all of them, as far as it was delivered. What came to it since
+ * is not passed.
  */
 export function positionThrough(spaces: readonly SpaceName[], span: Span, offset: Cursor): Position {
   return positionAt(spaces, span, offset, offset);

@@ -75,7 +75,10 @@ export async function readAll(
   }
 }
 
-/** The number of marks, and the version of their set, are of the partition's row: an instance that knows the version knows the marks. */
+/**
+ * The number of marks, and the version of their set, are of the partition's row: an instance that knows the version
+ * knows the marks.
+ */
 export function asStored(before: Snapshot, { partition, marks }: Snapshot): Snapshot {
   if (marks === before.marks) return { partition, marks };
   const marksVersion = before.partition.marksVersion + 1;

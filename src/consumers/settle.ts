@@ -1,4 +1,5 @@
-// One partition changed by who holds it: an acknowledgement, a failure, a release. Without a read, as long as the claim carries the row as it is.
+// One partition changed by who holds it: an acknowledgement, a failure, a release. Without a read, as long as the claim
+// carries the row as it is.
 
 import { sleep } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";

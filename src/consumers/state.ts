@@ -1,4 +1,5 @@
-// How a consumer stands: of each partition who holds it, how far it has come and how far it is behind, what fails and what is parked.
+// How a consumer stands: of each partition who holds it, how far it has come and how far it is behind, what fails and
+// what is parked.
 
 import type { ConsumerName } from "../core/ids.ts";
 import { parseCursor } from "../codec/cursor.ts";

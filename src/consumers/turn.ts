@@ -1,8 +1,9 @@
-// One turn of a worker's fetch: what it holds is renewed, what is done is acknowledged, what is free is taken, and what comes next is
-// delivered.
+// One turn of a worker's fetch: what it holds is renewed, what is done is acknowledged, what is free is taken, and what
+// comes next is delivered.
 //
-// Promise: what is answered was written, under the ETags of the rows that it was decided on, or is as it was written before. If the process dies
-// before the writes nothing has happened; after them the worker's repeat gets the same deliveries again.
+// Promise: what is answered was written, under the ETags of the rows that it was decided on, or is as it was written
+// before. If the process dies before the writes nothing has happened; after them the worker's repeat gets the same
+// deliveries again.
 
 import { sleep } from "../core/clock.ts";
 import { contentBytes } from "../core/entry.ts";

@@ -42,8 +42,8 @@ export interface Entry {
 }
 
 /**
- * Where a segment begins and ends; all numbers are 0 when it never had an entry. When all were trimmed it begins after its end, at the time
- * of its last entry.
+ * Where a segment begins and ends; all numbers are 0 when it never had an entry. When all were trimmed it begins after
+ * its end, at the time of its last entry.
  */
 export interface SegmentStatus {
   readonly space: SpaceName;
@@ -59,8 +59,8 @@ export function emptyStatus(space: SpaceName, segment: SegmentName): SegmentStat
 }
 
 /**
- * The size that limits speak of, bytes: the payload, and for each pair of the metadata its UTF-8 and the 8 bytes of its two lengths.
- * A function of the content alone, so that chunk boundaries are the same in every retry.
+ * The size that limits speak of, bytes: the payload, and for each pair of the metadata its UTF-8 and the 8 bytes of its
+ * two lengths. A function of the content alone, so that chunk boundaries are the same in every retry.
  */
 export function contentBytes(record: { readonly payload: Uint8Array; readonly metadata: Metadata }): number {
   let bytes = record.payload.byteLength;

@@ -187,7 +187,10 @@ export function transactionIdMismatch(id: TransactionId): StoreError {
   );
 }
 
-/** The same failure, and of which space it is: for those who asked for several. Anything but a store's error stays as it is. */
+/**
+ * The same failure, and of which space it is: for those who asked for several. Anything but a store's error stays as it
+ * is.
+ */
 export function inSpace(space: SpaceName, error: unknown): unknown {
   if (!(error instanceof StoreError) || "space" in error.details) return error;
   const { code, message, effect, retryAfterMs, details } = error;
@@ -209,7 +212,8 @@ export function leaseSuperseded(key: string, token: number, received: number): S
 }
 
 /**
- * Something of it happened, or may have, and a repeat would do it once more: in the place of an error that callers repeat by themselves.
+ * Something of it happened, or may have, and a repeat would do it once more: in the place of an error that callers
+ * repeat by themselves.
  */
 export function notConfirmed(cause: StoreError): StoreError {
   const { code, effect } = cause;

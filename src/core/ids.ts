@@ -57,7 +57,9 @@ export function parseJobId(text: string): JobId {
   return parseUuid("job", text) as JobId;
 }
 
-/** Allows what comes back identical from a URL path: no `%` (hosts re-encode paths), no `.` and `..` (URLs drop them). */
+/**
+ * Allows what comes back identical from a URL path: no `%` (hosts re-encode paths), no `.` and `..` (URLs drop them).
+ */
 export function parseSpaceName(text: string): SpaceName {
   return parseName("space", text, limits.spaceNameBytesMax) as SpaceName;
 }

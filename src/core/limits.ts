@@ -1,10 +1,13 @@
-// Every size and count the product promises or refuses, each in one place, with its unit last and the reason it has that value.
+// Every size and count the product promises or refuses, each in one place, with its unit last and the reason it has
+// that value.
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
 export const limits = {
-  /** A space's name: with the longest segment name the partition key stays within the service's 512 characters (hex). */
+  /**
+   * A space's name: with the longest segment name the partition key stays within the service's 512 characters (hex).
+   */
   spaceNameBytesMax: 96,
   segmentNameBytesMax: 144,
   /** Sequences, timestamps and transaction numbers are exact integers in JavaScript and in JSON. */
@@ -25,10 +28,15 @@ export const limits = {
   leaseKeysPerSpaceMax: 64,
   leaseKeyBytesMax: 96,
   leaseHolderBytesMax: 256,
-  /** How long a lease lasts unless it is renewed, seconds: no answer is a whole second old, no holder is gone for more than a day. */
+  /**
+   * How long a lease lasts unless it is renewed, seconds: no answer is a whole second old, no holder is gone for more
+   * than a day.
+   */
   leaseTtlSecondsMin: 1,
   leaseTtlSecondsMax: 86_400,
-  /** Spaces, and partitions, of one consumer: its rows change in one transaction, and each has a place in every space. */
+  /**
+   * Spaces, and partitions, of one consumer: its rows change in one transaction, and each has a place in every space.
+   */
   consumerSpacesMax: 16,
   consumerPartitionsMax: 64,
   consumersPerStoreMax: 100,
@@ -41,7 +49,10 @@ export const limits = {
   graceMsMax: 366 * 86_400_000,
   /** Subscriptions of one store: each message is held against all of them. */
   subscriptionsPerStoreMax: 100,
-  /** Messages that wait for one target that fails, about: what comes beyond is given up. Entries are read with a cursor, and miss nothing. */
+  /**
+   * Messages that wait for one target that fails, about: what comes beyond is given up. Entries are read with a cursor,
+   * and miss nothing.
+   */
   waitingPerSubscriptionMax: 1_000,
   /** Where a webhook is, characters. */
   webhookUrlCharactersMax: 2_048,

@@ -1,7 +1,7 @@
 // The project's log, as those who write to it see it. Never given payloads, metadata or keys.
 //
-// Promise: a line about a store names it, as `store`, and so the `space` and the `segment`, where there is one: whoever opens a store or a
-// space gives its log these fields, so that no line can forget them.
+// Promise: a line about a store names it, as `store`, and so the `space` and the `segment`, where there is one: whoever
+// opens a store or a space gives its log these fields, so that no line can forget them.
 
 import type { SegmentName } from "./ids.ts";
 

@@ -1,7 +1,8 @@
 // What makes a segment a stream: a row of its own beside its entries, and how transactions change it. Pure.
 //
-// A stream has a content type, may be closed, may expire, and knows how far each of its producers has come. All of it is told
-// by the records of its space's log, so that each of these is decided where sequences are decided: at one version of the log.
+// A stream has a content type, may be closed, may expire, and knows how far each of its producers has come. All of it
+// is told by the records of its space's log, so that each of these is decided where sequences are decided: at one
+// version of the log.
 
 /** What a segment is as a stream. */
 export interface StreamState {
@@ -61,7 +62,10 @@ export type SegmentChange =
   /** It ends now. */
   | { readonly kind: "end" };
 
-/** A sliding end is stored as so much more than was asked for: whoever uses the stream in the first tenth of it writes nothing. */
+/**
+ * A sliding end is stored as so much more than was asked for: whoever uses the stream in the first tenth of it writes
+ * nothing.
+ */
 const slidingFactor = 1.1;
 
 /** Whether the stream has ended by itself. */
@@ -74,7 +78,10 @@ export function needsRenewal({ expiresAt, ttlSeconds }: StreamState, now: number
   return ttlSeconds !== undefined && expiresAt !== undefined && expiresAt - now < ttlSeconds * 1_000;
 }
 
-/** The stream after a transaction of its segment; undefined: the segment is none. `firstSequence`: of its first entry, or of the next one. */
+/**
+ * The stream after a transaction of its segment; undefined: the segment is none. `firstSequence`: of its first entry,
+ * or of the next one.
+ */
 export function changedStream(
   stream: StreamState | undefined,
   change: SegmentChange | undefined,

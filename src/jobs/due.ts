@@ -1,7 +1,7 @@
 // A row of the schedule: what is to be done to which store, space or segment, and from when on. Pure.
 //
-// The key begins with the time, so that what is due is a range of keys, and nothing else is read. What follows tells rows of one moment
-// apart; it is the same for the same thing, so that who writes it twice has written it once.
+// The key begins with the time, so that what is due is a range of keys, and nothing else is read. What follows tells
+// rows of one moment apart; it is the same for the same thing, so that who writes it twice has written it once.
 
 import { hash } from "node:crypto";
 

@@ -1,8 +1,8 @@
 // The jobs of all stores: work that the monitor does in turns, and that tells how far it is.
 //
-// Promise: a job that `start` has answered is worked on until it ends, whoever dies: its row of the schedule is written first, and stays until
-// the job's own row says that it has ended. Each turn rests on what is stored, so that it may be done twice. A job that has ended is told
-// of for a week.
+// Promise: a job that `start` has answered is worked on until it ends, whoever dies: its row of the schedule is written
+// first, and stays until the job's own row says that it has ended. Each turn rests on what is stored, so that it may be
+// done twice. A job that has ended is told of for a week.
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { ErrorCode } from "../core/errors.ts";
@@ -18,7 +18,10 @@ import { decodeJob, encodeJob, hasEnded, jobRow, jobsPartition, newJobId, timeOf
 import type { Facts, Job, JobRequest } from "./job.ts";
 import type { Next, Schedule, Turn, Work } from "./schedule.ts";
 
-/** What a turn has come to. `more`: it goes on in the next one, at once or after `pauseMs`. `progress` is all that is kept of it. */
+/**
+ * What a turn has come to. `more`: it goes on in the next one, at once or after `pauseMs`. `progress` is all that is
+ * kept of it.
+ */
 export interface JobTurn {
   readonly kind: "done" | "more";
   readonly progress: Facts;

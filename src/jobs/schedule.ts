@@ -1,8 +1,9 @@
-// The schedule of the deployment: what is to be done later, by whoever runs then. The monitor reads what is due, and nothing else.
+// The schedule of the deployment: what is to be done later, by whoever runs then. The monitor reads what is due, and
+// nothing else.
 //
-// Promise: what `put` has written is worked on, from its time on, until its work says that it is done, whoever dies meanwhile: a row goes, or
-// moves to a later time, only after its turn, in one transaction under the ETag that it was read with. So work is done at least once, may run
-// twice at the same time, and is safe against both.
+// Promise: what `put` has written is worked on, from its time on, until its work says that it is done, whoever dies
+// meanwhile: a row goes, or moves to a later time, only after its turn, in one transaction under the ETag that it was
+// read with. So work is done at least once, may run twice at the same time, and is safe against both.
 
 import type { Clock } from "../core/clock.ts";
 import type { Logger } from "../core/logger.ts";
@@ -13,7 +14,9 @@ import { asStoreError } from "../table/store-error.ts";
 import { decodeDue, dueKey, dueRange, encodeDue, schedulePartition, timeOfKey } from "./due.ts";
 import type { Due, DueRow } from "./due.ts";
 
-/** What becomes of it after a turn. `again` at a time that has come: in the same run, after all others had their turn. */
+/**
+ * What becomes of it after a turn. `again` at a time that has come: in the same run, after all others had their turn.
+ */
 export type Next = { readonly kind: "done" } | { readonly kind: "again"; readonly at: number };
 
 export interface Turn {
@@ -41,7 +44,10 @@ export interface DueRun {
 }
 
 export interface Schedule {
-  /** It is in the schedule when this resolves. Errors: `throttled`, `storage_unavailable` (effect unknown: the same once more is one). */
+  /**
+   * It is in the schedule when this resolves. Errors: `throttled`, `storage_unavailable` (effect unknown: the same once
+   * more is one).
+   */
   put(due: Due): Promise<void>;
   /** Gives what is due its turns. Rejects when it cannot look at all. */
   run(works: Works, options: { readonly deadlineMs: number }): Promise<DueRun>;

@@ -27,8 +27,8 @@ export function claimLease(lease: Lease | undefined, holder: LeaseHolder, ttlMs:
   const expiresAt = now + dateStepMs + ttlMs;
   if (lease === undefined) return { kind: "grant", lease: { holder, expiresAt, token: 1 } };
   if (!isHeld(lease, now)) return { kind: "grant", lease: { holder, expiresAt, token: nextToken(lease) } };
-  // The same holder again: a renewal, or the repeat of an acquire whose answer was lost. It never shortens the lease: who never
-  // hears of it counts on what it was told before.
+  // The same holder again: a renewal, or the repeat of an acquire whose answer was lost. It never shortens the lease:
+  // who never hears of it counts on what it was told before.
   if (lease.holder === holder) {
     return { kind: "grant", lease: { ...lease, expiresAt: Math.max(expiresAt, lease.expiresAt) } };
   }

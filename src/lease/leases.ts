@@ -1,8 +1,9 @@
 // The leases of one store: acquire, renew, release, each under the ETag of the row it was decided on.
 //
-// Promise: two instances never both grant a lease that is held: of writes under one ETag one wins, and the others decide again.
-// When a lease ends is a matter of time, and the time is the storage's: as the `Date` of its answers tells it, never a
-// machine's own. So a lease may pass on early by as much as two of its front ends differ; its token tells who came later.
+// Promise: two instances never both grant a lease that is held: of writes under one ETag one wins, and the others
+// decide again. When a lease ends is a matter of time, and the time is the storage's: as the `Date` of its answers
+// tells it, never a machine's own. So a lease may pass on early by as much as two of its front ends differ; its token
+// tells who came later.
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { LeaseHolder, LeaseKey } from "../core/ids.ts";

@@ -1,7 +1,7 @@
 // Which addresses a webhook may be sent to: those of the internet, and what a deployment allows besides.
 //
-// Promise: whatever a name resolves to, whatever way an address is written: private networks, this machine, link-local addresses
-// and the metadata services of clouds are reached only by those who were allowed to.
+// Promise: whatever a name resolves to, whatever way an address is written: private networks, this machine, link-local
+// addresses and the metadata services of clouds are reached only by those who were allowed to.
 
 import { BlockList, isIP } from "node:net";
 
@@ -90,7 +90,10 @@ function parseNetwork(network: string): [address: string, bits: number] {
   return [address, Number(bits)];
 }
 
-/** Networks of both versions, each in a list of its own: in one list, IPv4 addresses would be in those of IPv6 that hold `::ffff:0:0/96`. */
+/**
+ * Networks of both versions, each in a list of its own: in one list, IPv4 addresses would be in those of IPv6 that hold
+ * `::ffff:0:0/96`.
+ */
 class Networks {
   readonly #ipv4 = new BlockList();
   readonly #ipv6 = new BlockList();

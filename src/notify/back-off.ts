@@ -1,7 +1,7 @@
 // When a delivery that failed is tried again, and when it is given up.
 //
-// The pause grows with the time that has passed since the first failure: each is at most as long as all before it together. So nobody
-// has to count tries, in whatever instance they were made.
+// The pause grows with the time that has passed since the first failure: each is at most as long as all before it
+// together. So nobody has to count tries, in whatever instance they were made.
 
 /** The length of the first pause, ms: a receiver that restarts is back by then. */
 export const firstPauseMs = 5_000;

@@ -1,8 +1,8 @@
 // Delivers one notification to one subscription: tries it, or says when to try again.
 //
-// Promise: `run` ends within its patience and two requests to the queue, whatever the target does. A delivery that takes longer goes on
-// beside it, and a message in the queue of retries makes it good if the process dies meanwhile; that message is taken back when the
-// delivery succeeds.
+// Promise: `run` ends within its patience and two requests to the queue, whatever the target does. A delivery that
+// takes longer goes on beside it, and a message in the queue of retries makes it good if the process dies meanwhile;
+// that message is taken back when the delivery succeeds.
 
 import type { Clock, Random } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";

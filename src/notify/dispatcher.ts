@@ -101,7 +101,10 @@ export class Dispatcher {
     for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   }
 
-  /** Some that are due at about the same time, in as few messages as there can be: a store's cost is by its notifications. */
+  /**
+   * Some that are due at about the same time, in as few messages as there can be: a store's cost is by its
+   * notifications.
+   */
   async #retryAll(notification: StatusNotification, some: readonly Left[]): Promise<void> {
     const delayMs = Math.max(...some.map((one) => one.delayMs));
     const since = Math.min(...some.map((one) => one.since));

@@ -3,7 +3,10 @@
 /** Whether its target takes what is sent. Times are the storage's, milliseconds since 1970. */
 export type Health =
   | { readonly kind: "ok" }
-  /** `since`: the first failure after the last success. `until`: the next try. `waiting`: about how many messages wait for it. */
+  /**
+   * `since`: the first failure after the last success. `until`: the next try. `waiting`: about how many messages wait
+   * for it.
+   */
   | { readonly kind: "failing"; readonly since: number; readonly until: number; readonly waiting: number }
   /** The target said that it is gone for good: nothing is sent until somebody puts the subscription again. */
   | { readonly kind: "disabled"; readonly at: number };

@@ -1,8 +1,8 @@
 // The messages of status notifications: how they are written, split and read.
 //
-// Message (JSON): `{ "version": 1, "store", "space", "statuses": [{ space, segment, firstSequence, firstTimestamp, lastSequence,
-// lastTimestamp }] }`. Readers ignore members that they do not know; what changes the meaning of one is another version. A status that is
-// none costs the others nothing.
+// Message (JSON): `{ "version": 1, "store", "space", "statuses": [{ space, segment, firstSequence, firstTimestamp,
+// lastSequence, lastTimestamp }] }`. Readers ignore members that they do not know; what changes the meaning of one is
+// another version. A status that is none costs the others nothing.
 
 import { createHash } from "node:crypto";
 
@@ -104,7 +104,10 @@ export function messageId(subscription: SubscriptionId, text: string): string {
   return `msg_${digest.slice(0, 32)}`;
 }
 
-/** From its text, or from what the host has made of it. `invalid_argument` for anything else, and when of its statuses none is one. */
+/**
+ * From its text, or from what the host has made of it. `invalid_argument` for anything else, and when of its statuses
+ * none is one.
+ */
 export function parseMessage(message: unknown): StatusMessage {
   const parsed = messageSchema.safeParse(typeof message === "string" ? jsonOf(message) : message);
   if (!parsed.success) throw noMessage(parsed.error, []);

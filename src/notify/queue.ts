@@ -17,8 +17,8 @@ export const delayMsMax = 7 * 24 * 60 * 60_000;
 export interface MessageQueue {
   readonly name: string;
   /**
-   * Any text up to `limits.messageBytesMax` bytes of UTF-8, or `invalid_argument`. Creates the queue when it is missing.
-   * Rejects with `throttled` or `storage_unavailable`, effect unknown.
+   * Any text up to `limits.messageBytesMax` bytes of UTF-8, or `invalid_argument`. Creates the queue when it is
+   * missing. Rejects with `throttled` or `storage_unavailable`, effect unknown.
    */
   send(text: string, signal?: AbortSignal): Promise<void>;
   /** As `send`. Nobody receives it before `delayMs` are over: whole seconds, rounded up, at most `delayMsMax`. */

@@ -1,7 +1,7 @@
 // How many deliveries an instance has under way at the same time: of one target, of one store, and in all.
 //
-// Promise: who asks is answered within its patience. Where all places are taken by deliveries that are known to be slow, nobody waits
-// for them: a target that hangs takes its own places and no one's time.
+// Promise: who asks is answered within its patience. Where all places are taken by deliveries that are known to be
+// slow, nobody waits for them: a target that hangs takes its own places and no one's time.
 
 import type { Clock } from "../core/clock.ts";
 

@@ -1,7 +1,8 @@
 // The queue port on Azure Queue Storage.
 //
-// Promise: content is base64, which is what the Functions host expects of a queue trigger and what keeps control characters
-// whole. A send ends within its time-out, its one repeat included. The SDK is loaded with the first send: starting never waits for it.
+// Promise: content is base64, which is what the Functions host expects of a queue trigger and what keeps control
+// characters whole. A send ends within its time-out, its one repeat included. The SDK is loaded with the first send:
+// starting never waits for it.
 
 import { isRestError } from "@azure/core-rest-pipeline";
 import type { QueueClient, QueueServiceClient, StoragePipelineOptions } from "@azure/storage-queue";

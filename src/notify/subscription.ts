@@ -1,4 +1,5 @@
-// A subscription: which changes of status are wanted, and where they go. And the row it is kept in, with how its deliveries go.
+// A subscription: which changes of status are wanted, and where they go. And the row it is kept in, with how its
+// deliveries go.
 
 import type { SegmentStatus } from "../core/entry.ts";
 import { hexKey } from "../codec/lexkey.ts";
@@ -64,7 +65,8 @@ export function encodeSubscription(subscription: Subscription): Properties {
     [formatProperty]: formatVersion,
     id,
     space,
-    // A version that knows no prefix takes this for a name, which no segment is likely to have: it delivers too little, not too much.
+    // A version that knows no prefix takes this for a name, which no segment is likely to have: it delivers too little,
+    // not too much.
     ...(prefix === undefined ? { segment } : { segment: `${prefix}*`, prefix }),
     ...target,
     created: BigInt(createdAt),

@@ -1,6 +1,7 @@
 // The subscriptions of all stores, each in its store's table.
 //
-// Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made it.
+// Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made
+// it.
 
 import type { Clock, Random } from "../core/clock.ts";
 import { invalidArgument, isUnreadable, StoreError } from "../core/errors.ts";
@@ -37,7 +38,9 @@ export interface SubscriptionList {
   readonly unreadable: readonly { readonly id: SubscriptionId; readonly reason: string }[];
 }
 
-/** Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. */
+/**
+ * Errors: `invalid_argument` for what is not allowed; `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
+ */
 export interface Subscriptions {
   /**
    * Makes or changes a subscription. An existing one keeps its counts if the target stays the same, and its secret if

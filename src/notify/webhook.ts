@@ -1,7 +1,8 @@
 // Sends one message to a webhook: a POST, signed by the Standard Webhooks scheme (https://www.standardwebhooks.com).
 //
-// Promise: it ends within its time-out. It is sent to an address that the policy allows, which is the one that was connected to: what a
-// name resolves to is looked at for every connection, by the connection itself. Redirects are not followed.
+// Promise: it ends within its time-out. It is sent to an address that the policy allows, which is the one that was
+// connected to: what a name resolves to is looked at for every connection, by the connection itself. Redirects are not
+// followed.
 
 import { lookup as systemLookup } from "node:dns";
 import type { LookupAddress, LookupOptions } from "node:dns";
@@ -31,8 +32,9 @@ export type Delivery =
   /** It answered 410: it wants nothing any more. */
   | { readonly kind: "gone"; readonly reason: string }
   /**
-   * `reason`: a sentence for whoever made the subscription: without secrets and without the URL, and without what only this network knows,
-   * such as what a name resolves to, or whether a port is closed or silent. `cause` has that, for the log alone.
+   * `reason`: a sentence for whoever made the subscription: without secrets and without the URL, and without what only
+   * this network knows, such as what a name resolves to, or whether a port is closed or silent. `cause` has that, for
+   * the log alone.
    */
   | { readonly kind: "failed"; readonly reason: string; readonly cause?: string; readonly retryAfterMs?: number };
 

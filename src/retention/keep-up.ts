@@ -1,6 +1,7 @@
 // What a policy removes from a space at one moment, and what it would remove: over the store's own trims.
 //
-// Promise: nothing goes that the policy keeps. A turn may be done twice, or stop anywhere: the next one goes on from what is there.
+// Promise: nothing goes that the policy keeps. A turn may be done twice, or stop anywhere: the next one goes on from
+// what is there.
 
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import type { Store, WrittenPlace } from "../store/store.ts";

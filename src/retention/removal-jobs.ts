@@ -1,7 +1,8 @@
 // Removing what was deleted: a job waits until it may be restored no more, and then removes its rows, in turns.
 //
-// The job is there before anything is deleted, so that whoever dies in between leaves a job with nothing to do, never a deletion that
-// nobody ends. What it does is decided by what the store or the space says of itself when its turn comes: what was restored stays.
+// The job is there before anything is deleted, so that whoever dies in between leaves a job with nothing to do, never a
+// deletion that nobody ends. What it does is decided by what the store or the space says of itself when its turn comes:
+// what was restored stays.
 
 import type { SpaceName } from "../core/ids.ts";
 import type { Job, JobRequest } from "../jobs/job.ts";

@@ -1,9 +1,10 @@
-// Retention: a policy for a space, or for all spaces of a store that have none of their own, kept up through the schedule.
+// Retention: a policy for a space, or for all spaces of a store that have none of their own, kept up through the
+// schedule.
 //
-// Promise: a space that a policy is for has one row in the schedule as long as it is for it, whether anything is written or not: its turn trims,
-// and says when the next is. The row is written before the policy is acknowledged. A policy that is changed begins a new chain of turns, and the former
-// one ends at its next turn. A space that comes into being under its store's policy gets its row when the monitor visits its log, at the latest
-// before that is closed.
+// Promise: a space that a policy is for has one row in the schedule as long as it is for it, whether anything is
+// written or not: its turn trims, and says when the next is. The row is written before the policy is acknowledged. A
+// policy that is changed begins a new chain of turns, and the former one ends at its next turn. A space that comes into
+// being under its store's policy gets its row when the monitor visits its log, at the latest before that is closed.
 
 import { LRUCache } from "lru-cache";
 
@@ -29,7 +30,10 @@ import {
 } from "./policy.ts";
 import type { RetentionPolicy, RetentionRow } from "./policy.ts";
 
-/** Errors: `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. Without a space: of the store. */
+/**
+ * Errors: `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`. Without a space: of
+ * the store.
+ */
 export interface Retention {
   put(store: StoreId, space: SpaceName | undefined, policy: RetentionPolicy, caller: string): Promise<void>;
   /** Which policy is for it, and whose it is; undefined: all is kept. */
@@ -69,7 +73,9 @@ const countRestMs = { min: 600_000, max: 21_600_000 };
 const pendingRestMs = 300_000;
 /** A chain that no row names was never acknowledged, once its writer has had so long to write it. */
 const [unwrittenMs, unwrittenRestMs] = [600_000, 60_000];
-/** How long a store's policy is believed by visits, and of how many spaces it is remembered that they have their row. */
+/**
+ * How long a store's policy is believed by visits, and of how many spaces it is remembered that they have their row.
+ */
 const believedMs = 60_000;
 const [storesMax, spacesMax] = [1_000, 100_000];
 /** Names of one turn between two looks at the clock. */

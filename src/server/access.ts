@@ -67,8 +67,8 @@ export function authorise(identity: Identity, store: StoreId | "*", permission: 
 }
 
 /**
- * Reads scopes `streamkit::*`, `streamkit::{store}`, each optionally followed by `::read`, `::write` or `::manage`; ignores others.
- * Without an ending a scope is for the first two: what removes data is given only where it is named.
+ * Reads scopes `streamkit::*`, `streamkit::{store}`, each optionally followed by `::read`, `::write` or `::manage`;
+ * ignores others. Without an ending a scope is for the first two: what removes data is given only where it is named.
  */
 export function identityOf(caller: string, scopes: Iterable<string>): Identity {
   const granted = new Map<string, Set<Permission>>();

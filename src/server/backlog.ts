@@ -40,7 +40,9 @@ export class Backlog {
     return asked;
   }
 
-  /** Connections are accepted in the order they were made: when one that is made now is answered, all before it were. */
+  /**
+   * Connections are accepted in the order they were made: when one that is made now is answered, all before it were.
+   */
   #lastInTurn(): Promise<void> {
     return new Promise((resolve) => {
       const request = openRequest(this.#server, { agent: false }, (response) => {

@@ -15,7 +15,10 @@ import { gunzipped } from "./gzip.ts";
 import type { BodyReader, HttpRequest } from "./http.ts";
 import type { Holding } from "./overload.ts";
 
-/** Pieces are kept in blocks that double up to this, bytes: a caller may send single bytes, and each would cost a hundred. */
+/**
+ * Pieces are kept in blocks that double up to this, bytes: a caller may send single bytes, and each would cost a
+ * hundred.
+ */
 const blockBytesMin = 4 * 1024;
 const blockBytesMax = 256 * 1024;
 
@@ -90,7 +93,9 @@ export class RequestBody {
     }
   }
 
-  /** Reads what is left, as far as the limit and the time go, and forgets it. Whether that was all of it. Never rejects. */
+  /**
+   * Reads what is left, as far as the limit and the time go, and forgets it. Whether that was all of it. Never rejects.
+   */
   async drop(): Promise<boolean> {
     this.#pace = new BodyPace(this.#clock, this.#times);
     try {

@@ -1,4 +1,5 @@
-// A worker's fetch: one turn, or, when it asks to wait, one turn after another until there is something for it or its time is up.
+// A worker's fetch: one turn, or, when it asks to wait, one turn after another until there is something for it or its
+// time is up.
 //
 // Promise: a worker that waits keeps what it holds; what is committed to one of its spaces wakes it.
 
@@ -20,7 +21,9 @@ import type { SpaceWatch } from "./space-watch.ts";
 import type { Store } from "../store/store.ts";
 
 const entriesDefault = 100;
-/** A worker that waits looks at its rows so often, of a lease: it keeps what it holds, and finds what has become free. */
+/**
+ * A worker that waits looks at its rows so often, of a lease: it keeps what it holds, and finds what has become free.
+ */
 const lookLeases = 1 / 3;
 
 export const consumerFetch = endpoint(fetchOperation, async (services, call) => {

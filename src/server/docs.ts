@@ -1,4 +1,5 @@
-// The interface as a page to read and try: Swagger UI over /openapi.json, served from files of the app, with no other network.
+// The interface as a page to read and try: Swagger UI over /openapi.json, served from files of the app, with no other
+// network.
 
 import { readFile } from "node:fs/promises";
 

@@ -1,5 +1,5 @@
-// How a stream's state is told over HTTP, as the Durable Streams protocol has it: headers of every answer, and refusals with what the caller
-// needs to go on.
+// How a stream's state is told over HTTP, as the Durable Streams protocol has it: headers of every answer, and refusals
+// with what the caller needs to go on.
 
 import { StoreError, unreachable } from "../core/errors.ts";
 import type { StreamState } from "../core/stream.ts";

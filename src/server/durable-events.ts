@@ -1,8 +1,8 @@
-// A stream as server-sent events, as the Durable Streams protocol has it: what there is, then what comes, each with an event of its own that
-// says where the reader is.
+// A stream as server-sent events, as the Durable Streams protocol has it: what there is, then what comes, each with an
+// event of its own that says where the reader is.
 //
-// Promise: it says something at once and at least every so often; a stream that is closed ends the events; one that ends otherwise ends them,
-// too, and the reader who comes back learns why.
+// Promise: it says something at once and at least every so often; a stream that is closed ends the events; one that
+// ends otherwise ends them, too, and the reader who comes back learns why.
 
 import { StoreError } from "../core/errors.ts";
 import { isJsonType } from "../store/stream-rules.ts";

@@ -1,7 +1,8 @@
-// Reads streams as the Durable Streams protocol has it: what there is, what comes next when there is something, and the state alone.
+// Reads streams as the Durable Streams protocol has it: what there is, what comes next when there is something, and the
+// state alone.
 //
-// Promise: whoever goes on from each Stream-Next-Offset misses nothing and gets nothing twice; an answer says that the stream is closed only
-// to who has read all of it.
+// Promise: whoever goes on from each Stream-Next-Offset misses nothing and gets nothing twice; an answer says that the
+// stream is closed only to who has read all of it.
 
 import type { SegmentName, SpaceName } from "../core/ids.ts";
 import type { StreamState } from "../core/stream.ts";
@@ -103,7 +104,10 @@ export interface StreamPage {
   readonly isEnd: boolean;
 }
 
-/** What comes after a sequence, about a page of it. The state is of before the read: what it has, the page has, unless it is cut. */
+/**
+ * What comes after a sequence, about a page of it. The state is of before the read: what it has, the page has, unless
+ * it is cut.
+ */
 export async function readPage(
   { segment, space, store }: StreamPlace,
   status: StreamStatus,
@@ -192,7 +196,10 @@ function etagOf({ life }: StreamState, from: number, to: number, over: boolean):
   return `"${life}:${from}:${to}${over ? ":c" : ""}"`;
 }
 
-/** Answers with what comes after the place, as soon as there is something; 204 when nothing comes for long, or ever will. */
+/**
+ * Answers with what comes after the place, as soon as there is something; 204 when nothing comes for long, or ever
+ * will.
+ */
 async function longPoll(
   services: Services,
   call: Call<typeof streamRead>,

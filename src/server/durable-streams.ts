@@ -1,4 +1,5 @@
-// The Durable Streams protocol at its two paths: every method of a stream, and the streams of the space that a setting names under a short path.
+// The Durable Streams protocol at its two paths: every method of a stream, and the streams of the space that a setting
+// names under a short path.
 
 import { appendToStream, deleteStream, makeStream } from "./durable-write.ts";
 import { readStream } from "./durable-read.ts";

@@ -1,7 +1,8 @@
 // The frame of every call: who asks, for what, in which form, and a proper answer whatever happens.
 //
-// Promise: an endpoint never rejects. Each answer has a request id; each error is a problem document; each request leaves one line in
-// the log, which names the store, the space and the segment that it is about, and has no payloads and no keys.
+// Promise: an endpoint never rejects. Each answer has a request id; each error is a problem document; each request
+// leaves one line in the log, which names the store, the space and the segment that it is about, and has no payloads
+// and no keys.
 
 import type * as z from "zod";
 
@@ -26,7 +27,10 @@ import type { Connection, HttpResponse, SentResponse, HttpRequest } from "./http
 import { inPieces } from "./http.ts";
 import type { Services } from "./services.ts";
 
-/** In the log and the metrics, of a caller that left before its answer began, or in the middle of its body: what proxies write for it. */
+/**
+ * In the log and the metrics, of a caller that left before its answer began, or in the middle of its body: what proxies
+ * write for it.
+ */
 const goneStatus = 499;
 
 /** One request, parsed. */
@@ -236,7 +240,10 @@ function acceptedForm(operation: Operation, request: HttpRequest): string | unde
   return offered.length === 0 ? undefined : negotiate(request.headers.get("accept"), offered);
 }
 
-/** Each parameter once, unless it is one of a list. `code`, in any case, is a key of the Functions host, which has read it. */
+/**
+ * Each parameter once, unless it is one of a list. `code`, in any case, is a key of the Functions host, which has read
+ * it.
+ */
 function queryOf(url: URL, schema: z.ZodObject): Record<string, string | string[]> {
   const query = Object.create(null) as Record<string, string | string[]>;
   for (const [name, value] of queryPairs(url.search, "code")) {

@@ -1,7 +1,7 @@
 // Server-sent events, of reads or of statuses, for as long as the caller listens.
 //
-// Promise: it says something at once and at least every so often; what went wrong is an event of its own after what came before it; whoever
-// leaves gives back at once what the stream holds.
+// Promise: it says something at once and at least every so often; what went wrong is an event of its own after what
+// came before it; whoever leaves gives back at once what the stream holds.
 
 import { inSpace, StoreError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
@@ -40,7 +40,10 @@ export function isTimeUp({ clock, stopping }: Services, endsAt: number): boolean
   return stopping.aborted || clock.elapsed() >= endsAt;
 }
 
-/** A live stream, of reads or of statuses: it says something at once and at least every so often, and what went wrong as an event. */
+/**
+ * A live stream, of reads or of statuses: it says something at once and at least every so often, and what went wrong as
+ * an event.
+ */
 export function liveAnswer(
   context: StreamContext,
   store: Store,

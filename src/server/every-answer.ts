@@ -30,8 +30,9 @@ async function leave(body: AsyncIterable<string | Uint8Array> | Iterable<string 
 
 // Which pages of other origins may call from a browser, and what they may see of an answer (CORS).
 //
-// Promise: the service answers for itself, where a front end could tell pages of no header. An origin that is not set gets no leave, and
-// the answer's bytes stay the same for everyone but for these headers. Cookies are never asked for: keys and tokens are headers.
+// Promise: the service answers for itself, where a front end could tell pages of no header. An origin that is not set
+// gets no leave, and the answer's bytes stay the same for everyone but for these headers. Cookies are never asked for:
+// keys and tokens are headers.
 
 /** In the form that browsers send, or all; an empty set: none. */
 export type Origins = ReadonlySet<string> | "*";
@@ -99,7 +100,8 @@ export function isPreflight(origins: Origins, request: HttpRequest): boolean {
 
 /** The answer to a preflight. */
 export function preflightHeaders(request: HttpRequest, methods: readonly string[]): Headers {
-  // Tracing libraries of pages add headers of their own. They do nothing here, and refused they would keep the page from calling.
+  // Tracing libraries of pages add headers of their own. They do nothing here, and refused they would keep the page
+  // from calling.
   const asked = (request.headers.get("access-control-request-headers") ?? "").toLowerCase().split(",");
   const names = asked.map((name) => name.trim()).filter((name) => /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name));
   return {

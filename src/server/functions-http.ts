@@ -1,6 +1,7 @@
 // Between the endpoints and the Functions library: the only place that knows the shapes of both.
 //
-// Promise: whatever happens there is an answer. A handler that throws, or a body that fails, would leave the caller hanging.
+// Promise: whatever happens there is an answer. A handler that throws, or a body that fails, would leave the caller
+// hanging.
 
 import type { HttpHandler, HttpResponseInit } from "@azure/functions";
 

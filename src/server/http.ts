@@ -32,7 +32,9 @@ export interface Connection {
   destroy(): boolean;
 }
 
-/** Text leaves as UTF-8, bytes as they are. A streamed body is asked for the next piece only when there is room for it. */
+/**
+ * Text leaves as UTF-8, bytes as they are. A streamed body is asked for the next piece only when there is room for it.
+ */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -50,8 +52,8 @@ export function unseenConnection(): Connection {
 }
 
 /**
- * Streams a large text in pieces, so that a slow client applies back-pressure. Its bytes are held until the holding is closed, when the text
- * has left.
+ * Streams a large text in pieces, so that a slow client applies back-pressure. Its bytes are held until the holding is
+ * closed, when the text has left.
  */
 export function inPieces(answer: HttpResponse, memory: Holding): HttpResponse {
   const { body } = answer;

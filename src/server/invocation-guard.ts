@@ -1,11 +1,12 @@
 // Invocations and their requests, and what becomes of those that never meet.
 //
-// With HTTP streaming the host sends each call twice: as an invocation, and over HTTP to a server of the Functions library, which
-// matches the two by a header and waits without an end for the other half. Callers can keep them apart: by an id of their own in that
-// header, which the host passes on in place of its own, and by more headers than Node.js takes (16 KiB). An invocation that waits until
-// functionTimeout takes the whole process, and everyone's streams, with it.
-// Promise: an invocation whose request does not come fails after some seconds; a request that no invocation asks for is answered 400,
-// and the library keeps nothing of it. A process that was only busy takes nothing for missing.
+// With HTTP streaming the host sends each call twice: as an invocation, and over HTTP to a server of the Functions
+// library, which matches the two by a header and waits without an end for the other half. Callers can keep them apart:
+// by an id of their own in that header, which the host passes on in place of its own, and by more headers than Node.js
+// takes (16 KiB). An invocation that waits until functionTimeout takes the whole process, and everyone's streams, with
+// it.
+// Promise: an invocation whose request does not come fails after some seconds; a request that no invocation asks for is
+// answered 400, and the library keeps nothing of it. A process that was only busy takes nothing for missing.
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { request as openRequest } from "node:http";

@@ -1,8 +1,8 @@
 // The published keys of an issuer of tokens: fetched when they are needed, kept while they are good.
 //
-// Promise: however many tokens come, one fetch is on its way at most, and none begins within seconds of the one before, whatever the tokens
-// claim. Keys that were good are used for a day while the issuer is away. Tokens are told to come back, not refused, while it
-// cannot be known whether their key is one.
+// Promise: however many tokens come, one fetch is on its way at most, and none begins within seconds of the one before,
+// whatever the tokens claim. Keys that were good are used for a day while the issuer is away. Tokens are told to come
+// back, not refused, while it cannot be known whether their key is one.
 
 import type { Clock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";

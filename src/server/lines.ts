@@ -1,7 +1,7 @@
 // Answers in lines of JSON, to their end.
 //
-// Promise: memory is bounded by a piece; a caller that leaves stops the reads; a failure on the way is a last line with a problem after
-// what was read before it, never a shorter answer.
+// Promise: memory is bounded by a piece; a caller that leaves stops the reads; a failure on the way is a last line with
+// a problem after what was read before it, never a shorter answer.
 
 import { problemOf } from "../wire/errors.ts";
 import { EntryWriter } from "../wire/entries.ts";

@@ -1,7 +1,7 @@
 // Entries as server-sent events: every one that matches, then each that comes.
 //
-// Promise: a client that reconnects by itself, with the id of the last event it got, misses nothing, gets nothing twice and no more than
-// its limit, and is told when there is nothing to come back for.
+// Promise: a client that reconnects by itself, with the id of the last event it got, misses nothing, gets nothing twice
+// and no more than its limit, and is told when there is nothing to come back for.
 
 import { EntryWriter } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";

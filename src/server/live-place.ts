@@ -1,7 +1,8 @@
 // The place of a live reader in an instance: one stream, and the spaces that are looked at for it.
 //
-// Promise: a space that is written to costs a request a second while somebody waits for its news, so readers are counted by their spaces: each once for a
-// caller, however many of its streams wait for it. Beyond its share a caller is told so before its stream begins.
+// Promise: a space that is written to costs a request a second while somebody waits for its news, so readers are
+// counted by their spaces: each once for a caller, however many of its streams wait for it. Beyond its share a caller
+// is told so before its stream begins.
 
 import type { SpaceName, StoreId } from "../core/ids.ts";
 import type { Budget, Caller } from "./overload.ts";

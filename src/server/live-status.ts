@@ -1,7 +1,7 @@
 // Statuses as they change: a page that may be waited for, or a stream of events.
 //
-// Promise: a reader that is slow gets the last status of each segment, not all that were between; it is asked for the next piece
-// only when it has taken the one before. A segment whose status cannot be read is told as such, and logged.
+// Promise: a reader that is slow gets the last status of each segment, not all that were between; it is asked for the
+// next piece only when it has taken the one before. A segment whose status cannot be read is told as such, and logged.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { SegmentStatus } from "../core/entry.ts";
@@ -39,7 +39,10 @@ export const liveStatus = endpoint(liveStatusOperation, async (services, call) =
   return answerPage(context, store, wanted, reading, wait);
 });
 
-/** A page of the snapshot, with what changed meanwhile when it is the last; or what has changed, once there is something. */
+/**
+ * A page of the snapshot, with what changed meanwhile when it is the last; or what has changed, once there is
+ * something.
+ */
 async function answerPage(
   context: StreamContext,
   store: Store,

@@ -1,4 +1,5 @@
-// Appends records: to one segment in chunks, or to several all or nothing. Records are read in turns with everyone else's.
+// Appends records: to one segment in chunks, or to several all or nothing. Records are read in turns with everyone
+// else's.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 
@@ -204,7 +205,8 @@ function transactionText({ id, number, firstSequence, lastSequence, offset, dupl
   return JSON.stringify({ id, number, firstSequence, lastSequence, offset, duplicate });
 }
 
-// The records of a body on their way to the store: in turns with everyone else, and held against the request's share of memory.
+// The records of a body on their way to the store: in turns with everyone else, and held against the request's share of
+// memory.
 
 /** With pauses, so that others get their turns: none looks at more than twice `turnBytesMax` and one record. */
 export async function* inTurns(

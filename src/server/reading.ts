@@ -24,7 +24,10 @@ export interface Reading {
   readonly spaces: readonly SpaceName[];
   /** Whether what is committed may be readable only a while after it. */
   readonly lags: boolean;
-  /** The entries that match beyond the present place; 0 is no limit. A read ends early, not at the end, when `mayLook` refuses to look on. `ended` is told when it is over. */
+  /**
+   * The entries that match beyond the present place; 0 is no limit. A read ends early, not at the end, when `mayLook`
+   * refuses to look on. `ended` is told when it is over.
+   */
   read(limit: number, signal: AbortSignal, mayLook?: () => boolean, ended?: () => void): AsyncIterable<Entry>;
   advance(entry: Entry): void;
   /** The present place, as JSON: `next` of an answer. */
@@ -44,7 +47,10 @@ export interface ReadingContext {
   readonly isLive: boolean;
 }
 
-/** Clocks may be a little apart, and what a writer that died has committed is in its segment only when the monitor has been there. */
+/**
+ * Clocks may be a little apart, and what a writer that died has committed is in its segment only when the monitor has
+ * been there.
+ */
 const lateMsMax = 300_000;
 
 export interface Bounds {
@@ -234,8 +240,8 @@ class Position {
 type OpenRead = (limit: number, signal: AbortSignal, passed: () => void) => AsyncIterable<Entry>;
 
 /**
- * Reads that know whether they came to the end: one entry more than was asked for is looked for, where that takes no further request.
- * That entry is not given, and that it cannot be read is no failure of the others.
+ * Reads that know whether they came to the end: one entry more than was asked for is looked for, where that takes no
+ * further request. That entry is not given, and that it cannot be read is no failure of the others.
  */
 class Reads {
   readonly #open: OpenRead;

@@ -22,7 +22,10 @@ export interface RecentLookDeps {
 
 /** A watched space. */
 export interface RecentMember {
-  /** Whether no list since a look that began at `lookedAt` has missed a commit, and the last one, which is fresh, tells of none. */
+  /**
+   * Whether no list since a look that began at `lookedAt` has missed a commit, and the last one, which is fresh, tells
+   * of none.
+   */
   isQuiet(lookedAt: number): boolean;
   leave(): void;
 }

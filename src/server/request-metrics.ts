@@ -1,4 +1,5 @@
-// The ids that tie a request to its log lines and to the caller's trace, and what is measured of the request when it ends.
+// The ids that tie a request to its log lines and to the caller's trace, and what is measured of the request when it
+// ends.
 
 import type { Telemetry, TraceParent } from "../core/telemetry.ts";
 import { asKnown, isFailure } from "../wire/errors.ts";

@@ -1,7 +1,8 @@
 // Looks at one space's log again and again, for all live readers of the space in this instance.
 //
-// Promise: whatever is committed after `ready` has resolved moves the version, soon when this instance committed it, within about a
-// second otherwise. A look is left out only when the store's list says that nothing has come since the last one.
+// Promise: whatever is committed after `ready` has resolved moves the version, soon when this instance committed it,
+// within about a second otherwise. A look is left out only when the store's list says that nothing has come since the
+// last one.
 
 import { sleep } from "../core/clock.ts";
 import type { Clock, Random } from "../core/clock.ts";

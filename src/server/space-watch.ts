@@ -1,7 +1,8 @@
 // Tells live readers when to look again: all readers of a space in this instance share one poller of its log.
 //
-// Promise: whatever is committed after `open` has resolved moves the version of the watch, soon when this instance committed it,
-// within about a second otherwise. A poller lives as long as someone watches, and keeps the process alive no longer.
+// Promise: whatever is committed after `open` has resolved moves the version of the watch, soon when this instance
+// committed it, within about a second otherwise. A poller lives as long as someone watches, and keeps the process alive
+// no longer.
 
 import type { Clock, Random } from "../core/clock.ts";
 import type { SpaceName } from "../core/ids.ts";
@@ -31,14 +32,18 @@ export interface SpaceWatch {
 export class SpaceWatches {
   readonly #deps: WatchOptions & { readonly clock: Clock; readonly random: Random; readonly logger: Logger };
   readonly #pollers = new Map<string, SpacePoller>();
-  /** The one look at the spaces of each store that can be looked at together; it costs nothing while none is watched. */
+  /**
+   * The one look at the spaces of each store that can be looked at together; it costs nothing while none is watched.
+   */
   readonly #recent = new WeakMap<Store, RecentLook>();
 
   constructor(clock: Clock, random: Random, logger: Logger, options: Partial<WatchOptions> = {}) {
     this.#deps = { ...watchDefaults, ...options, clock, random, logger };
   }
 
-  /** Resolves when the log has been looked at once, so that what is read from now on and what the watch tells overlap. */
+  /**
+   * Resolves when the log has been looked at once, so that what is read from now on and what the watch tells overlap.
+   */
   async open(store: Store, space: SpaceName): Promise<SpaceWatch> {
     const key = `${store.id}/${space}`;
     let poller = this.#pollers.get(key);

@@ -1,9 +1,9 @@
 // A reading of statuses: the segments that there are, then those that change; and how far it has come.
 //
-// Promise: no change is missed, whatever is committed, applied or read meanwhile. Before the segments are read, the store says up to
-// when all records are applied: what came later is read from the space's log, which has every record as soon as it is
-// committed. A status may be told twice. Memory is bounded, whatever the space holds. A segment whose head cannot be read costs the others
-// nothing: it is told as such.
+// Promise: no change is missed, whatever is committed, applied or read meanwhile. Before the segments are read, the
+// store says up to when all records are applied: what came later is read from the space's log, which has every record
+// as soon as it is committed. A status may be told twice. Memory is bounded, whatever the space holds. A segment whose
+// head cannot be read costs the others nothing: it is told as such.
 
 import { LRUCache } from "lru-cache";
 
@@ -71,7 +71,10 @@ export class StatusReading {
     return cursorOf(this.#place);
   }
 
-  /** The segments that there are, in the order of their names, from the present place on; nothing when that is behind them. */
+  /**
+   * The segments that there are, in the order of their names, from the present place on; nothing when that is behind
+   * them.
+   */
   async *snapshot(limit: number, signal: AbortSignal): AsyncGenerator<SegmentStatus, void, undefined> {
     const { space } = this.#wanted;
     if (this.#place.kind === "start") {

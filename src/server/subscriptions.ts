@@ -52,7 +52,9 @@ export const subscriptions = endpoint(listOperation, async (services, call) => {
   return jsonAnswer(`{"subscriptions":[${all.map((one) => subscriptionText(one)).join(",")}]${rest}}`);
 });
 
-/** A secret that was rotated may not be rotated once more unseen: the one that its receiver knows would sign no longer. */
+/**
+ * A secret that was rotated may not be rotated once more unseen: the one that its receiver knows would sign no longer.
+ */
 async function put({ subscriptions }: Services, { store, id }: Place, request: PutRequest): Promise<PutOutcome> {
   try {
     return await subscriptions.put(store, id, request);

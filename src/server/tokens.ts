@@ -1,7 +1,7 @@
 // Access by bearer tokens: JWTs of one issuer for one audience, checked against the issuer's published keys.
 //
-// Promise: a token that is not wholly right is `unauthenticated`, whatever it claims; only asymmetric signatures are taken; new
-// keys of the issuer are found by themselves. No token is ever logged or told.
+// Promise: a token that is not wholly right is `unauthenticated`, whatever it claims; only asymmetric signatures are
+// taken; new keys of the issuer are found by themselves. No token is ever logged or told.
 
 import type { CryptoKey, JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from "jose";
 

@@ -1,7 +1,8 @@
-// Reads of a segment that have at least what its space has up to a place: for who has written with `ack=committed`, or has read the space.
+// Reads of a segment that have at least what its space has up to a place: for who has written with `ack=committed`, or
+// has read the space.
 //
-// Promise: a segment that is there already is read once, with no other request: whether it is shows in what was read. Only when it is
-// not, the backend brings it there, and the rest is read.
+// Promise: a segment that is there already is read once, with no other request: whether it is shows in what was read.
+// Only when it is not, the backend brings it there, and the rest is read.
 
 import type { Place } from "../codec/cursor.ts";
 import { parseCursor } from "../codec/cursor.ts";
@@ -71,7 +72,9 @@ export async function readStatusAtLeast(backend: Reads, wanted: AtLeast): Promis
   return backend.readStatus(space, segment, signal);
 }
 
-/** Whether a segment that goes so far has all that its space has up to the place. Of one timestamp it may have a part. */
+/**
+ * Whether a segment that goes so far has all that its space has up to the place. Of one timestamp it may have a part.
+ */
 function has(segment: SegmentName, { sequence, timestamp }: Seen, place: Place): boolean {
   return (
     timestamp > throughOf(place) || (place.segment === segment && place.sequence > 0 && sequence >= place.sequence)

@@ -1,5 +1,5 @@
-// A store over a backend: what is the same whatever keeps the rows. It cuts a produce into chunks and names them, commits over several
-// segments, reads several spaces as one, and waits for running work when it is closed.
+// A store over a backend: what is the same whatever keeps the rows. It cuts a produce into chunks and names them,
+// commits over several segments, reads several spaces as one, and waits for running work when it is closed.
 
 import type { Random } from "../core/clock.ts";
 import { newTransactionId } from "../core/clock.ts";
@@ -53,7 +53,10 @@ export interface Backend {
   readSpaceStatus(space: SpaceName, signal: Signal): Promise<SpaceStatus>;
   /** Absent: entries alone tell it. */
   readWritten?(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace>;
-  /** A cheap look: no entry that the arguments want has an earlier timestamp; Infinity: there is none. Absent: nothing is known. */
+  /**
+   * A cheap look: no entry that the arguments want has an earlier timestamp; Infinity: there is none. Absent: nothing
+   * is known.
+   */
   firstTimestamp?(space: SpaceName, args: ConsumeSpaceArgs): Promise<number>;
   readLast(space: SpaceName, segment: SegmentName, signal: Signal): Promise<Entry | undefined>;
   readStatus(space: SpaceName, segment: SegmentName, signal: Signal): Promise<SegmentStatus>;
@@ -75,7 +78,10 @@ export interface Backend {
   streamOf(space: SpaceName, segment: SegmentName, signal: Signal): Promise<StreamStatus | undefined>;
   trimSegment(space: SpaceName, segment: SegmentName, before: number, signal: Signal): Promise<SegmentStatus>;
   trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim>;
-  /** The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty cursor. */
+  /**
+   * The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty
+   * cursor.
+   */
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined>;
   deleteSpace(space: SpaceName, wish: DeletionWish, signal: Signal): Promise<Deleted | undefined>;
   restoreSpace(space: SpaceName, signal: Signal): Promise<void>;
@@ -84,8 +90,8 @@ export interface Backend {
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
   /**
-   * Brings the segment up to what its space has up to this timestamp: reads of it that begin from then on have that. False: the space has not
-   * come to it.
+   * Brings the segment up to what its space has up to this timestamp: reads of it that begin from then on have that.
+   * False: the space has not come to it.
    */
   bringUp(space: SpaceName, segment: SegmentName, through: number, signal: Signal): Promise<boolean>;
   spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor>;
@@ -253,15 +259,16 @@ function checkSpace(space: SpaceName, offset: Cursor): void {
 
 // Cuts the records of a produce into chunks, each to become one transaction.
 //
-// Promise: where the cuts are is a function of the records alone, never of when they arrive or how: the repeat of a request
-// gives the same chunks, so the same transactions. A record that no store may take is refused here.
+// Promise: where the cuts are is a function of the records alone, never of when they arrive or how: the repeat of a
+// request gives the same chunks, so the same transactions. A record that no store may take is refused here.
 
 /**
  * A chunk is as long as `chunkRecordsMax` and `chunkBytesMax` allow, and is yielded as soon as nothing more fits.
  *
- * Lazy: takes no record beyond the one that shows a chunk to be complete, and closes the source when left. An error at a record
- * (or of the source) is thrown after the chunks that were complete before it; the chunk it interrupts is never yielded, so
- * what fits one chunk is accepted whole or not at all. `field` names the records in errors: `invalid_argument`, `record_too_large`.
+ * Lazy: takes no record beyond the one that shows a chunk to be complete, and closes the source when left. An error at
+ * a record (or of the source) is thrown after the chunks that were complete before it; the chunk it interrupts is never
+ * yielded, so what fits one chunk is accepted whole or not at all. `field` names the records in errors:
+ * `invalid_argument`, `record_too_large`.
  */
 export async function* chunkRecords(
   records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>,

@@ -1,7 +1,8 @@
 // Several spaces read as one: merged by (timestamp, space, segment, sequence).
 //
-// Promise: a stream is begun when the merge comes near its first entry, a few at a time, so that what is read is about what is wanted; each
-// is read one entry ahead at most; one that fails fails the whole, and the error names its space; leaving leaves all of them.
+// Promise: a stream is begun when the merge comes near its first entry, a few at a time, so that what is read is about
+// what is wanted; each is read one entry ahead at most; one that fails fails the whole, and the error names its space;
+// leaving leaves all of them.
 
 import type { Entry } from "../core/entry.ts";
 import { inSpace } from "../core/errors.ts";

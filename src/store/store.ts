@@ -1,7 +1,7 @@
 // The store as its callers see it, whatever keeps it. Backends implement it; the contract suite judges them.
 //
-// Streams are lazy async iterables: nothing is requested before the first `next`, memory is bounded by a page, leaving the
-// loop or aborting the signal stops the requests. An error on the way is thrown after what was read before it.
+// Streams are lazy async iterables: nothing is requested before the first `next`, memory is bounded by a page, leaving
+// the loop or aborting the signal stops the requests. An error on the way is thrown after what was read before it.
 
 import type { Place } from "../codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
@@ -34,8 +34,9 @@ export interface ClampOptions {
 /** For who has written, or has read the space further: a segment may be behind its space for a moment. */
 export interface MinOptions {
   /**
-   * An offset of the segment's space: the segment is read with everything that its space has up to there. What is not in it yet is brought
-   * there first. An offset that the space has not come to, or of another space, is `invalid_argument`.
+   * An offset of the segment's space: the segment is read with everything that its space has up to there. What is not
+   * in it yet is brought there first. An offset that the space has not come to, or of another space, is
+   * `invalid_argument`.
    */
   readonly min?: Cursor | undefined;
 }
@@ -50,7 +51,10 @@ export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions, MinOpti
   /** Timestamps, milliseconds: inclusive. */
   readonly until?: number | undefined;
   readonly limit?: number | undefined;
-  /** Told, in order, the sequence of each entry that `after` hides: whoever goes on behind the last of them never reads them again. */
+  /**
+   * Told, in order, the sequence of each entry that `after` hides: whoever goes on behind the last of them never reads
+   * them again.
+   */
   readonly passed?: (sequence: number) => void;
 }
 
@@ -58,8 +62,8 @@ export interface FilterOptions {
   /** Only entries that match. `limit` counts those alone. */
   readonly filter?: EntryFilter | undefined;
   /**
-   * Told, in the order of each space, places that the filter hid everything up to, since the entry before: whoever goes on behind the last of
-   * them never reads that again.
+   * Told, in the order of each space, places that the filter hid everything up to, since the entry before: whoever goes
+   * on behind the last of them never reads that again.
    */
   readonly passed?: ((place: Place) => void) | undefined;
 }
@@ -91,8 +95,8 @@ export interface Counts {
 export interface SpaceStatus {
   readonly space: SpaceName;
   /**
-   * What a reader of the space is given from its start. Undefined: nobody has counted yet what an earlier version wrote; the monitor does,
-   * when the space is written again.
+   * What a reader of the space is given from its start. Undefined: nobody has counted yet what an earlier version
+   * wrote; the monitor does, when the space is written again.
    */
   readonly counts: Counts | undefined;
   /** Commits that are not in all of their segments yet. */
@@ -182,22 +186,29 @@ export interface RecentSpaces {
   /** How long a space is among them after each of its commits, at least, milliseconds; by any machine's clock. */
   readonly ms: number;
   /**
-   * All spaces with a commit within `ms` before this was called, if it is answered within `ms`; others may be among them. Undefined: they
-   * are more than `max`.
+   * All spaces with a commit within `ms` before this was called, if it is answered within `ms`; others may be among
+   * them. Undefined: they are more than `max`.
    */
   list(max: number, options?: StreamOptions): Promise<ReadonlySet<SpaceName> | undefined>;
 }
 
-/** Up to where a space is to be trimmed: entries with a lower timestamp, or those at or before a cursor. Whole commits go, no parts of one. */
+/**
+ * Up to where a space is to be trimmed: entries with a lower timestamp, or those at or before a cursor. Whole commits
+ * go, no parts of one.
+ */
 export type TrimPoint = { readonly timestamp: number } | { readonly offset: Cursor };
 
 /** How far a trim of a space has come. */
 export interface SpaceTrim {
-  /** The place that what is there follows: a reader who has come so far has missed nothing; the empty cursor: nothing was ever trimmed. */
+  /**
+   * The place that what is there follows: a reader who has come so far has missed nothing; the empty cursor: nothing
+   * was ever trimmed.
+   */
   readonly earliest: Cursor;
   /**
-   * `done`: nothing before the point is there. `pending`: it stopped before a commit that is not in all its segments, or not notified of, or
-   * not written off yet. `more`: there was more than one call removes. The same call goes on from there.
+   * `done`: nothing before the point is there. `pending`: it stopped before a commit that is not in all its segments,
+   * or not notified of, or not written off yet. `more`: there was more than one call removes. The same call goes on
+   * from there.
    */
   readonly state: "done" | "pending" | "more";
 }
@@ -216,8 +227,8 @@ export interface Deleted {
 }
 
 /**
- * One turn of removing what was deleted. `live`: it is there, and nothing is removed. `waits`: its time comes later. `more`: the turn was over,
- * or others wrote to the same rows; so many were removed.
+ * One turn of removing what was deleted. `live`: it is there, and nothing is removed. `waits`: its time comes later.
+ * `more`: the turn was over, or others wrote to the same rows; so many were removed.
  */
 export type RemovalResult =
   | { readonly state: "live" | "done" }
@@ -229,7 +240,9 @@ export interface RemovalTurn {
   readonly isOver: () => boolean;
 }
 
-/** Removes what was deleted and may be restored no more. Each turn may be done twice, and by several at the same time. */
+/**
+ * Removes what was deleted and may be restored no more. Each turn may be done twice, and by several at the same time.
+ */
 export interface Removals {
   removeSpace(store: StoreId, space: SpaceName, turn: RemovalTurn): Promise<RemovalResult>;
   removeStore(store: StoreId, turn: RemovalTurn): Promise<RemovalResult>;
@@ -241,8 +254,9 @@ export interface DeleteOptions extends StreamOptions, Partial<DeletionWish> {}
 /**
  * One store.
  *
- * Errors: StoreError with `invalid_argument`, `stream_closed`, `sequence_mismatch`, `transaction_id_mismatch`, `record_too_large`, `trimmed`, `deleted`,
- * `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`, `corrupt_data`.
+ * Errors: StoreError with `invalid_argument`, `stream_closed`, `sequence_mismatch`, `transaction_id_mismatch`,
+ * `record_too_large`, `trimmed`, `deleted`, `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`,
+ * `corrupt_data`.
  */
 export interface Store {
   readonly id: StoreId;
@@ -253,15 +267,17 @@ export interface Store {
 
   /** By sequence. */
   consumeSegment(space: SpaceName, segment: SegmentName, args?: ConsumeSegmentArgs): AsyncIterable<Entry>;
-  /** By (timestamp, segment, sequence), segments compared as UTF-8: one order, the same for every reader at all times. */
+  /**
+   * By (timestamp, segment, sequence), segments compared as UTF-8: one order, the same for every reader at all times.
+   */
   consumeSpace(space: SpaceName, args?: ConsumeSpaceArgs): AsyncIterable<Entry>;
   /** Several spaces, merged by (timestamp, space, segment, sequence). */
   consume(args: ConsumeArgs): AsyncIterable<Entry>;
   /** Zeros for a space that never was. A few requests, whatever its size. */
   getSpaceStatus(space: SpaceName, options?: StreamOptions): Promise<SpaceStatus>;
   /**
-   * Where the segments of the space were written after a timestamp, in the order of the space, without the entries. Cheaper than
-   * consumeSpace where a backend can tell it; absent where it cannot.
+   * Where the segments of the space were written after a timestamp, in the order of the space, without the entries.
+   * Cheaper than consumeSpace where a backend can tell it; absent where it cannot.
    */
   getWritten?(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace>;
 
@@ -275,8 +291,8 @@ export interface Store {
   ): Promise<SegmentStatus>;
 
   /**
-   * Appends records in chunks (at most 1,000 records, 768 KiB), each a transaction of its own, all or nothing, in order;
-   * yields each as it commits. After an error nothing further is committed; what was yielded stays.
+   * Appends records in chunks (at most 1,000 records, 768 KiB), each a transaction of its own, all or nothing, in
+   * order; yields each as it commits. After an error nothing further is committed; what was yielded stays.
    * No records: yields the present status once, writes nothing.
    */
   produce(
@@ -286,7 +302,10 @@ export interface Store {
     options?: ProduceOptions,
   ): AsyncIterable<ProducedChunk>;
 
-  /** To several segments of one space under one id, one transaction each, all or nothing; 1,000 records, 768 KiB together. */
+  /**
+   * To several segments of one space under one id, one transaction each, all or nothing; 1,000 records, 768 KiB
+   * together.
+   */
   produceAll(
     space: SpaceName,
     segments: readonly SegmentRecords[],
@@ -294,9 +313,10 @@ export interface Store {
   ): Promise<readonly ProducedChunk[]>;
 
   /**
-   * Makes a stream of a segment, appends to it, closes it, or says that it is used. Decided where sequences are decided, so it holds on any
-   * number of instances; answered once every read sees it. Records of more than a chunk are appended in chunks: the producer, `seq` and the
-   * closing move with the last, and a producer's repeat completes what an interruption left. A stream is made with a chunk at most.
+   * Makes a stream of a segment, appends to it, closes it, or says that it is used. Decided where sequences are
+   * decided, so it holds on any number of instances; answered once every read sees it. Records of more than a chunk are
+   * appended in chunks: the producer, `seq` and the closing move with the last, and a producer's repeat completes what
+   * an interruption left. A stream is made with a chunk at most.
    */
   changeStream(
     space: SpaceName,
@@ -308,20 +328,23 @@ export interface Store {
   streamOf(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<StreamStatus | undefined>;
 
   /**
-   * Removes the entries of a segment before a sequence, for good; beyond the end it means the end as of the call, entries that are committed and
-   * not applied yet included. Answers the status, whose `firstSequence` says how far it has come: less than was asked for where there was
-   * more than one call removes; the same call goes on from there. Nobody who reads the segment from then on sees them; its space shows
-   * them until the space itself is trimmed.
+   * Removes the entries of a segment before a sequence, for good; beyond the end it means the end as of the call,
+   * entries that are committed and not applied yet included. Answers the status, whose `firstSequence` says how far it
+   * has come: less than was asked for where there was more than one call removes; the same call goes on from there.
+   * Nobody who reads the segment from then on sees them; its space shows them until the space itself is trimmed.
    */
   trimSegment(space: SpaceName, segment: SegmentName, before: number, options?: StreamOptions): Promise<SegmentStatus>;
-  /** Removes the entries of a space before a point, from its segments, too. An offset of another space is `invalid_argument`. */
+  /**
+   * Removes the entries of a space before a point, from its segments, too. An offset of another space is
+   * `invalid_argument`.
+   */
   trimSpace(space: SpaceName, before: TrimPoint, options?: StreamOptions): Promise<SpaceTrim>;
 
   /**
-   * Deletes the space: from the answer on no instance shows anything of it, lists its name, or commits to it (`deleted`). It is answered
-   * after some seconds, when that is known everywhere. Until its time is up it can be restored; then all that it had is
-   * removed, and the space may be written again: its segments begin at 1, its offsets go on. Undefined: there is no such space. A repeat changes
-   * nothing, but that it may ask for an erasure.
+   * Deletes the space: from the answer on no instance shows anything of it, lists its name, or commits to it
+   * (`deleted`). It is answered after some seconds, when that is known everywhere. Until its time is up it can be
+   * restored; then all that it had is removed, and the space may be written again: its segments begin at 1, its offsets
+   * go on. Undefined: there is no such space. A repeat changes nothing, but that it may ask for an erasure.
    */
   deleteSpace(space: SpaceName, options?: DeleteOptions): Promise<Deleted | undefined>;
   /** Undoes the deletion; changes nothing of a space that was not deleted. `deleted`: it is too late. */
@@ -335,13 +358,14 @@ export interface Store {
    */
   onCommit(space: SpaceName, listener: () => void): () => void;
   /**
-   * Every record of the space with a timestamp up to this one is in its segment, and its segment in the names: what is read of
-   * segments from now on has it. 0 when that is said of none. One point read.
+   * Every record of the space with a timestamp up to this one is in its segment, and its segment in the names: what is
+   * read of segments from now on has it. 0 when that is said of none. One point read.
    */
   appliedThrough(space: SpaceName, options?: StreamOptions): Promise<number>;
   /**
-   * The place in the space that its newest `count` entries follow, and then what is committed from now on; the start when there are
-   * fewer. With a count of 0 it is one point read, and equal places mean that nothing was committed between.
+   * The place in the space that its newest `count` entries follow, and then what is committed from now on; the start
+   * when there are fewer. With a count of 0 it is one point read, and equal places mean that nothing was committed
+   * between.
    */
   spaceTail(space: SpaceName, count: number, options?: StreamOptions): Promise<Cursor>;
 

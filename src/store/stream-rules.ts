@@ -1,9 +1,9 @@
-// Decides what becomes of a wish to change a stream: pure. Every backend asks here, with the stream and its producer as they are at the
-// version of the log that it is about to commit to.
+// Decides what becomes of a wish to change a stream: pure. Every backend asks here, with the stream and its producer as
+// they are at the version of the log that it is about to commit to.
 //
-// A producer names its appends: an epoch, and in it 0, 1, 2 ... An append that it has made already is answered, and not made again; one of
-// an older epoch is a zombie's; one that leaves out others is refused. So a producer that repeats what was not answered appends everything
-// once, in order.
+// A producer names its appends: an epoch, and in it 0, 1, 2 ... An append that it has made already is answered, and not
+// made again; one of an older epoch is a zombie's; one that leaves out others is refused. So a producer that repeats
+// what was not answered appends everything once, in order.
 
 import type { AppendRecord } from "../core/entry.ts";
 import type { StoreError } from "../core/errors.ts";
@@ -126,8 +126,8 @@ export function streamRefused(answer: StreamAnswer): StoreError {
 }
 
 /**
- * A produce of those who know nothing of streams: what a stream must not take. Undefined: it is taken. One that has ended takes nothing, as
- * its entries are removed up to the end that it had.
+ * A produce of those who know nothing of streams: what a stream must not take. Undefined: it is taken. One that has
+ * ended takes nothing, as its entries are removed up to the end that it had.
  */
 export function refusedPlain({ stream, timestamp, isJson }: Omit<StreamSeen, "producer">): StreamAnswer | undefined {
   if (stream === undefined) return undefined;

@@ -1,5 +1,5 @@
-// Cuts what is to be appended to a stream into chunks, and names their transactions, so that the repeat of an append that a crash has cut
-// completes it.
+// Cuts what is to be appended to a stream into chunks, and names their transactions, so that the repeat of an append
+// that a crash has cut completes it.
 
 import type { Random } from "../core/clock.ts";
 import { newTransactionId } from "../core/clock.ts";
@@ -36,7 +36,10 @@ export async function changeStream(
   return backend.changeStream(space, segment, { wish, records }, { id, keyed: false }, signal);
 }
 
-/** Dying between two of them leaves some chunks there: the producer has not moved, and its repeat finds them by their ids. */
+/**
+ * Dying between two of them leaves some chunks there: the producer has not moved, and its repeat finds them by their
+ * ids.
+ */
 async function appendChunks(
   backend: StreamBackend,
   random: Random,

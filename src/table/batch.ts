@@ -1,5 +1,5 @@
-// Requests that write, as bytes on the wire: one write alone, or an entity-group transaction as a multipart body. And the
-// multipart answer, read back part by part.
+// Requests that write, as bytes on the wire: one write alone, or an entity-group transaction as a multipart body. And
+// the multipart answer, read back part by part.
 //
 // By hand, because the SDK builds every operation of an EGT with a client of its own, several times as slow, and cannot
 // delete under If-Match inside one.

@@ -1,7 +1,7 @@
 // Changes one row by what it is: read, decide, write under the ETag that was read, again when someone else came first.
 //
-// Promise: what is told rests on a write that succeeded on the very row it was decided on, or on a read alone. Deciding may happen
-// several times and must do nothing else.
+// Promise: what is told rests on a write that succeeded on the very row it was decided on, or on a read alone. Deciding
+// may happen several times and must do nothing else.
 
 import { sleep } from "../core/clock.ts";
 import type { Clock, Random } from "../core/clock.ts";

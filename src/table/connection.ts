@@ -1,7 +1,7 @@
 // Which storage account, and with what credential: read from settings as Azure Functions has them.
 //
-// Promise: pure; does no request and loads no library. Errors name the setting and what to set. Keys are kept as Secret,
-// which neither logs nor JSON show.
+// Promise: pure; does no request and loads no library. Errors name the setting and what to set. Keys are kept as
+// Secret, which neither logs nor JSON show.
 
 import { inspect } from "node:util";
 import { StoreError } from "../core/errors.ts";
@@ -57,7 +57,10 @@ const emulator = {
 /** Allows plain HTTP to other machines: events and, with a SAS, the credential itself can then be read on the way. */
 const insecureSetting = "STREAMKIT_ALLOW_INSECURE_HTTP";
 
-/** The account of the setting `name`, or else of `fallback`; each a connection string, or identity-based (`name__accountName`). */
+/**
+ * The account of the setting `name`, or else of `fallback`; each a connection string, or identity-based
+ * (`name__accountName`).
+ */
 export function parseConnection(
   env: Settings,
   name = "STREAMKIT_STORAGE",
@@ -105,8 +108,9 @@ export function parseConnectionString(
 }
 
 /**
- * Whether it is no storage but a developer's: its endpoints are on this machine, or they are those of Azurite, wherever that listens: the
- * account is in their path, and the key is the one that everybody has. The account's name alone says nothing: anyone may take it.
+ * Whether it is no storage but a developer's: its endpoints are on this machine, or they are those of Azurite, wherever
+ * that listens: the account is in their path, and the key is the one that everybody has. The account's name alone says
+ * nothing: anyone may take it.
  */
 export function isEmulator({ tableEndpoint, queueEndpoint, credential }: StorageConnection): boolean {
   const endpoints = queueEndpoint === undefined ? [tableEndpoint] : [tableEndpoint, queueEndpoint];

@@ -1,7 +1,7 @@
 // The HTTP client under the SDK's pipeline: a pool of connections that are kept, text out and text in.
 //
-// By hand, because the SDK's own, made for streams of any kind and progress of both ways, takes as much of the processor as all the
-// rest of a request. A request is sent once, whatever becomes of it.
+// By hand, because the SDK's own, made for streams of any kind and progress of both ways, takes as much of the
+// processor as all the rest of a request. A request is sent once, whatever becomes of it.
 
 import {
   createHttpHeaders,

@@ -1,7 +1,7 @@
 // Tokens of Microsoft Entra ID for the storage account.
 //
-// Promise: `@azure/identity`, by far the heaviest library here, is loaded with the first token that is asked for: starts
-// with a key or a SAS never pay for it.
+// Promise: `@azure/identity`, by far the heaviest library here, is loaded with the first token that is asked for:
+// starts with a key or a SAS never pay for it.
 
 import type { TokenCredential } from "@azure/identity";
 import type { StorageCredential } from "./connection.ts";

@@ -7,8 +7,8 @@
 import type { Properties, Row, Value } from "./port.ts";
 
 /**
- * The entity as a JSON object. Keys are in it for an insert, else they are in the URL; and where there is nothing else, as
- * the emulator fails at an empty object in an EGT.
+ * The entity as a JSON object. Keys are in it for an insert, else they are in the URL; and where there is nothing else,
+ * as the emulator fails at an empty object in an EGT.
  */
 export function entityJson(
   properties: Properties,
@@ -133,7 +133,8 @@ function parseValue(raw: unknown, type: unknown): Value | undefined {
 }
 
 function urlKey(key: string): string {
-  // encodeURIComponent leaves ' ( ) as they are: a quote is doubled in OData, and escaped because URLs may normalise it.
+  // encodeURIComponent leaves ' ( ) as they are: a quote is doubled in OData, and escaped because URLs may normalise
+  // it.
   return encodeURIComponent(key).replaceAll("'", "%27%27");
 }
 

@@ -90,7 +90,9 @@ export interface TableAccount {
   table(name: string): Table;
 }
 
-/** The partition keys of a table, each once, in order, whoever points at them: for tools, as it reads every row's keys. */
+/**
+ * The partition keys of a table, each once, in order, whoever points at them: for tools, as it reads every row's keys.
+ */
 export type PartitionScan = (table: string) => AsyncIterable<string>;
 
 /**

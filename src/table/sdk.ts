@@ -1,5 +1,5 @@
-// The table port on Azure Table Storage: each call is one request, made by hand (see `batch.ts` for why) and sent through the
-// SDK client's pipeline.
+// The table port on Azure Table Storage: each call is one request, made by hand (see `batch.ts` for why) and sent
+// through the SDK client's pipeline.
 //
 // Promise: a write is sent once and never again: what its answer does not tell, the caller finds out.
 

@@ -1,5 +1,5 @@
-// Signs requests with the key of a storage account: SharedKeyLite, as the service documents it for tables. The key is prepared
-// once, which the SDK's own policy does for each request.
+// Signs requests with the key of a storage account: SharedKeyLite, as the service documents it for tables. The key is
+// prepared once, which the SDK's own policy does for each request.
 //
 // https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key#shared-key-lite-and-table-service-format-for-2009-09-19-and-later
 

@@ -58,7 +58,9 @@ export function checkTableName(name: string): void {
   if (!/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(name)) throw rejected("a table name that is not 3 to 63 letters and digits");
 }
 
-/** The size of an entity by the service's own formula, bytes: UTF-16 keys, names and strings, 8 a property, 4 a length. */
+/**
+ * The size of an entity by the service's own formula, bytes: UTF-16 keys, names and strings, 8 a property, 4 a length.
+ */
 export function entityBytes(partition: string, row: string, properties: Properties): number {
   let bytes = 4 + 2 * (partition.length + row.length);
   for (const [name, value] of Object.entries(properties)) bytes += 8 + 2 * name.length + valueBytes(value);

@@ -4,7 +4,9 @@ import type { Effect } from "../core/errors.ts";
 import { StoreError } from "../core/errors.ts";
 import { TableFailure } from "./port.ts";
 
-/** The error for a caller whose request failed at the storage service. Store errors pass through with their own effect. */
+/**
+ * The error for a caller whose request failed at the storage service. Store errors pass through with their own effect.
+ */
 export function asStoreError(cause: unknown, effect: Effect): StoreError {
   if (cause instanceof StoreError) {
     if (cause.effect === effect) return cause;

@@ -1,8 +1,8 @@
 // One storage account's table service on the wire: requests in, answers out, through the SDK client's own pipeline: its
 // credentials, TLS, tracing and logging.
 //
-// Promise: `send` sends once. `read` tries again, boundedly, and begins no further try when the time-out of one request is over. Every
-// request ends within its time-out.
+// Promise: `send` sends once. `read` tries again, boundedly, and begins no further try when the time-out of one request
+// is over. Every request ends within its time-out.
 
 import { AzureSASCredential, TableServiceClient } from "@azure/data-tables";
 import { createHttpHeaders, createPipelineRequest, type Pipeline } from "@azure/core-rest-pipeline";
@@ -112,8 +112,9 @@ export class Transport {
   }
 
   /**
-   * Again while the service is unavailable or asks for less: a read changes nothing. It waits as long as the service says, and gives up
-   * at once where that is longer than one request may take. A time-out has had its time, and is the caller's to pace.
+   * Again while the service is unavailable or asks for less: a read changes nothing. It waits as long as the service
+   * says, and gives up at once where that is longer than one request may take. A time-out has had its time, and is the
+   * caller's to pace.
    */
   async read(request: WireRequest, signal: AbortSignal | undefined): Promise<Answer> {
     const endsAt = this.#clock.elapsed() + this.#timeoutMs;
@@ -182,8 +183,8 @@ function passingFailure(answer: Answer): TableFailure | undefined {
 }
 
 /**
- * They serve the SDK's generated operations, its retries, bodies that are not text and redirections, which there are none of
- * here; and each takes its time of every request.
+ * They serve the SDK's generated operations, its retries, bodies that are not text and redirections, which there are
+ * none of here; and each takes its time of every request.
  */
 const unusedPolicies = [
   ...["serializationPolicy", "deserializationPolicy", "tablesSecondaryEndpointPolicy", "defaultRetryPolicy"],

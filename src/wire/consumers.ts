@@ -1,4 +1,5 @@
-// Consumers as callers write and read them: the rules in a body, the text of a state, of deliveries and of what is parked.
+// Consumers as callers write and read them: the rules in a body, the text of a state, of deliveries and of what is
+// parked.
 
 import type * as z from "zod";
 

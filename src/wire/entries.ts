@@ -1,4 +1,5 @@
-// Entries and statuses as callers read them. Text is put together by hand: it is the most frequent thing this project does.
+// Entries and statuses as callers read them. Text is put together by hand: it is the most frequent thing this project
+// does.
 
 import * as z from "zod";
 
@@ -66,8 +67,8 @@ export const committedTransactionSchema = z
   .meta({ id: "CommittedTransaction" });
 
 /**
- * Writes entries as JSON, one after the other. `oneLine` where a line is the frame: NDJSON and server-sent events. What neighbours have in
- * common, of their transaction and of their place, is written once.
+ * Writes entries as JSON, one after the other. `oneLine` where a line is the frame: NDJSON and server-sent events. What
+ * neighbours have in common, of their transaction and of their place, is written once.
  */
 export class EntryWriter {
   readonly #encoding: Encoding;

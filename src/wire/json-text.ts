@@ -1,7 +1,8 @@
-// Takes JSON apart without losing how it was written: values stay slices of their text, so that a payload is kept byte for byte.
+// Takes JSON apart without losing how it was written: values stay slices of their text, so that a payload is kept byte
+// for byte.
 //
-// Promise: what is returned was valid JSON (RFC 8259) once every slice of it has been read by `parseSlice`. No key occurs twice,
-// `__proto__` is a key like any other, and neither depth nor size of the input costs more than one pass.
+// Promise: what is returned was valid JSON (RFC 8259) once every slice of it has been read by `parseSlice`. No key
+// occurs twice, `__proto__` is a key like any other, and neither depth nor size of the input costs more than one pass.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { StoreError } from "../core/errors.ts";
@@ -105,8 +106,8 @@ export function isPlainJson(text: string): boolean {
 }
 
 /**
- * Where the value that starts at `at` ends. Only quotes and brackets are looked at: whether what lies between is valid is decided when
- * the slice is parsed. Without recursion: no depth can do harm here.
+ * Where the value that starts at `at` ends. Only quotes and brackets are looked at: whether what lies between is valid
+ * is decided when the slice is parsed. Without recursion: no depth can do harm here.
  */
 function valueEnd(text: string, at: number, field: string, depthMax = Infinity): number {
   const first = text.charCodeAt(at);
@@ -179,8 +180,8 @@ function syntax(field: string, text: string, at: number, expected: string): Stor
 const lineEnds = /[\r\n\u0085\u2028\u2029]/;
 
 /**
- * The same JSON in one line: line breaks between its tokens become spaces, and what Unicode, but not JSON, takes for ends of a line is
- * escaped: there are none outside its strings.
+ * The same JSON in one line: line breaks between its tokens become spaces, and what Unicode, but not JSON, takes for
+ * ends of a line is escaped: there are none outside its strings.
  */
 export function asOneLine(json: string): string {
   if (!lineEnds.test(json)) return json;

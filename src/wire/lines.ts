@@ -13,8 +13,8 @@ export interface Line {
 }
 
 /**
- * The lines that are not blank. A line longer than a record can be is `record_too_large`, before the rest of it is read. `hold` is told
- * how many bytes the line that has begun takes, before it takes them.
+ * The lines that are not blank. A line longer than a record can be is `record_too_large`, before the rest of it is
+ * read. `hold` is told how many bytes the line that has begun takes, before it takes them.
  */
 export async function* readLines(
   bytes: AsyncIterable<Uint8Array>,

@@ -1,8 +1,8 @@
 // The schemas of the OpenAPI document, in the form that generators of clients make good types of.
 //
-// Promise: every body and every enumeration is a component with a name; an integer that may pass 2^31 says so; what a body may leave
-// out it may also have as null, as serialisers write what is not there. Bodies are closed, since an unknown member is refused; answers are
-// open, so that a strict reader of today goes on when they get a member more.
+// Promise: every body and every enumeration is a component with a name; an integer that may pass 2^31 says so; what a
+// body may leave out it may also have as null, as serialisers write what is not there. Bodies are closed, since an
+// unknown member is refused; answers are open, so that a strict reader of today goes on when they get a member more.
 
 import * as z from "zod";
 

@@ -1,5 +1,6 @@
-// The OpenAPI document, made from the definitions that requests are parsed with: it cannot say anything else. It describes the app as it
-// is set: who may call, and on request only the forms that generators of clients can make use of.
+// The OpenAPI document, made from the definitions that requests are parsed with: it cannot say anything else. It
+// describes the app as it is set: who may call, and on request only the forms that generators of clients can make use
+// of.
 
 import type * as z from "zod";
 import { ZodOptional } from "zod";
@@ -159,7 +160,8 @@ class Description {
       const examples = examplesOf(value as z.ZodType);
       const required = !(value as z.ZodType).safeParse(undefined).success;
       const hasDefault = (value as z.ZodType).safeParse(undefined).data !== undefined;
-      // A viewer fills an example of the parameter in: what is optional and has no default has one of its schema, to be read.
+      // A viewer fills an example of the parameter in: what is optional and has no default has one of its schema, to be
+      // read.
       const filledIn = examples !== undefined && (required || hasDefault);
       return {
         name,

@@ -20,7 +20,10 @@ export interface Operation {
   readonly id: string;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: PathTemplate;
-  /** The permission that a caller needs in the store of the path, or, without one, in all stores; `public` is for everyone. */
+  /**
+   * The permission that a caller needs in the store of the path, or, without one, in all stores; `public` is for
+   * everyone.
+   */
   readonly access: "public" | "read" | "write" | "manage";
   readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Consumers" | "Subscriptions" | "Service";
   readonly summary: string;
@@ -58,16 +61,23 @@ export function mediaTypesOf<C extends Contents>(contents: C): readonly MediaTyp
   return Object.keys(contents) as MediaTypesOf<C>[];
 }
 
-// Paths: from a template and its parameters to a URL's path and back. Names are read from the raw path. And queries: read as strictly,
-// where URLSearchParams would put other characters for bytes that are none.
+// Paths: from a template and its parameters to a URL's path and back. Names are read from the raw path. And queries:
+// read as strictly, where URLSearchParams would put other characters for bytes that are none.
 //
-// Promise: a `/` in a name arrives as one, whether it was sent as `%2F` or `%252F`. The Functions host leaves `%2F` as it is and encodes
-// its `%` once more, so that both reach the app as `%252F`; where no host is in between they differ. No name has a `%`.
+// Promise: a `/` in a name arrives as one, whether it was sent as `%2F` or `%252F`. The Functions host leaves `%2F` as
+// it is and encodes its `%` once more, so that both reach the app as `%252F`; where no host is in between they differ.
+// No name has a `%`.
 
-/** `/v1/stores/{store}/spaces`: literals and `{parameters}`, each a whole step of the path; a last `{*parameter}` is all the steps that are left. */
+/**
+ * `/v1/stores/{store}/spaces`: literals and `{parameters}`, each a whole step of the path; a last `{*parameter}` is all
+ * the steps that are left.
+ */
 export type PathTemplate = `/${string}`;
 
-/** The parameters as text, decoded; undefined when the path is another. Literals match in any case, as routes of the host do. */
+/**
+ * The parameters as text, decoded; undefined when the path is another. Literals match in any case, as routes of the
+ * host do.
+ */
 export function matchPath(template: PathTemplate, rawPath: string): ReadonlyMap<string, string> | undefined {
   const wanted = template.slice(1).split("/");
   const steps = rawPath.slice(1).split("/");

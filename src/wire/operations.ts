@@ -1,4 +1,5 @@
-// Every call of the interface, by topic in `operations/`: path, parameters, bodies, answers and errors, each in one place.
+// Every call of the interface, by topic in `operations/`: path, parameters, bodies, answers and errors, each in one
+// place.
 
 import type { Operation } from "./operation.ts";
 import { consumeSegment, consumeSpace, consume, peek, segmentStatus } from "./operations/consume.ts";

@@ -1,5 +1,5 @@
-// Runs a schema over what came in: a value, or a JSON object with some members kept as they were written. What does not fit becomes
-// `invalid_argument`, naming the field and what was expected.
+// Runs a schema over what came in: a value, or a JSON object with some members kept as they were written. What does not
+// fit becomes `invalid_argument`, naming the field and what was expected.
 
 import * as z from "zod";
 
@@ -95,8 +95,8 @@ function isOptional(schema: z.ZodObject, key: string): boolean {
 }
 
 /**
- * An integer as it was meant: in digits, as a decimal without a fraction (`1.0`), or, where an integer is asked for, in a string. Refuses,
- * as it was written, what would only be an integer after rounding.
+ * An integer as it was meant: in digits, as a decimal without a fraction (`1.0`), or, where an integer is asked for, in
+ * a string. Refuses, as it was written, what would only be an integer after rounding.
  */
 function exactNumber(raw: JsonSlice, field: string, schema: z.core.$ZodType | undefined): JsonSlice {
   const inString = isInteger(schema) ? /^"(-?[0-9]{1,16})"$/.exec(raw.text)?.[1] : undefined;

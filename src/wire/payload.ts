@@ -1,8 +1,8 @@
 // How payload bytes look in JSON: base64, text, or the JSON value itself, kept as it was written.
 //
-// Promise: what is written under an encoding is read back identical under it. Bytes that an encoding cannot show are shown in
-// base64, and say so. In `json`, what is stored is the value's text byte for byte; in forms of one line, line breaks between its
-// tokens are shown as spaces.
+// Promise: what is written under an encoding is read back identical under it. Bytes that an encoding cannot show are
+// shown in base64, and say so. In `json`, what is stored is the value's text byte for byte; in forms of one line, line
+// breaks between its tokens are shown as spaces.
 
 import { invalidArgument } from "../core/errors.ts";
 import type { JsonSlice } from "./json-text.ts";
@@ -31,7 +31,10 @@ export function decodePayload(slice: JsonSlice, encoding: Encoding, field: strin
   return bytes;
 }
 
-/** The members of an entry that show the payload: `"payload":...`, and `"encoding":"base64"` where that is not what was asked for. */
+/**
+ * The members of an entry that show the payload: `"payload":...`, and `"encoding":"base64"` where that is not what was
+ * asked for.
+ */
 export function payloadMembers(payload: Uint8Array, encoding: Encoding, oneLine: boolean): string {
   if (encoding !== "base64") {
     const text = decodeUtf8(payload);

@@ -74,7 +74,10 @@ function digestOf(segment: string): string {
   return hash("sha256", segment, "hex").slice(0, 2 * digestBytes);
 }
 
-/** The id of an event, as a client gives it back in `Last-Event-ID`: a client that reconnects by itself gets no more than it asked for. */
+/**
+ * The id of an event, as a client gives it back in `Last-Event-ID`: a client that reconnects by itself gets no more
+ * than it asked for.
+ */
 export interface ResumedAt {
   /** The place as its reading wrote it. */
   readonly place: string;

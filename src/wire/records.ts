@@ -1,4 +1,5 @@
-// Records as callers write them in JSON and NDJSON, read one at a time, so that size costs time but neither memory nor other callers.
+// Records as callers write them in JSON and NDJSON, read one at a time, so that size costs time but neither memory nor
+// other callers.
 
 import * as z from "zod";
 
@@ -81,7 +82,9 @@ export interface RecordStep {
   readonly bytes: number;
 }
 
-/** The same, or that the records since the one before it are those of this segment; `field` is what errors call them. */
+/**
+ * The same, or that the records since the one before it are those of this segment; `field` is what errors call them.
+ */
 export interface TransactionStep extends RecordStep {
   readonly ended?: { readonly segment: SegmentName; readonly field: string };
 }
@@ -222,7 +225,9 @@ export function parseRecord(text: string, encoding: Encoding, field: string): Ap
   return record;
 }
 
-/** The members of a record that has no others than these, as most have; undefined: it is to be looked at more closely. */
+/**
+ * The members of a record that has no others than these, as most have; undefined: it is to be looked at more closely.
+ */
 function plainMembers(
   text: string,
   field: string,

@@ -1,5 +1,5 @@
-// The calls of the Durable Streams protocol, and the headers and offsets that they speak in. They are described by that protocol, not by
-// the OpenAPI document: a stream's path has any number of steps, its body any type.
+// The calls of the Durable Streams protocol, and the headers and offsets that they speak in. They are described by that
+// protocol, not by the OpenAPI document: a stream's path has any number of steps, its body any type.
 
 import * as z from "zod";
 
@@ -161,7 +161,10 @@ export function parseStreamOffset(text: string | undefined): StreamOffset {
   return { kind: "after", life: Number(match[1]), sequence: Number(match[2]) };
 }
 
-/** So many seconds have one cursor: whoever waits at the same place in them asks for the same URL, which a cache answers once. */
+/**
+ * So many seconds have one cursor: whoever waits at the same place in them asks for the same URL, which a cache answers
+ * once.
+ */
 const cursorSeconds = 20;
 
 /** Greater than the one that came, which a cache may still hold an answer of. */

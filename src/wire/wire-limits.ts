@@ -8,7 +8,9 @@ export const wireLimits = {
   pageEntriesMax: 10_000,
   /** The newest entries that are found from the end: what one page of the storage holds. */
   lastEntriesMax: 1_000,
-  /** A JSON page ends with the entry that crosses this many characters: what a client holds in memory without a thought. */
+  /**
+   * A JSON page ends with the entry that crosses this many characters: what a client holds in memory without a thought.
+   */
   pageCharactersMax: 4 * 1024 * 1024,
   /** Names of one JSON page when nothing is said, and at most. */
   pageNamesDefault: 1_000,
@@ -19,7 +21,10 @@ export const wireLimits = {
   filterPartsMax: 16,
   /** How long a page looks for entries that a filter lets through, milliseconds: `next` says how far it came. */
   filteredPageMs: 10_000,
-  /** The least age by which entries may go, seconds: writers' clocks, and what waits for its segment, are nothing beside it. */
+  /**
+   * The least age by which entries may go, seconds: writers' clocks, and what waits for its segment, are nothing beside
+   * it.
+   */
   retentionSecondsMin: 3_600,
   /** How long a dry run looks, milliseconds. */
   dryRunMs: 10_000,
@@ -33,7 +38,10 @@ export const wireLimits = {
   controlBodyBytesMax: 1024 * 1024,
   /** Bytes of a body that are parsed before others get their turn, but for one record: about two milliseconds. */
   turnBytesMax: 256 * 1024,
-  /** A body of several segments, bytes: what one commit takes, each byte of it written as six, and the keys of its records. */
+  /**
+   * A body of several segments, bytes: what one commit takes, each byte of it written as six, and the keys of its
+   * records.
+   */
   transactionBodyBytesMax: 6 * limits.chunkBytesMax + 3 * 1024 * 1024,
   /** Blank lines of one NDJSON body: they cost time and say nothing. */
   blankLinesMax: 100_000,

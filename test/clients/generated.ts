@@ -1,4 +1,5 @@
-// Programs that use clients generated from the OpenAPI document: each makes the calls of the README, and one that is refused.
+// Programs that use clients generated from the OpenAPI document: each makes the calls of the README, and one that is
+// refused.
 
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";

@@ -1,7 +1,7 @@
 // The Durable Streams protocol, judged by its own conformance suite against the compiled app on Azurite.
 //
-// The suite runs in a process of its own, with the vitest that it brings. What it may find wrong is what docs/durable-streams.md says is not
-// there, and nothing else.
+// The suite runs in a process of its own, with the vitest that it brings. What it may find wrong is what
+// docs/durable-streams.md says is not there, and nothing else.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,5 @@
-// What the contract suite asks of a configuration: two ways in to the same data, and the faults that its claims speak of.
+// What the contract suite asks of a configuration: two ways in to the same data, and the faults that its claims speak
+// of.
 //
 // Every configuration supplies all of it, so that no claim is ever skipped.
 
@@ -12,7 +13,10 @@ import type { Store } from "../../src/store/store.ts";
 export type Instance = 0 | 1;
 
 export interface Faults {
-  /** From now on reads of entries and of names answer this many more pages, counted over all instances, and then fail with `storage_unavailable`. */
+  /**
+   * From now on reads of entries and of names answer this many more pages, counted over all instances, and then fail
+   * with `storage_unavailable`.
+   */
   failReads(afterPages: number): Promise<void>;
   /**
    * Instance 0 dies at its commit after the next `commits` ones: just before that one reaches storage, or just after it

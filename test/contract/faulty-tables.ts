@@ -40,7 +40,10 @@ export class FaultyQueries {
   }
 }
 
-/** The way to an account of a process that may die at a commit. Once dead it hears of nothing, and nothing it sends arrives. */
+/**
+ * The way to an account of a process that may die at a commit. Once dead it hears of nothing, and nothing it sends
+ * arrives.
+ */
 export class MortalClient {
   /** Settles when it dies, and not before. */
   readonly died: Promise<void>;

@@ -1,4 +1,5 @@
-// The contract suite is checked: a backend that lies, in one way at a time, fails it; the same backend that does not, keeps it.
+// The contract suite is checked: a backend that lies, in one way at a time, fails it; the same backend that does not,
+// keeps it.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { plainCompressor } from "../../src/codec/block.ts";
@@ -50,8 +51,8 @@ describe("a lying backend", () => {
 });
 
 /**
- * The first claim that is not kept, by its own judgement. A mistake of the liar's own is no such thing, nor is a claim that does
- * not end: it does not say what is wrong, and might only be slow.
+ * The first claim that is not kept, by its own judgement. A mistake of the liar's own is no such thing, nor is a claim
+ * that does not end: it does not say what is wrong, and might only be slow.
  */
 async function firstBroken(backend: Backend, given: readonly Claim[]): Promise<string | undefined> {
   for (const claim of given) {

@@ -1,4 +1,5 @@
-// Between an app and the emulator's tables: sees every request, and may keep it from arriving, or its answer from coming back.
+// Between an app and the emulator's tables: sees every request, and may keep it from arriving, or its answer from
+// coming back.
 //
 // Promise: what is let through arrives unchanged, but for the size of pages, and is answered by the emulator.
 
@@ -7,7 +8,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hexKey } from "../../src/codec/lexkey.ts";
 
-/** The service's pages hold 4 MiB, the emulator's any number of bytes: so many rows of the largest kind. And a few names are several. */
+/**
+ * The service's pages hold 4 MiB, the emulator's any number of bytes: so many rows of the largest kind. And a few names
+ * are several.
+ */
 const pageRowsMax = 5;
 const partitionsOf = (table: string): string => `PartitionKey eq '${hexKey(table, "")}`;
 const [entryPartitions, namePartitions] = [partitionsOf("DAT"), partitionsOf("INV")];
@@ -17,7 +21,10 @@ const logPartitions = hexKey("DAT", "SPACES", "");
 export interface Watcher {
   /** Throws to fail it. */
   pageAsked(): void;
-  /** Called once for each commit: `send` passes it on and resolves with whether it was done. Resolves when it may be answered. */
+  /**
+   * Called once for each commit: `send` passes it on and resolves with whether it was done. Resolves when it may be
+   * answered.
+   */
   commit(send: () => Promise<boolean>): Promise<void>;
 }
 
@@ -60,7 +67,8 @@ async function handle(
   const body = await bytesOf(incoming);
   const url = new URL(incoming.url!, target);
   const filter = url.searchParams.get("$filter") ?? "";
-  // Pages with data, or of names: those of summaries are for the writers and the monitor, which each app runs every minute.
+  // Pages with data, or of names: those of summaries are for the writers and the monitor, which each app runs every
+  // minute.
   const hasData = url.searchParams.get("$select")?.includes(",d00") ?? true;
   const isPage = filter.startsWith(namePartitions) || (filter.startsWith(entryPartitions) && hasData);
   if (incoming.method === "GET" && isPage) {

@@ -1,5 +1,5 @@
-// What every side of the table port promises, as claims: the simulated table is only worth something because the service's
-// emulator passes the same ones.
+// What every side of the table port promises, as claims: the simulated table is only worth something because the
+// service's emulator passes the same ones.
 
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";

@@ -1,5 +1,6 @@
-// What becomes of one simulated request: when it arrives at the service (never, once, repeatedly, after the caller has given
-// up), and what the caller hears. Delays, losses, time-outs, late landings, repeats and crashes are all values of one type.
+// What becomes of one simulated request: when it arrives at the service (never, once, repeatedly, after the caller has
+// given up), and what the caller hears. Delays, losses, time-outs, late landings, repeats and crashes are all values of
+// one type.
 //
 // Promise: deterministic. Without a fault a request is answered in microtasks; with one, every wait is the clock's.
 

@@ -1,4 +1,5 @@
-// The queue port in memory, with the same faults of requests as the simulated table: lost, late, repeated, never heard of.
+// The queue port in memory, with the same faults of requests as the simulated table: lost, late, repeated, never heard
+// of.
 //
 // Promise: a message is there from its arrival on, once for each arrival, whatever its sender heard.
 

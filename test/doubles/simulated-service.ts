@@ -1,5 +1,5 @@
-// The tables of one account in memory, with the service's semantics: conditions, atomic EGTs, ordinal order, pages that are
-// each a snapshot of their own and whose continuation is the next key, tables that are missing or being deleted.
+// The tables of one account in memory, with the service's semantics: conditions, atomic EGTs, ordinal order, pages that
+// are each a snapshot of their own and whose continuation is the next key, tables that are missing or being deleted.
 //
 // Promise: synchronous and deterministic. What it holds shares nothing with what callers hold.
 
@@ -9,7 +9,10 @@ import { TableFailure, type GetResult, type KeyRange, type Page, type Properties
 import type { QueryOptions, Refusal, Row, SubmitResult, Write } from "../../src/table/port.ts";
 import { entityBytes } from "../../src/table/sizes.ts";
 
-/** One effective submit, told while it takes effect. Observers do not throw: the requester would be told. Rows are the service's own: do not change them. */
+/**
+ * One effective submit, told while it takes effect. Observers do not throw: the requester would be told. Rows are the
+ * service's own: do not change them.
+ */
 export interface EffectiveWrite {
   /** Which request it was, and who made it. */
   readonly number: number;
@@ -85,7 +88,10 @@ export class SimulatedService {
     for (const [name, state] of tables) this.#tables.set(name, copyState(state));
   }
 
-  /** Takes rows as an earlier run left them, each once; ETags given from now on are none of theirs. Observers are not told. */
+  /**
+   * Takes rows as an earlier run left them, each once; ETags given from now on are none of theirs. Observers are not
+   * told.
+   */
   load(table: string, rows: readonly Row[]): void {
     const partitions = new Map<string, Partition>();
     for (const row of [...rows].sort((a, b) => (a.row < b.row ? -1 : 1))) {

@@ -1,8 +1,8 @@
-// The table port in memory: the service's exact semantics (`simulated-service.ts`) behind requests whose fault a plan decides
-// (`fault.ts`). What the simulation, and every test that needs a table, runs on.
+// The table port in memory: the service's exact semantics (`simulated-service.ts`) behind requests whose fault a plan
+// decides (`fault.ts`). What the simulation, and every test that needs a table, runs on.
 //
-// Promise: what the caller hears never stops what is on its way: a request that was given up may still land. Without a plan
-// requests are answered in microtasks, in the order they were made.
+// Promise: what the caller hears never stops what is on its way: a request that was given up may still land. Without a
+// plan requests are answered in microtasks, in the order they were made.
 
 import type { Clock } from "../../src/core/clock.ts";
 import { aborted } from "../../src/table/classify.ts";

@@ -1,5 +1,5 @@
-// The compiled app in the local host, as a process of its own on a free port: for tests, and for programs without a test runner.
-// Promise: when it is handed out it answers; `stop` returns when the process is gone.
+// The compiled app in the local host, as a process of its own on a free port: for tests, and for programs without a
+// test runner. Promise: when it is handed out it answers; `stop` returns when the process is gone.
 
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Loads a compiled app as the language worker does, with nothing that an old Node.js lacks, and prints what its `health` answers.
-// Called as `node bare-worker.cjs <folder of the app>`.
+// Loads a compiled app as the language worker does, with nothing that an old Node.js lacks, and prints what its
+// `health` answers. Called as `node bare-worker.cjs <folder of the app>`.
 
 const { readdirSync } = require("node:fs");
 const Module = require("node:module");

@@ -1,5 +1,5 @@
-// Pages of another origin, in headless Chromium, against the compiled app in the local host: with keys, which no preflight has, and with
-// tokens.
+// Pages of another origin, in headless Chromium, against the compiled app in the local host: with keys, which no
+// preflight has, and with tokens.
 
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";

@@ -1,5 +1,5 @@
-// Each call of /docs works as it is filled in: built from the document as the viewer builds it, in its order, in each form of a body and
-// of an answer, and sent to the app.
+// Each call of /docs works as it is filled in: built from the document as the viewer builds it, in its order, in each
+// form of a body and of an answer, and sent to the app.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,7 +1,9 @@
-// The examples of the documentation do what they say: each command is run as it stands, and its answer is the one that is shown.
+// The examples of the documentation do what they say: each command is run as it stands, and its answer is the one that
+// is shown.
 //
-// A page marks its first lines of shell with `sh setup`, and with `sh key` or `sh token` what is for an app that asks for them. A block of
-// shell is followed by its answer, as json or text. What differs from run to run (ids, timestamps, cursors) is not compared.
+// A page marks its first lines of shell with `sh setup`, and with `sh key` or `sh token` what is for an app that asks
+// for them. A block of shell is followed by its answer, as json or text. What differs from run to run (ids, timestamps,
+// cursors) is not compared.
 
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";

@@ -1,7 +1,7 @@
 // A proxy between the app and the emulator's tables that lets requests fail as networks and services do.
 //
-// Promise: a request whose fault says that it arrives does arrive, whatever its sender hears; one whose fault says that it does not,
-// never does.
+// Promise: a request whose fault says that it arrives does arrive, whatever its sender hears; one whose fault says that
+// it does not, never does.
 
 import { once } from "node:events";
 import { createServer, request as send } from "node:http";

@@ -1,4 +1,5 @@
-// What generates clients from the OpenAPI document makes one that compiles, makes the calls of the README and knows the types of errors.
+// What generates clients from the OpenAPI document makes one that compiles, makes the calls of the README and knows the
+// types of errors.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -20,7 +20,10 @@ export interface AppOptions {
 
 let startElsewhere: ((options: AppOptions) => Promise<RunningApp>) | undefined;
 
-/** For a test file that runs another's tests on something else than the app over Azurite: what `startApp` starts in this file. */
+/**
+ * For a test file that runs another's tests on something else than the app over Azurite: what `startApp` starts in this
+ * file.
+ */
 export function startInstead(start: (options: AppOptions) => Promise<RunningApp>): void {
   startElsewhere = start;
 }

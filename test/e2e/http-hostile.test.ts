@@ -1,4 +1,5 @@
-// Bytes that no client library would send, straight into the socket of the compiled app: it answers or hangs up, and stays well.
+// Bytes that no client library would send, straight into the socket of the compiled app: it answers or hangs up, and
+// stays well.
 
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";

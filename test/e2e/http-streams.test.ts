@@ -1,4 +1,5 @@
-// Streams through the compiled app: bounded memory both ways, readers that stall, leave or wait, and what happens behind them.
+// Streams through the compiled app: bounded memory both ways, readers that stall, leave or wait, and what happens
+// behind them.
 
 import { randomBytes, randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -37,7 +38,10 @@ async function peakBytes(of = app): Promise<number> {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
-/** Bytes, at the most: from the app to the host, and from the host to the reader, the kernel takes what neither end has read. */
+/**
+ * Bytes, at the most: from the app to the host, and from the host to the reader, the kernel takes what neither end has
+ * read.
+ */
 async function socketsHold(): Promise<number> {
   const largest = async (which: string): Promise<number> => {
     const [, , most] = (await readFile(`/proc/sys/net/ipv4/${which}`, "utf8")).trim().split(/\s+/);

@@ -1,4 +1,5 @@
-// Calls whose invocation and request do not meet: on Azure, without a cure, one of them ends the whole process after functionTimeout.
+// Calls whose invocation and request do not meet: on Azure, without a cure, one of them ends the whole process after
+// functionTimeout.
 
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";

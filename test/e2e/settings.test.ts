@@ -1,4 +1,5 @@
-// What cannot work still starts: callers and operators are told, where an app that does not start is an empty 404 on Azure.
+// What cannot work still starts: callers and operators are told, where an app that does not start is an empty 404 on
+// Azure.
 
 import { expect, test } from "vitest";
 import { startApp } from "./harness.ts";

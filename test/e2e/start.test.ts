@@ -1,4 +1,5 @@
-// `npm start`, as far as it can be tried without the emulator's usual ports: with storage that the environment configures.
+// `npm start`, as far as it can be tried without the emulator's usual ports: with storage that the environment
+// configures.
 
 import { execFile } from "node:child_process";
 import { once } from "node:events";

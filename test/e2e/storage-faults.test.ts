@@ -1,5 +1,5 @@
-// A storage service that fails: connections break before and after a request took effect, answers come late, as 429, 500 or 503,
-// or not at all. Produce and consume end in success or in an error that says whether it may have happened.
+// A storage service that fails: connections break before and after a request took effect, answers come late, as 429,
+// 500 or 503, or not at all. Produce and consume end in success or in an error that says whether it may have happened.
 
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";

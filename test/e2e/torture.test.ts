@@ -1,4 +1,5 @@
-// The short form of `npm run torture`: several processes of the app over one storage, killed without warning under a mixed load.
+// The short form of `npm run torture`: several processes of the app over one storage, killed without warning under a
+// mixed load.
 
 import { randomUUID } from "node:crypto";
 import { expect, inject, test } from "vitest";

@@ -1,5 +1,6 @@
-// Rows that say what cannot be: a segment's that speak of a commit that its log does not have, heads and names that are no such thing.
-// Those who need them are told that stored data is damaged, everyone else does not notice, and the log stays whole.
+// Rows that say what cannot be: a segment's that speak of a commit that its log does not have, heads and names that are
+// no such thing. Those who need them are told that stored data is damaged, everyone else does not notice, and the log
+// stays whole.
 
 import { expect, test } from "vitest";
 import { hexKey } from "../../src/codec/lexkey.ts";

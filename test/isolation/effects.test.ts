@@ -1,4 +1,5 @@
-// What a caller is told became of its produce is true of everything this instance has sent under its id, whoever asked for it.
+// What a caller is told became of its produce is true of everything this instance has sent under its id, whoever asked
+// for it.
 
 import { expect, test } from "vitest";
 import { noMetadata } from "../../src/core/entry.ts";

@@ -14,7 +14,9 @@ const settings = { walGraceMs: 1_000, tombstoneAfterMs: 60_000, produceTimeoutMs
 const [also = stuck, ...others] = neighbours;
 const other = parseSpaceName("other");
 
-/** An instance commits to two segments and dies at once, before it has applied anything. Answers the record's timestamp. */
+/**
+ * An instance commits to two segments and dies at once, before it has applied anything. Answers the record's timestamp.
+ */
 async function dieAfterCommit(lab: Lab, of: SpaceName): Promise<number> {
   const { client, store } = lab.instance({ settings });
   const committed = Promise.withResolvers<undefined>();

@@ -1,4 +1,5 @@
-// Any number of segments that cannot be applied: their callers are told early, and the others' produces go on at their rate.
+// Any number of segments that cannot be applied: their callers are told early, and the others' produces go on at their
+// rate.
 
 import { describe, expect, test } from "vitest";
 import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";

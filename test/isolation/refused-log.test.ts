@@ -1,4 +1,5 @@
-// A log that answers reads and takes no commits: what waits for it is bounded, and nothing is made twice when it is over.
+// A log that answers reads and takes no commits: what waits for it is bounded, and nothing is made twice when it is
+// over.
 
 import { expect, test } from "vitest";
 import { logPartition } from "../../src/store/azure/rows/keys.ts";

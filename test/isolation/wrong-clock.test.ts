@@ -1,4 +1,5 @@
-// A machine whose clock is an hour off: it neither drags the log into the future nor costs those it shares a space with.
+// A machine whose clock is an hour off: it neither drags the log into the future nor costs those it shares a space
+// with.
 
 import { describe, expect, test } from "vitest";
 import { logPartition, storeTableName, timestampOfRow } from "../../src/store/azure/rows/keys.ts";

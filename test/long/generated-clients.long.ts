@@ -1,5 +1,6 @@
-// Clients that heavier generators make of the OpenAPI document, in TypeScript and C#: each compiles, makes the calls of the README and
-// knows the types of errors. The generators are installed here from lock files of their own. Needs the .NET SDK 10.
+// Clients that heavier generators make of the OpenAPI document, in TypeScript and C#: each compiles, makes the calls of
+// the README and knows the types of errors. The generators are installed here from lock files of their own. Needs the
+// .NET SDK 10.
 
 import { randomUUID } from "node:crypto";
 import { cp, mkdir, writeFile } from "node:fs/promises";

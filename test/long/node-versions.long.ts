@@ -1,5 +1,6 @@
-// The package as it is deployed, on the oldest Node.js that it takes and on the newest of each that Azure has: the binaries come from
-// npm. What the smaller form in `npm test` does not see is all but the start: the storage's client, Zstd, streams.
+// The package as it is deployed, on the oldest Node.js that it takes and on the newest of each that Azure has: the
+// binaries come from npm. What the smaller form in `npm test` does not see is all but the start: the storage's client,
+// Zstd, streams.
 
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";

@@ -159,7 +159,9 @@ function isContentOf(
   return true;
 }
 
-/** The segment ended there at some moment since the call (or its present chunk) began, and the winner holds the place. */
+/**
+ * The segment ended there at some moment since the call (or its present chunk) began, and the winner holds the place.
+ */
 function isTrueConflict(call: Call, error: StoreError, space: SpaceTruth): boolean {
   const { expected, received, lastSequence, winner } = error.details;
   if (typeof expected !== "number" || typeof received !== "number" || typeof lastSequence !== "number") return false;

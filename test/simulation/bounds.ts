@@ -1,4 +1,5 @@
-// The callers that read a part of a space (L6): between two times, and from its newest entries on; while rows are merged and trimmed.
+// The callers that read a part of a space (L6): between two times, and from its newest entries on; while rows are
+// merged and trimmed.
 
 import type { Cursor } from "../../src/core/ids.ts";
 import { comparePlaces, parseCursor } from "../../src/codec/cursor.ts";

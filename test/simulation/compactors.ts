@@ -1,4 +1,5 @@
-// Whoever compacts spaces (L6), at any instance, beside everything else: small rows become large ones while they are read and trimmed.
+// Whoever compacts spaces (L6), at any instance, beside everything else: small rows become large ones while they are
+// read and trimmed.
 
 import type { SpaceName } from "../../src/core/ids.ts";
 import { StoreError } from "../../src/core/errors.ts";

@@ -1,4 +1,5 @@
-// More segments than a log lists stop answering together: what do their neighbours feel, and what are their callers told?
+// More segments than a log lists stop answering together: what do their neighbours feel, and what are their callers
+// told?
 //
 // The seeds judge what is said and stored; that nobody waits for what is stuck is judged here, in virtual time.
 

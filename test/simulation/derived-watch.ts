@@ -1,4 +1,5 @@
-// Judges every write to what is derived from the logs (I2, I5, I6): segments, inventory, the list of open logs, status messages.
+// Judges every write to what is derived from the logs (I2, I5, I6): segments, inventory, the list of open logs, status
+// messages.
 
 import { decodeEntry } from "../../src/codec/entry.ts";
 import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
@@ -114,8 +115,9 @@ export function segmentWritten(
 }
 
 /**
- * A trim moves the first sequence, never back and never beyond what was asked for (L1, L5), and head, marker and blocks agree in the same
- * moment (L7): nothing before it is left, the block that it cuts holds the rest of its entries, the marker is where the last gone one was.
+ * A trim moves the first sequence, never back and never beyond what was asked for (L1, L5), and head, marker and blocks
+ * agree in the same moment (L7): nothing before it is left, the block that it cuts holds the rest of its entries, the
+ * marker is where the last gone one was.
  */
 function segmentTrimmed(
   segment: SegmentTruth,

@@ -1,8 +1,8 @@
 // A space and its store end, and come back, before instances that know them well (L2, L4, L5, L8).
 //
-// What is deleted is shown to no read, and no produce is acknowledged, that begins after the deletion was answered; what was restored is all
-// there; what was removed is in no row, and stays so whatever lands late; what is written afterwards is a new life, and is lost to nobody.
-// Clocks of machines run up to a tenth too fast or too slow.
+// What is deleted is shown to no read, and no produce is acknowledged, that begins after the deletion was answered;
+// what was restored is all there; what was removed is in no row, and stays so whatever lands late; what is written
+// afterwards is a new life, and is lost to nobody. Clocks of machines run up to a tenth too fast or too slow.
 
 import type { AppendRecord } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";

@@ -1,4 +1,5 @@
-// What happened in a run, one line each, for people: who asked what, what became of it, what was written, what was answered.
+// What happened in a run, one line each, for people: who asked what, what became of it, what was written, what was
+// answered.
 
 import type { Timeline } from "./timeline.ts";
 

@@ -1,6 +1,7 @@
 // An id is looked up, and before the answer is there the log moves on so far that its segment is looked at anew.
 //
-// What was read before says nothing of the id now: another instance has used it in between. The seeds meet this too seldom.
+// What was read before says nothing of the id now: another instance has used it in between. The seeds meet this too
+// seldom.
 
 import type { TransactionId } from "../../src/core/ids.ts";
 import { parseSegmentName, parseTransactionId } from "../../src/core/ids.ts";

@@ -1,4 +1,5 @@
-// The live readers of an instance (I9): they wait for news of every space, and are told of each commit, however little they ask.
+// The live readers of an instance (I9): they wait for news of every space, and are told of each commit, however little
+// they ask.
 //
 // What they ask meets a weather of its own, so that a seed's other happenings are the same with them and without them.
 
@@ -10,9 +11,15 @@ import { decodeLogHead } from "../../src/store/azure/rows/log-rows.ts";
 import type { Chance } from "./chance.ts";
 import type { Witness, World } from "./world.ts";
 
-/** So many looks in the time after which a log that rests is closed: a look that is left out by mistake is missed for longer than one that is late. */
+/**
+ * So many looks in the time after which a log that rests is closed: a look that is left out by mistake is missed for
+ * longer than one that is late.
+ */
 const looksPerIdle = 20;
-/** Intervals between two looks within which a commit is told while nothing fails, and what requests may take on top, milliseconds. */
+/**
+ * Intervals between two looks within which a commit is told while nothing fails, and what requests may take on top,
+ * milliseconds.
+ */
 const toldWithinIntervals = 2;
 const requestsMs = 250;
 /** How long what was asked for before may still fail after that, milliseconds. */
@@ -43,7 +50,8 @@ export class LiveReaders {
     this.#witness = world.witness(chance);
     this.#idleMs = resolveOptions(world.scenario.settings).logIdleMs;
     this.#pollMsMax = Math.max(50, this.#idleMs / looksPerIdle);
-    // A service that sets its clock back takes logs off its list too early: then it is the next look of its own that tells.
+    // A service that sets its clock back takes logs off its list too early: then it is the next look of its own that
+    // tells.
     const restMs = world.scenario.serviceStepBackMs > 0 ? this.#idleMs : 0;
     this.#toldWithinMs = toldWithinIntervals * this.#pollMsMax + requestsMs + restMs;
     const { clock, logger, random } = this.#witness;

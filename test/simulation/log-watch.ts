@@ -1,5 +1,5 @@
-// Judges every write to a space's log as it takes effect (I1 to I5): what was committed, for whom, in which order, and what
-// the head stops listing as pending.
+// Judges every write to a space's log as it takes effect (I1 to I5): what was committed, for whom, in which order, and
+// what the head stops listing as pending.
 
 import { contentDigest } from "../../src/codec/transaction.ts";
 import type { EntryBatch } from "../../src/codec/transaction.ts";
@@ -17,7 +17,10 @@ import { decodeData } from "./stored.ts";
 import { logTrimmed } from "./trim-watch.ts";
 import type { LogRecord, LogTransaction, Register, SpaceTruth, Verdict } from "./truth.ts";
 
-/** How far ahead of the service a timestamp may be that nobody before it made later: what a clock is trusted with, and a second. */
+/**
+ * How far ahead of the service a timestamp may be that nobody before it made later: what a clock is trusted with, and a
+ * second.
+ */
 const aheadMax = 6_000;
 
 export class LogWatch {
@@ -157,7 +160,10 @@ export class LogWatch {
     return transactions.map(describeTransaction).join(", ");
   }
 
-  /** One transaction of a new record: continues its segment, is what was asked for, once, by somebody who may still be waiting. */
+  /**
+   * One transaction of a new record: continues its segment, is what was asked for, once, by somebody who may still be
+   * waiting.
+   */
   #transaction(
     summary: TransactionSummary,
     batch: EntryBatch,

@@ -1,4 +1,5 @@
-// `npm run simulate -- --seeds N --from S`: runs seeds, sums up what they did, and tells the history of those that fail.
+// `npm run simulate -- --seeds N --from S`: runs seeds, sums up what they did, and tells the history of those that
+// fail.
 
 import { parseArgs } from "node:util";
 

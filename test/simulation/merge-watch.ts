@@ -1,4 +1,5 @@
-// Judges every write of a compaction as it takes effect (L6): what a merged row holds is what the rows were that it stands for.
+// Judges every write of a compaction as it takes effect (L6): what a merged row holds is what the rows were that it
+// stands for.
 
 import type { Entry } from "../../src/core/entry.ts";
 import { compactedRow, segmentRowOf, timestampOfRow } from "../../src/store/azure/rows/keys.ts";
@@ -12,8 +13,8 @@ import { decodeRowOf, isSame } from "./stored.ts";
 import type { LogRecord, SegmentTruth, SpaceTruth, Verdict } from "./truth.ts";
 
 /**
- * A compaction of a log replaces neighbours by one row at the place of the last, none that is pending, and says in the same moment how
- * far it has come. The ids of its records stay for as long as an attempt may look for them.
+ * A compaction of a log replaces neighbours by one row at the place of the last, none that is pending, and says in the
+ * same moment how far it has come. The ids of its records stay for as long as an attempt may look for them.
  */
 export function logMerged(
   space: SpaceTruth,
@@ -98,7 +99,10 @@ export function holdsRecords(space: SpaceTruth, row: Row, records: readonly LogR
   space.rows.set(timestamp, merged.firstTimestamp);
 }
 
-/** Blocks of a segment, neighbours, become one at the place of the last; the head says nothing else than before but the format. */
+/**
+ * Blocks of a segment, neighbours, become one at the place of the last; the head says nothing else than before but the
+ * format.
+ */
 export function segmentMerged(segment: SegmentTruth, changes: readonly Change[], verdict: Verdict): string {
   const { blocks, entries: truth, name } = segment;
   const taken = changes.filter(({ row }) => segmentRowOf(row)?.kind === "block");

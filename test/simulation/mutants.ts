@@ -1,6 +1,8 @@
-// `npm run mutants`: runs each deliberate mistake, in a process of its own, until a seed catches it; fails if one lives.
+// `npm run mutants`: runs each deliberate mistake, in a process of its own, until a seed catches it; fails if one
+// lives.
 //
-// `--mutant NAME` one of them, in this process; `--seeds N --from S` other seeds than its own; `--only A,B` some of them.
+// `--mutant NAME` one of them, in this process; `--seeds N --from S` other seeds than its own; `--only A,B` some of
+// them.
 
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -1,5 +1,5 @@
-// The callers that write: at the tail and at sequences, to one segment and to several, with ids and without, alone and racing,
-// repeating what they do not know the end of, giving up, and using an id twice.
+// The callers that write: at the tail and at sequences, to one segment and to several, with ids and without, alone and
+// racing, repeating what they do not know the end of, giving up, and using an id twice.
 
 import type { StoreError } from "../../src/core/errors.ts";
 import type { SpaceName } from "../../src/core/ids.ts";
@@ -155,8 +155,8 @@ export class Producers {
   }
 
   /**
-   * Told that nothing (further) happened: then it is not in the log by this instance's doing, unless that was so before it was asked
-   * for, and a repeat was not refused. What lands later is judged when it does.
+   * Told that nothing (further) happened: then it is not in the log by this instance's doing, unless that was so before
+   * it was asked for, and a repeat was not refused. What lands later is judged when it does.
    */
   #judgeNone(call: Call, error: StoreError | undefined): void {
     const { register, verdict } = this.#world;
@@ -194,7 +194,9 @@ export class Producers {
     });
   }
 
-  /** One request of a caller: asked for, and asked again, until it is known what became of it or the caller gives up. */
+  /**
+   * One request of a caller: asked for, and asked again, until it is known what became of it or the caller gives up.
+   */
   async #request(chance: Chance, space: SpaceName): Promise<void> {
     let operation = await this.#invent(chance, space);
     const ack: Ack = chance.happens(0.7) ? "applied" : "committed";

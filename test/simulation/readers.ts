@@ -1,6 +1,7 @@
 // The callers that read (I3, I6): spaces from cursor to cursor, segments, names, what is last.
 //
-// What they see is compared with the log entry by entry, and a read that ended must have seen what was there when it began.
+// What they see is compared with the log entry by entry, and a read that ended must have seen what was there when it
+// began.
 
 import { comparePlaces, encodeCursor, parseCursor } from "../../src/codec/cursor.ts";
 import { StoreError } from "../../src/core/errors.ts";

@@ -31,7 +31,10 @@ export interface Scenario {
   readonly clockStepMs: number;
   /** The service's own clock is set back once, by so much. */
   readonly serviceStepBackMs: number;
-  /** The storage goes back, at the end of the troubles, to what it was so long after the beginning; undefined: it never does. */
+  /**
+   * The storage goes back, at the end of the troubles, to what it was so long after the beginning; undefined: it never
+   * does.
+   */
   readonly backupAtMs: number | undefined;
   /** Instances that write the format of the release before, as while a deployment is upgraded. */
   readonly firstFormatShare: number;

@@ -134,7 +134,8 @@ class Run {
     for (let index = 0; index < scenario.instances; index += 1) this.#start();
     if (scenario.backupAtMs !== undefined) {
       timeline.after(scenario.backupAtMs, () => {
-        // All instances commit to all logs after it: one that knows exactly the version of the backup cannot tell that it is one.
+        // All instances commit to all logs after it: one that knows exactly the version of the backup cannot tell that
+        // it is one.
         if (!this.#hasCalmed()) this.#restore = this.#world.backup();
       });
     }

@@ -1,8 +1,9 @@
-// A stream and its producers, on several instances under faults: each producer repeats what it was not answered, wherever an instance is alive;
-// zombies go on in an epoch that is over; others leave appends out, write plain records beside, and close it in the end.
+// A stream and its producers, on several instances under faults: each producer repeats what it was not answered,
+// wherever an instance is alive; zombies go on in an epoch that is over; others leave appends out, write plain records
+// beside, and close it in the end.
 //
-// Judged by what a new instance reads when all is calm (I10): of each producer, in each of its epochs, appends 0, 1, 2 ... once and in order,
-// no epoch after a later one, all that was acknowledged, and nothing behind the close.
+// Judged by what a new instance reads when all is calm (I10): of each producer, in each of its epochs, appends 0, 1, 2
+// ... once and in order, no epoch after a later one, all that was acknowledged, and nothing behind the close.
 
 import type { Random } from "../../src/core/clock.ts";
 import { silentLogger } from "../../src/core/logger.ts";

@@ -1,7 +1,7 @@
 // Virtual time: what is to happen, in order, and the clocks of machines that look at it.
 //
-// Promise: one thing happens at a time, and everything it causes without waiting is over before the next; what falls on the
-// same instant happens in the order it was asked for. No real time passes, so a seed replays exactly.
+// Promise: one thing happens at a time, and everything it causes without waiting is over before the next; what falls on
+// the same instant happens in the order it was asked for. No real time passes, so a seed replays exactly.
 
 import type { Clock } from "../../src/core/clock.ts";
 
@@ -32,7 +32,9 @@ export class Timeline {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** Lets things happen until `isOver`, or until nothing is left to happen before `limitMs` from now. True: it is over. */
+  /**
+   * Lets things happen until `isOver`, or until nothing is left to happen before `limitMs` from now. True: it is over.
+   */
   async run(isOver: () => boolean, limitMs: number): Promise<boolean> {
     const end = this.now + limitMs;
     await settled();

@@ -8,8 +8,9 @@ import { holdsRecords } from "./merge-watch.ts";
 import type { SpaceTruth, Verdict } from "./truth.ts";
 
 /**
- * A trim removes whole records from the front, none that is listed as pending, none beyond what was asked for, and none that a segment
- * still has (L1, L7); in the same moment the marker is where the last one was, and the former one is gone.
+ * A trim removes whole records from the front, none that is listed as pending, none beyond what was asked for, and none
+ * that a segment still has (L1, L7); in the same moment the marker is where the last one was, and the former one is
+ * gone.
  */
 export function logTrimmed(space: SpaceTruth, changes: readonly Change[], verdict: Verdict): string {
   const check: Verdict["check"] = (...args) => verdict.check(...args);

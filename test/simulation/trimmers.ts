@@ -1,7 +1,7 @@
 // The callers that trim segments and spaces (L1, L2), at any instance, beside everything else.
 //
-// What they ask for is noted before they ask, what they are told when they are told: the watch over the writes judges the one, readers that
-// begin later the other.
+// What they ask for is noted before they ask, what they are told when they are told: the watch over the writes judges
+// the one, readers that begin later the other.
 
 import { encodeCursor } from "../../src/codec/cursor.ts";
 import { StoreError } from "../../src/core/errors.ts";

@@ -1,5 +1,5 @@
-// What is true of a store, as the service's own rows tell it write by write: the logs, and how far everything that is derived
-// from them has come. The judge of every answer and every read.
+// What is true of a store, as the service's own rows tell it write by write: the logs, and how far everything that is
+// derived from them has come. The judge of every answer and every read.
 
 import type { SegmentName, SpaceName, TransactionId } from "../../src/core/ids.ts";
 import { chunkId } from "./operations.ts";
@@ -232,8 +232,9 @@ export class Register {
   readonly sent = new Map<string, number>();
 
   /**
-   * Who asked for these records under this id, to so many segments at once; an operation without an id was given one. Of the same records
-   * under the same id there is one that may land: those that imitate it name places that are never free.
+   * Who asked for these records under this id, to so many segments at once; an operation without an id was given one.
+   * Of the same records under the same id there is one that may land: those that imitate it name places that are never
+   * free.
    */
   operation(records: number, chunkIndex: number, id: string, segments: number): Operation | undefined {
     const alike = this.operations.filter((one) => one.records === records);

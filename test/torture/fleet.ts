@@ -32,7 +32,10 @@ export class Fleet {
     }
   }
 
-  /** SIGKILL to one of them, again and again until the signal; each comes back after a while. All run when this resolves. */
+  /**
+   * SIGKILL to one of them, again and again until the signal; each comes back after a while. All run when this
+   * resolves.
+   */
   async torment(chance: Chance, pauseMs: number, over: AbortSignal): Promise<void> {
     const returning: Promise<void>[] = [];
     for (;;) {

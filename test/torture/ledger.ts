@@ -1,7 +1,8 @@
-// The books of a driver: what it asked for, what it was told became of it, and whether what is stored in the end agrees.
+// The books of a driver: what it asked for, what it was told became of it, and whether what is stored in the end
+// agrees.
 //
-// Promise: judged by answers alone. Acknowledged: there, once, where it was said to be. Effect `committed`: there, once. Effect
-// `none`: nowhere. Anything else (`unknown`, a broken connection): all of it once, or nothing.
+// Promise: judged by answers alone. Acknowledged: there, once, where it was said to be. Effect `committed`: there,
+// once. Effect `none`: nowhere. Anything else (`unknown`, a broken connection): all of it once, or nothing.
 
 import { isDeepStrictEqual } from "node:util";
 

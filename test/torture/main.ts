@@ -1,5 +1,6 @@
-// `npm run torture -- [--seconds 60] [--processes 4] [--callers 24] [--seed N]`: the long form of test/e2e/torture.test.ts.
-// Promise: ends with 0 when nothing was wrong, with 1 and what was wrong otherwise; leaves no process behind.
+// `npm run torture -- [--seconds 60] [--processes 4] [--callers 24] [--seed N]`: the long form of
+// test/e2e/torture.test.ts. Promise: ends with 0 when nothing was wrong, with 1 and what was wrong otherwise; leaves no
+// process behind.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";

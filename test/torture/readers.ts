@@ -1,5 +1,5 @@
-// Readers that follow a space from its beginning, page by page, now from this process, now from that: each sees one order, each
-// entry once.
+// Readers that follow a space from its beginning, page by page, now from this process, now from that: each sees one
+// order, each entry once.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Chance } from "../simulation/chance.ts";

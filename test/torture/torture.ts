@@ -1,5 +1,5 @@
-// Several processes of the app write and read one store over HTTP, and are killed without warning; then everything is judged:
-// what callers were told, what readers saw, what is stored.
+// Several processes of the app write and read one store over HTTP, and are killed without warning; then everything is
+// judged: what callers were told, what readers saw, what is stored.
 //
 // Promise: problems are collected, not thrown; a run without problems was judged in full.
 

@@ -1,7 +1,7 @@
 // Takes the values of a parameter file from the variables of GitHub and puts them into the environment of the job.
 //
-// Promise: a variable that is not set, or empty, stays unset, so that the parameter file's own default holds; nothing is set that
-// the file does not read; and values that are not those that were shown end the job.
+// Promise: a variable that is not set, or empty, stays unset, so that the parameter file's own default holds; nothing
+// is set that the file does not read; and values that are not those that were shown end the job.
 // Plain JavaScript without libraries: it runs on whatever Node the runner has.
 
 import { createHash, randomUUID } from "node:crypto";

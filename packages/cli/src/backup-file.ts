@@ -1,6 +1,8 @@
-// A backup: a file of lines of JSON. The first says what it is of, each other is an entry, the last has their number and digests.
+// A backup: a file of lines of JSON. The first says what it is of, each other is an entry, the last has their number
+// and digests.
 //
-// Promise: a file without its last line is unfinished, and is gone on with; one whose digest does not fit is refused. Bounded memory.
+// Promise: a file without its last line is unfinished, and is gone on with; one whose digest does not fit is refused.
+// Bounded memory.
 
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";

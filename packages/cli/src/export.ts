@@ -1,7 +1,7 @@
 // Writes a backup: a segment, a space, or all spaces of a store one after the other.
 //
-// Promise: interrupted, it goes on behind the last whole line; finished, the file says how many entries it has and their digests. What is
-// appended meanwhile is in it up to where the reading of its space ended.
+// Promise: interrupted, it goes on behind the last whole line; finished, the file says how many entries it has and
+// their digests. What is appended meanwhile is in it up to where the reading of its space ended.
 
 import { existsSync } from "node:fs";
 import { open, truncate } from "node:fs/promises";

@@ -1,7 +1,8 @@
 // Reads a backup into a store, by appends at the places that the entries had.
 //
-// Promise: sequences, payloads, metadata and the order of each space are those of the backup, which is verified by reading all of it back;
-// interrupted, it goes on where the segments end. Times and transactions are new: an append has its own.
+// Promise: sequences, payloads, metadata and the order of each space are those of the backup, which is verified by
+// reading all of it back; interrupted, it goes on where the segments end. Times and transactions are new: an append has
+// its own.
 
 import { bytes } from "streamkit-client";
 import type { Entry, SpaceClient, StoreClient } from "streamkit-client";
@@ -27,7 +28,9 @@ export interface Imported {
   readonly contentDigest: string;
 }
 
-/** The backup as it is on the disk: read whole before anything is written, since half a backup restores half a store. */
+/**
+ * The backup as it is on the disk: read whole before anything is written, since half a backup restores half a store.
+ */
 export interface CheckedBackup {
   readonly scope: Scope;
   readonly digests: Digests;
@@ -117,7 +120,10 @@ async function endOf(
   return lastSequence;
 }
 
-/** Entries of one segment that follow each other in the file, as many as one call takes: so the order of the space stays. */
+/**
+ * Entries of one segment that follow each other in the file, as many as one call takes: so the order of the space
+ * stays.
+ */
 async function* runsOf(path: string): AsyncGenerator<readonly Entry<Uint8Array>[], void, undefined> {
   for await (const batch of batchesOf(entriesOf(path), ({ payload }) => payload.byteLength)) {
     let run: Entry<Uint8Array>[] = [];

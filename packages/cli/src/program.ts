@@ -1,6 +1,7 @@
 // The command line: its commands, their help, and how it ends.
 //
-// Promise: `run` never rejects; what it resolves with is the exit code. Everything that is said about a failure is on stderr.
+// Promise: `run` never rejects; what it resolves with is the exit code. Everything that is said about a failure is on
+// stderr.
 
 import { Command, CommanderError } from "commander";
 import { addCopying } from "./commands/copying.ts";

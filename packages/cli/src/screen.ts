@@ -1,6 +1,7 @@
 // What is shown: tables, entries and progress for people, JSON for scripts.
 //
-// Promise: with --json stdout holds JSON and nothing else. Colours only on a terminal, and never with NO_COLOR or --no-color.
+// Promise: with --json stdout holds JSON and nothing else. Colours only on a terminal, and never with NO_COLOR or
+// --no-color.
 
 import { SingleBar } from "cli-progress";
 import Table from "cli-table3";
@@ -100,7 +101,10 @@ export class Screen {
     );
   }
 
-  /** A bar with rate and estimate, on the terminal of a person; else nothing. `total` undefined: how much there is nobody knows. */
+  /**
+   * A bar with rate and estimate, on the terminal of a person; else nothing. `total` undefined: how much there is
+   * nobody knows.
+   */
   progress(what: string, total: number | undefined): Progress {
     if (this.#shell.stderr.isTTY !== true || this.json) return { add: () => undefined, stop: () => undefined };
     const ended = total === undefined ? "" : " {bar} {percentage}% of {total}, {eta_formatted} left";

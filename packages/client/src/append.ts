@@ -15,11 +15,14 @@ export interface LeaseProof {
 }
 
 export interface WriteOptions extends OperationOptions {
-  /** `applied`, the default: every read anywhere sees the records. `committed`: they are durable; reads of the segment follow. */
+  /**
+   * `applied`, the default: every read anywhere sees the records. `committed`: they are durable; reads of the segment
+   * follow.
+   */
   readonly ack?: "applied" | "committed" | undefined;
   /**
-   * Makes a repeat by another process, or after a restart, the same write: a UUID, or up to 255 printable characters of ASCII. Repeats of
-   * one call need none.
+   * Makes a repeat by another process, or after a restart, the same write: a UUID, or up to 255 printable characters of
+   * ASCII. Repeats of one call need none.
    */
   readonly idempotencyKey?: string | undefined;
   /** Refused with `lease_held` once a newer holder of the lease has written to the space. */
@@ -28,8 +31,8 @@ export interface WriteOptions extends OperationOptions {
 
 export interface AppendOptions extends WriteOptions {
   /**
-   * Where the segment must end for the records to be written, else `sequence_mismatch`: at this sequence; `none`: it never had an entry.
-   * Default `any`.
+   * Where the segment must end for the records to be written, else `sequence_mismatch`: at this sequence; `none`: it
+   * never had an entry. Default `any`.
    */
   readonly expected?: Expected | undefined;
 }
@@ -41,7 +44,10 @@ export interface AppendResult {
   readonly lastSequence: number;
   /** Where a reader of the space goes on after these records. */
   readonly offset: string;
-  /** They had been written before: by an earlier call with the same `idempotencyKey`, or by an attempt whose answer was lost. */
+  /**
+   * They had been written before: by an earlier call with the same `idempotencyKey`, or by an attempt whose answer was
+   * lost.
+   */
   readonly duplicate: boolean;
   /** Of the first of them; more than 1,000 records, or 768 KiB, are more than one transaction. */
   readonly transactionId: string;

@@ -16,7 +16,10 @@ export function backOffOf(options: RetryOptions = {}): BackOff {
   };
 }
 
-/** Of the attempt that failed: the first is 1. `fraction` is chance, in [0, 1): those who failed together do not come back together. */
+/**
+ * Of the attempt that failed: the first is 1. `fraction` is chance, in [0, 1): those who failed together do not come
+ * back together.
+ */
 export function pauseMs({ firstMs, longestMs }: BackOff, attempt: number, fraction: number): number {
   const most = Math.min(longestMs, firstMs * 2 ** Math.min(attempt - 1, 20));
   return Math.round(most / 2 + (most / 2) * fraction);

@@ -66,7 +66,10 @@ export class StoreClient {
     this.#path = `/v1/stores/${encodeName(storeId)}`;
   }
 
-  /** Payloads are JSON unless a codec says otherwise; what its segments hold is yours to say: `getSpaceClient<OrderEvent>("orders")`. */
+  /**
+   * Payloads are JSON unless a codec says otherwise; what its segments hold is yours to say:
+   * `getSpaceClient<OrderEvent>("orders")`.
+   */
   getSpaceClient<T = unknown>(
     spaceName: string,
     options: { readonly codec?: Codec<T> | undefined } = {},

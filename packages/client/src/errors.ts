@@ -1,7 +1,7 @@
 // The one class of errors: a stable code for programs, a sentence for people, and what became of a write.
 //
-// Promise: what fails in a call is a StreamkitError, or the reason of the caller's own signal. It is known by its name, so that two
-// copies of this package in one program do not mistake each other's.
+// Promise: what fails in a call is a StreamkitError, or the reason of the caller's own signal. It is known by its name,
+// so that two copies of this package in one program do not mistake each other's.
 
 /** Codes of the service, and those of this package. The service may get new ones. */
 export type ErrorCode =
@@ -39,8 +39,9 @@ export type ErrorCode =
   | (string & {});
 
 /**
- * What became of a write that failed. `none`: it did not happen and never will. `unknown`: it may have happened, or may still.
- * `committed`: it is durable, and readers will see it. `partial`: the first `details.committedRecords` records are committed, no others.
+ * What became of a write that failed. `none`: it did not happen and never will. `unknown`: it may have happened, or may
+ * still. `committed`: it is durable, and readers will see it. `partial`: the first `details.committedRecords` records
+ * are committed, no others.
  */
 export type Effect = "none" | "unknown" | "committed" | "partial";
 

@@ -1,4 +1,5 @@
-// Server-sent events (the WHATWG's event stream format), as far as the service uses it: comments, `event`, `id` and one line of `data`.
+// Server-sent events (the WHATWG's event stream format), as far as the service uses it: comments, `event`, `id` and one
+// line of `data`.
 
 export interface ServerEvent {
   /** `message` when it has no name. */

@@ -1,8 +1,8 @@
 // Follows what is written, for as long as the reader wants.
 //
-// Promise: every entry once and in order, through restarts of the service, broken connections and ones that fell silent; the place is kept
-// here, so nothing is missed while there is no connection. It ends by its signal, by `close`, where the bounds end, or by a failure
-// that a repeat does not cure.
+// Promise: every entry once and in order, through restarts of the service, broken connections and ones that fell
+// silent; the place is kept here, so nothing is missed while there is no connection. It ends by its signal, by `close`,
+// where the bounds end, or by a failure that a repeat does not cure.
 
 import type { Codec } from "./codecs.ts";
 import { entryOf } from "./entries.ts";
@@ -21,8 +21,8 @@ import type { Call, Transport } from "./transport.ts";
 /** It has one place: whoever iterates it once more goes on where the iteration before stopped. */
 export interface Follower<Item> extends AsyncIterable<Item>, AsyncDisposable {
   /**
-   * Resolves when all that there was has been handed out; what follows is new. Rejects when the follower ends before. It comes true only
-   * while somebody iterates.
+   * Resolves when all that there was has been handed out; what follows is new. Rejects when the follower ends before.
+   * It comes true only while somebody iterates.
    */
   caughtUp(): Promise<void>;
   /** Ends it, also while it waits. */

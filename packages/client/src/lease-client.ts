@@ -43,7 +43,10 @@ export class LeaseClient {
     this.#path = path;
   }
 
-  /** Acquires it, or renews it as the same holder. `lease_held` when another has it: `details.remainingMs` says for how long at most. */
+  /**
+   * Acquires it, or renews it as the same holder. `lease_held` when another has it: `details.remainingMs` says for how
+   * long at most.
+   */
   async acquire(holder: string, ttlInSeconds: number, options: OperationOptions = {}): Promise<Lease> {
     const body = JSON.stringify({ holder, ttlSeconds: ttlInSeconds });
     const call: Call = {
@@ -61,8 +64,9 @@ export class LeaseClient {
   }
 
   /**
-   * Does the work while this process has the lease: waits for it, renews it, gives it back. The signal aborts when the lease is lost, or
-   * when the caller's own does; work that goes on all the same is fenced only where it appends with `lease`.
+   * Does the work while this process has the lease: waits for it, renews it, gives it back. The signal aborts when the
+   * lease is lost, or when the caller's own does; work that goes on all the same is fenced only where it appends with
+   * `lease`.
    */
   async hold<Result>(
     work: (lease: HeldLease, signal: AbortSignal) => Promise<Result>,

@@ -1,13 +1,15 @@
 // The body of an answer as it comes: in pieces, or in lines.
 //
-// Promise: memory is bounded by a piece and a line; whoever takes nothing is sent nothing; a connection that has fallen silent is an error,
-// as one that broke off is.
+// Promise: memory is bounded by a piece and a line; whoever takes nothing is sent nothing; a connection that has fallen
+// silent is an error, as one that broke off is.
 
 import { StreamkitError } from "./errors.ts";
 import type { FailedRequest } from "./errors.ts";
 import { deferred } from "./timing.ts";
 
-/** The service says something at least every 15 seconds: who has heard nothing for so long is not connected any more. */
+/**
+ * The service says something at least every 15 seconds: who has heard nothing for so long is not connected any more.
+ */
 const silenceMs = 35_000;
 
 export async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {

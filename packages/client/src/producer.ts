@@ -1,8 +1,9 @@
 // Many small appends as few requests: records gather while a batch is on its way, and go together with the next one.
 //
-// Promise: records are written in the order in which they were sent; what `send` has accepted is written once, or its `ack` rejects, and so
-// does that of everything behind it, with the first cause. `flush` and `close` wait for all that was accepted, and fail if any of it did.
-// One batch is on its way at a time, so that a repeat never overtakes the batch before it.
+// Promise: records are written in the order in which they were sent; what `send` has accepted is written once, or its
+// `ack` rejects, and so does that of everything behind it, with the first cause. `flush` and `close` wait for all that
+// was accepted, and fail if any of it did. One batch is on its way at a time, so that a repeat never overtakes the
+// batch before it.
 
 import { StreamkitError } from "./errors.ts";
 import { deferred, pause } from "./timing.ts";
@@ -86,7 +87,10 @@ export class Producer<R> implements AsyncDisposable {
     };
   }
 
-  /** Resolves when the record is accepted, which is at once unless too much waits. The signal ends that wait, not what was accepted. */
+  /**
+   * Resolves when the record is accepted, which is at once unless too much waits. The signal ends that wait, not what
+   * was accepted.
+   */
   async send(record: R, options: { readonly abortSignal?: AbortSignal | undefined } = {}): Promise<Accepted> {
     const { abortSignal: signal } = options;
     signal?.throwIfAborted();
@@ -132,7 +136,10 @@ export class Producer<R> implements AsyncDisposable {
     await this.close();
   }
 
-  /** The same as a stream: a write is done when the record is accepted, closing waits for all. Aborting gives up what is not on its way. */
+  /**
+   * The same as a stream: a write is done when the record is accepted, closing waits for all. Aborting gives up what is
+   * not on its way.
+   */
   get writable(): WritableStream<R> {
     return new WritableStream<R>({
       write: async (record) => {

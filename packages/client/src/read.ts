@@ -1,7 +1,7 @@
 // Reads what there is, to its end.
 //
-// Promise: every entry once and in order, also when connections break on the way; who leaves early ends the request; what is not taken is
-// not sent.
+// Promise: every entry once and in order, also when connections break on the way; who leaves early ends the request;
+// what is not taken is not sent.
 
 import type { Codec } from "./codecs.ts";
 import { entryOf } from "./entries.ts";

@@ -1,4 +1,5 @@
-// What a reader asks for and how far it has come: of a segment by sequence, of a space by offset, of several spaces by the offset of each.
+// What a reader asks for and how far it has come: of a segment by sequence, of a space by offset, of several spaces by
+// the offset of each.
 //
 // Promise: a reading that goes on asks for what follows the last entry that was handed out, no more and no less.
 

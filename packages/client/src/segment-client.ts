@@ -40,8 +40,9 @@ export class SegmentClient<T> {
   }
 
   /**
-   * Writes records to the end of the segment, or only where you expect its end to be. It is repeated until it is answered: what is written is
-   * written once. More than 1,000 records, or 768 KiB, are several transactions, one after the other.
+   * Writes records to the end of the segment, or only where you expect its end to be. It is repeated until it is
+   * answered: what is written is written once. More than 1,000 records, or 768 KiB, are several transactions, one after
+   * the other.
    */
   async append(
     records: StreamRecord<T> | readonly StreamRecord<T>[],
@@ -51,7 +52,10 @@ export class SegmentClient<T> {
     return appendResult(await this.#transport.json(appendCall(this.#path, all, this.#codec, options), options));
   }
 
-  /** For many small appends: they gather to few requests. `options.idempotencyKey` is not for it: each batch has its own. */
+  /**
+   * For many small appends: they gather to few requests. `options.idempotencyKey` is not for it: each batch has its
+   * own.
+   */
   createProducer(options: ProducerOptions & Omit<WriteOptions, "idempotencyKey"> = {}): Producer<StreamRecord<T>> {
     const segment = this.segmentName;
     const encode = (record: StreamRecord<T>): Outgoing => ({
@@ -90,7 +94,10 @@ export class SegmentClient<T> {
     return (await this.#transport.json(call, options)) as SegmentStatus;
   }
 
-  /** Removes what is before this sequence, for good. Needs the permission to manage. Answers the status when all of it is gone. */
+  /**
+   * Removes what is before this sequence, for good. Needs the permission to manage. Answers the status when all of it
+   * is gone.
+   */
   trim(beforeSequence: number, options: OperationOptions = {}): Promise<SegmentStatus> {
     return trimSegment(this.#transport, `${this.#path}/trim`, beforeSequence, options);
   }

@@ -55,7 +55,10 @@ export class SpaceClient<T> {
     return new SegmentClient(this.#transport, this.storeId, this.spaceName, segmentName, options.codec);
   }
 
-  /** Writes to several segments, up to 80 with 1,000 records and 768 KiB together: all of it, or nothing. One result a segment, in order. */
+  /**
+   * Writes to several segments, up to 80 with 1,000 records and 768 KiB together: all of it, or nothing. One result a
+   * segment, in order.
+   */
   async transact(segments: readonly SegmentRecords<T>[], options: WriteOptions = {}): Promise<readonly AppendResult[]> {
     const call = transactionCall(this.#path, segments, this.#codec, options);
     return transactionResults(await this.#transport.json(call, options));
@@ -117,7 +120,10 @@ export class SpaceClient<T> {
     return follower(this.#transport, followedStatuses(`${this.#path}/status`, options), options);
   }
 
-  /** Removes what is older than a time, or comes up to an offset, for good, from its segments too. Needs the permission to manage. */
+  /**
+   * Removes what is older than a time, or comes up to an offset, for good, from its segments too. Needs the permission
+   * to manage.
+   */
   trim(options: TrimSpaceOptions): Promise<SpaceTrim> {
     return trimSpace(this.#transport, `${this.#path}/trim`, options);
   }

@@ -19,7 +19,10 @@ export function pause(ms: number, signal: AbortSignal | undefined): Promise<void
   });
 }
 
-/** Aborts when the one it follows does, or when it is told to. `release` unties it: the other may live for as long as the program. */
+/**
+ * Aborts when the one it follows does, or when it is told to. `release` unties it: the other may live for as long as
+ * the program.
+ */
 export class Following {
   readonly #controller = new AbortController();
   readonly #followed: AbortSignal | undefined;

@@ -1,7 +1,8 @@
-// One call: attempts until one is answered, with pauses between them, a deadline, and the truth about a write that was tried more than once.
+// One call: attempts until one is answered, with pauses between them, a deadline, and the truth about a write that was
+// tried more than once.
 //
-// Promise: a call is the same request however often it is sent, so every call is repeated. Of a write the error says `none` only when no
-// attempt can have happened.
+// Promise: a call is the same request however often it is sent, so every call is repeated. Of a write the error says
+// `none` only when no attempt can have happened.
 
 import { backOffOf, pauseMs, retryAfterMs } from "./back-off.ts";
 import type { BackOff } from "./back-off.ts";

@@ -15,7 +15,10 @@ export type TrimSpaceOptions = OperationOptions &
 export interface SpaceTrim {
   /** Where readers go on; empty: nothing was ever trimmed. */
   readonly earliest: string;
-  /** `pending`: it stopped before a commit that is not in all its segments yet, and goes on from there when it is called again. */
+  /**
+   * `pending`: it stopped before a commit that is not in all its segments yet, and goes on from there when it is called
+   * again.
+   */
   readonly state: "done" | "pending";
 }
 

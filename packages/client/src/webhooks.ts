@@ -23,7 +23,10 @@ export interface VerifyOptions {
   readonly toleranceInSeconds?: number | undefined;
 }
 
-/** `secret`: `whsec_...`; several while one takes the place of another. `invalid_signature` when it is not signed with any of them, or is too old. */
+/**
+ * `secret`: `whsec_...`; several while one takes the place of another. `invalid_signature` when it is not signed with
+ * any of them, or is too old.
+ */
 export async function verifyWebhook(
   request: SignedRequest,
   secret: string | readonly string[],

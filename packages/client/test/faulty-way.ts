@@ -1,7 +1,8 @@
-// The way between a client and the instances of an app, on which requests and answers are lost, cut and refused as networks and gateways do.
+// The way between a client and the instances of an app, on which requests and answers are lost, cut and refused as
+// networks and gateways do.
 //
-// Promise: a request whose fault says that it arrives does arrive, whatever its sender hears; one whose fault says that it does not, never
-// does.
+// Promise: a request whose fault says that it arrives does arrive, whatever its sender hears; one whose fault says that
+// it does not, never does.
 
 import { once } from "node:events";
 import { createServer, request as send } from "node:http";

@@ -1,4 +1,5 @@
-// What must not compile. The compiler is the judge: each line below that it takes for right is an error of `npm run types`.
+// What must not compile. The compiler is the judge: each line below that it takes for right is an error of `npm run
+// types`.
 
 import { expect, test } from "vitest";
 import { json, StreamkitClient, text } from "streamkit-client";

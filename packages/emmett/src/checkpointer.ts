@@ -1,6 +1,7 @@
 // Where a processor has come to, kept in a segment of its own: the last entry is the checkpoint.
 //
-// Promise: of two processors that store at once one is told that it was not alone: the segment has one entry at each place.
+// Promise: of two processors that store at once one is told that it was not alone: the segment has one entry at each
+// place.
 
 import type { AnyMessage, Checkpointer, DefaultRecord } from "@event-driven-io/emmett";
 import { getCheckpoint } from "@event-driven-io/emmett";

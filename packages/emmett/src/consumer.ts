@@ -1,7 +1,7 @@
 // Hands the events of a space, in its one order, to the processors of Emmett.
 //
-// Promise: each processor gets every event behind its checkpoint, in order. One that throws is closed with its checkpoint as it was, and the
-// others go on.
+// Promise: each processor gets every event behind its checkpoint, in order. One that throws is closed with its
+// checkpoint as it was, and the others go on.
 
 import { projector, reactor } from "@event-driven-io/emmett";
 import type {

@@ -1,6 +1,7 @@
 // An Emmett event store over a space: its streams are the segments, the position in a stream is the sequence.
 //
-// Promise: an append is all or nothing, at the version that is expected or not at all; what it has answered, every read sees.
+// Promise: an append is all or nothing, at the version that is expected or not at all; what it has answered, every read
+// sees.
 
 import {
   assertExpectedVersionMatchesCurrent,

@@ -29,7 +29,8 @@ export function readEvent<EventType extends Event>(
   const { id, type, data, metadata } = payload;
   const own = {
     ...{ messageId: id, streamName: segment, streamPosition: BigInt(sequence), globalPosition: offset },
-    // Of a position that is no bigint Emmett takes no notice: it would go by that of the stream, and take other streams' events for handled.
+    // Of a position that is no bigint Emmett takes no notice: it would go by that of the stream, and take other
+    // streams' events for handled.
     checkpoint: offset,
   };
   const stored = { kind: "Event", type, data, metadata: { ...metadata, ...own } } as unknown;

@@ -298,7 +298,9 @@ export class AzureBackend implements Backend {
     this.#onClosed();
   }
 
-  /** A writer may answer from memory: that the space is there is asked beside it, and is known before anybody is told. */
+  /**
+   * A writer may answer from memory: that the space is there is asked beside it, and is known before anybody is told.
+   */
   async #there<T>(space: SpaceName, write: () => Promise<T>): Promise<T> {
     const asked = this.#standing.check(space);
     asked?.catch(() => undefined);

@@ -42,7 +42,10 @@ export interface AzureStoreDeps {
   /** Absent: nothing is measured. */
   readonly telemetry?: Telemetry;
   readonly options?: AzureStoreSettings;
-  /** Called for each open log that the monitor visits, and must have succeeded before it is closed. Absent: nobody is interested. */
+  /**
+   * Called for each open log that the monitor visits, and must have succeeded before it is closed. Absent: nobody is
+   * interested.
+   */
   readonly visited?: (store: StoreId, space: SpaceName) => Promise<void>;
   /** The memory that one read of a store may hold. Absent: as much as it likes. */
   readonly openMemory?: (store: StoreId) => Memory;
@@ -60,8 +63,8 @@ const storesMax = 1_000;
 /** Transactions that the segments in memory remember, on average: some hundred bytes each. */
 const placesPerSegment = 8;
 /**
- * An apply that takes longer than the storage usually does goes on beside the others, milliseconds: so many segments may stop answering in
- * one moment without holding up the next. Each is one connection.
+ * An apply that takes longer than the storage usually does goes on beside the others, milliseconds: so many segments
+ * may stop answering in one moment without holding up the next. Each is one connection.
  */
 const applyPermitMs = 100;
 const appliesBesideMax = 512;

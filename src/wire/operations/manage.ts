@@ -1,4 +1,5 @@
-// Ending what is not needed any more: trims of a segment and of a space, deletion of a space and of a store, and its undoing.
+// Ending what is not needed any more: trims of a segment and of a space, deletion of a space and of a store, and its
+// undoing.
 
 import * as z from "zod";
 

@@ -16,7 +16,10 @@ const subscriptionIdSchema = textFor(parseSubscriptionId).meta({
 
 const targetRule = '{ "queue": "sub-..." } or { "webhook": "https://..." }';
 
-/** One of the two. As one shape, of which one member may be null: that is how clients have it that were made by generators. */
+/**
+ * One of the two. As one shape, of which one member may be null: that is how clients have it that were made by
+ * generators.
+ */
 export const targetSchema = z
   .strictObject(
     {

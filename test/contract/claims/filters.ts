@@ -1,4 +1,5 @@
-// A reader of a space may want some of its entries: it gets those and no others, and never has to look at what was hidden again.
+// A reader of a space may want some of its entries: it gets those and no others, and never has to look at what was
+// hidden again.
 
 import { expect } from "vitest";
 import { comparePlaces, cursorAfter, encodeCursor } from "../../../src/codec/cursor.ts";
@@ -148,7 +149,10 @@ async function readPassed(store: Store, wanted: EntryFilter, limit: number) {
   return { found, last };
 }
 
-/** Some commits, of one segment and of several, with metadata; the last of them is hidden from every filter that there is. */
+/**
+ * Some commits, of one segment and of several, with metadata; the last of them is hidden from every filter that there
+ * is.
+ */
 async function given({ store }: Context, within: SpaceName = orders): Promise<Entry[]> {
   let count = 0;
   const some = (size: number) =>

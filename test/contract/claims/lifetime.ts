@@ -1,4 +1,5 @@
-// Reading can be left at any moment and then asks for nothing more; a closed store refuses what is new and ends what runs.
+// Reading can be left at any moment and then asks for nothing more; a closed store refuses what is new and ends what
+// runs.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";

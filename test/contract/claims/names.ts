@@ -1,4 +1,5 @@
-// Names: what is allowed comes back identical and in order, what is not is refused, and none is missing once acknowledged.
+// Names: what is allowed comes back identical and in order, what is not is refused, and none is missing once
+// acknowledged.
 
 import { expect } from "vitest";
 import { limits } from "../../../src/core/limits.ts";

@@ -1,4 +1,5 @@
-// Reads of a segment that have at least what its space has up to an offset: who has written reads it at once, wherever he asks.
+// Reads of a segment that have at least what its space has up to an offset: who has written reads it at once, wherever
+// he asks.
 
 import { expect } from "vitest";
 import { cursorAfter, encodeCursor } from "../../../src/codec/cursor.ts";

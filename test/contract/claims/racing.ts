@@ -1,4 +1,5 @@
-// Of producers that race for the same sequences exactly one wins, the others are told, and nothing of theirs is ever seen.
+// Of producers that race for the same sequences exactly one wins, the others are told, and nothing of theirs is ever
+// seen.
 
 import { expect } from "vitest";
 import { StoreError } from "../../../src/core/errors.ts";

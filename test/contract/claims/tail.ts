@@ -78,7 +78,10 @@ export const tailClaims: readonly Claim[] = [
   }),
 ];
 
-/** Commits of one entry and of several, to one segment and to several at once, and a pause that no window of time ends at. */
+/**
+ * Commits of one entry and of several, to one segment and to several at once, and a pause that no window of time ends
+ * at.
+ */
 async function given({ store, other }: Context) {
   for (let index = 0; index < 12; index += 1) {
     await produce(index % 2 === 0 ? store : other, segment(`s${index % 5}`), records(1 + (index % 4), `${index}`));

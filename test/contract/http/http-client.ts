@@ -1,4 +1,5 @@
-// Requests to the HTTP interface: JSON answers, lines as they arrive, events; problems become errors with the server's code.
+// Requests to the HTTP interface: JSON answers, lines as they arrive, events; problems become errors with the server's
+// code.
 
 import { StoreError } from "../../../src/core/errors.ts";
 import type { Effect, ErrorCode } from "../../../src/core/errors.ts";

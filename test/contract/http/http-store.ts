@@ -1,8 +1,9 @@
 // A store that is somewhere else: the same interface, spoken over the HTTP API with nothing but fetch.
 //
-// Promise: it decides nothing. What the server refuses is refused with the server's code, what it streams is streamed on;
-// leaving or aborting ends the request. Closing is the exception: an app has no call for it, so behind HTTP the claims about `close`
-// judge this client alone. What an app does that is told to end, test/e2e/local-host.test.ts judges.
+// Promise: it decides nothing. What the server refuses is refused with the server's code, what it streams is streamed
+// on; leaving or aborting ends the request. Closing is the exception: an app has no call for it, so behind HTTP the
+// claims about `close` judge this client alone. What an app does that is told to end, test/e2e/local-host.test.ts
+// judges.
 
 import { encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
@@ -357,8 +358,8 @@ function recordLines(records: AsyncIterable<AppendRecord> | Iterable<AppendRecor
 }
 
 /**
- * A problem speaks of the whole request, an error of the store of what was not yielded: after a chunk, what did not happen at all there
- * is `partial` here.
+ * A problem speaks of the whole request, an error of the store of what was not yielded: after a chunk, what did not
+ * happen at all there is `partial` here.
  */
 async function* ofTheRest<T>(chunks: AsyncIterable<T>): AsyncGenerator<T> {
   let some = false;

@@ -1,5 +1,5 @@
-// LevelDB lets one process in, so both instances are in one app. A caller says which one it means by the version digit of
-// the store's id: 4, as random UUIDs have it, is the first; 5 is the second.
+// LevelDB lets one process in, so both instances are in one app. A caller says which one it means by the version digit
+// of the store's id: 4, as random UUIDs have it, is the first; 5 is the second.
 
 import type { StoreId } from "../../../src/core/ids.ts";
 import { parseStoreId } from "../../../src/core/ids.ts";

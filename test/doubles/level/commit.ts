@@ -1,4 +1,5 @@
-// The rows of one commit: the log record, and for each segment its block, head, transaction and inventory. Pure but for the compressor.
+// The rows of one commit: the log record, and for each segment its block, head, transaction and inventory. Pure but for
+// the compressor.
 
 import type { NodeId, SpaceName } from "../../../src/core/ids.ts";
 import type { Entry, Transaction } from "../../../src/core/entry.ts";

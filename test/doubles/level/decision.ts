@@ -1,4 +1,5 @@
-// Whether records may be committed to the segments they are for: decided from what the segments hold, nothing is read or written.
+// Whether records may be committed to the segments they are for: decided from what the segments hold, nothing is read
+// or written.
 
 import type { AppendRecord } from "../../../src/core/entry.ts";
 import type { SegmentName, TransactionId } from "../../../src/core/ids.ts";

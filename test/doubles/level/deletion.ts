@@ -1,5 +1,5 @@
-// Deletions in a keyspace: a row that says so of a store, and of each space; who asks meanwhile is refused, and the rows go when somebody
-// asks after their time is up.
+// Deletions in a keyspace: a row that says so of a store, and of each space; who asks meanwhile is refused, and the
+// rows go when somebody asks after their time is up.
 
 import * as z from "zod";
 

@@ -1,8 +1,8 @@
 // Which names the inventory surely has, so that a commit need not write them again.
 //
-// It is filled only after the commit that wrote them, and forgets after 97 s. Where it earns its place: on a backend whose
-// inventory is a partition of its own, a commit to a known segment saves the request. Here the rows ride in the commit's
-// own batch, so all it saves is two small puts; what it keeps is the other half of the rule: a name is written
+// It is filled only after the commit that wrote them, and forgets after 97 s. Where it earns its place: on a backend
+// whose inventory is a partition of its own, a commit to a known segment saves the request. Here the rows ride in the
+// commit's own batch, so all it saves is two small puts; what it keeps is the other half of the rule: a name is written
 // again at the first commit after it expired, so that a lost row comes back by itself.
 
 import { LRUCache } from "lru-cache";

@@ -1,7 +1,7 @@
 // One ordered keyspace of bytes, and LevelDB as the one that is used.
 //
-// Promise: keys sort as bytes; a write is atomic and every read that begins after it sees it; the pages of one range are
-// one snapshot. It is a port so that tests can fail a page, cut a write or spoil a value where a real disk would.
+// Promise: keys sort as bytes; a write is atomic and every read that begins after it sees it; the pages of one range
+// are one snapshot. It is a port so that tests can fail a page, cut a write or spoil a value where a real disk would.
 
 import { ClassicLevel } from "classic-level";
 

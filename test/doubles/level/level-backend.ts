@@ -302,8 +302,8 @@ export class LevelBackend implements Backend {
   }
 
   /**
-   * The row that remembers the lease's token, if one is given; throws when a newer one has committed. What it was checked
-   * against stands as long as the space is held.
+   * The row that remembers the lease's token, if one is given; throws when a newer one has committed. What it was
+   * checked against stands as long as the space is held.
    */
   async #fence(space: SpaceName, lease: LeaseToken | undefined): Promise<readonly KeyValue[]> {
     if (lease === undefined) return [];

@@ -1,5 +1,5 @@
-// What the rows beside the data hold: a segment's head, where a transaction id was committed, the leases a space has seen. JSON,
-// checked when read.
+// What the rows beside the data hold: a segment's head, where a transaction id was committed, the leases a space has
+// seen. JSON, checked when read.
 
 import * as z from "zod";
 import { corruptData } from "../../../src/core/errors.ts";

@@ -1,7 +1,8 @@
-// A deliberate mistake: a change of the source text that the simulation must catch, so that its silence means something.
+// A deliberate mistake: a change of the source text that the simulation must catch, so that its silence means
+// something.
 //
-// Promise: nothing of this is in the product; the changes are made while a file is loaded (`../mutant-loader.ts`), and one that
-// no longer fits the source is an error.
+// Promise: nothing of this is in the product; the changes are made while a file is loaded (`../mutant-loader.ts`), and
+// one that no longer fits the source is an error.
 
 export interface Patch {
   /** From the project's root. */
@@ -18,8 +19,8 @@ export interface Mutation {
   /** It is caught by one of the seeds from 1 to this one. */
   readonly seeds: number;
   /**
-   * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a stream and its producers
-   * (`../streams.ts`), or how a space ends (`../endings.ts`).
+   * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a
+   * stream and its producers (`../streams.ts`), or how a space ends (`../endings.ts`).
    */
   readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings";
   readonly patches: readonly Patch[];

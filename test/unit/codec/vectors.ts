@@ -1,5 +1,5 @@
-// The golden vectors, with values of the reference as values of ours. Casts stand in for the parsers where a vector has what
-// our domain forbids: it is encoded all the same, to compare the bytes.
+// The golden vectors, with values of the reference as values of ours. Casts stand in for the parsers where a vector has
+// what our domain forbids: it is encoded all the same, to compare the bytes.
 
 import { readFileSync } from "node:fs";
 import type { Entry, Metadata } from "../../../src/core/entry.ts";

@@ -1,5 +1,5 @@
-// What a deployment makes, read from its snapshot: the template as the Bicep compiler evaluates it. `npm run check` holds that the
-// snapshots are those of the templates.
+// What a deployment makes, read from its snapshot: the template as the Bicep compiler evaluates it. `npm run check`
+// holds that the snapshots are those of the templates.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The workflow gives a deployment what its parameter file reads, all of it and nothing else; the action that does so runs here.
+// The workflow gives a deployment what its parameter file reads, all of it and nothing else; the action that does so
+// runs here.
 
 import { execFileSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -199,7 +199,10 @@ describe("by chance", () => {
   });
 });
 
-/** Some holders on some instances, with requests that are slow, lost, late and repeated; every write and answer is judged. */
+/**
+ * Some holders on some instances, with requests that are slow, lost, late and repeated; every write and answer is
+ * judged.
+ */
 async function race(seed: number): Promise<void> {
   const random = chance(seed);
   const pick = (most: number): number => Math.floor(random.fraction() * most);

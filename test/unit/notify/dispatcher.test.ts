@@ -246,7 +246,10 @@ test("so many messages wait for a target that fails, and no more; what is beyond
 });
 
 describe("a store with a hundred subscriptions to a target that hangs", () => {
-  /** Its notifications, so many a second, beside those of another store; how late those were told, and what the queues had to take. */
+  /**
+   * Its notifications, so many a second, beside those of another store; how late those were told, and what the queues
+   * had to take.
+   */
   async function feel() {
     const { answers, clock, dispatcher, queues, host, subscribe, subscriptions, to } = world();
     answers.set("hanging.test", () => sleep(clock, 10_000).then((): Delivery => failed));

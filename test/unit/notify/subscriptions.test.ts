@@ -1,4 +1,5 @@
-// Subscriptions on the simulated table: what is kept, what is told once, what happens when two change one at the same time.
+// Subscriptions on the simulated table: what is kept, what is told once, what happens when two change one at the same
+// time.
 
 import { expect, test } from "vitest";
 

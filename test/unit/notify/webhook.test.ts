@@ -1,4 +1,5 @@
-// Webhooks, sent to servers on this machine: what arrives, how it is signed, what counts as delivered, and where nothing is sent.
+// Webhooks, sent to servers on this machine: what arrives, how it is signed, what counts as delivered, and where
+// nothing is sent.
 
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, RequestListener, Server } from "node:http";

@@ -96,7 +96,9 @@ export function world(changes: { readonly reserved?: readonly string[]; readonly
   };
 }
 
-/** Messages that the Functions host gives a function at the same time: a batch of 16, and half of it before the next. */
+/**
+ * Messages that the Functions host gives a function at the same time: a batch of 16, and half of it before the next.
+ */
 const hostMax = 24;
 export const hourMs = 3_600_000;
 export const never = new Promise<Delivery>(() => undefined);

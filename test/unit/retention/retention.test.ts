@@ -1,4 +1,5 @@
-// Retention on the Azure backend over the simulated table: what goes and what stays, turn by turn, whoever dies meanwhile.
+// Retention on the Azure backend over the simulated table: what goes and what stays, turn by turn, whoever dies
+// meanwhile.
 
 import { afterEach, expect, test } from "vitest";
 

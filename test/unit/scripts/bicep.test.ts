@@ -1,5 +1,5 @@
-// Where the compiler of the templates comes from, and how it is asked. A program of a few lines stands for it here; `npm run check`
-// asks the real one.
+// Where the compiler of the templates comes from, and how it is asked. A program of a few lines stands for it here;
+// `npm run check` asks the real one.
 
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

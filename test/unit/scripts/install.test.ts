@@ -1,4 +1,5 @@
-// What `npm start` and `npm test` do before anything else, in a small project whose one package is in a folder beside it.
+// What `npm start` and `npm test` do before anything else, in a small project whose one package is in a folder beside
+// it.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

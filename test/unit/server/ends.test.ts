@@ -1,4 +1,5 @@
-// Where a reader begins and ends: the newest entries, the end, what `after` hides, and readers that reconnect by themselves.
+// Where a reader begins and ends: the newest entries, the end, what `after` hides, and readers that reconnect by
+// themselves.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,4 +1,5 @@
-// What no call takes: other methods, OPTIONS, and paths that are none, of which some are one slash away from what was meant.
+// What no call takes: other methods, OPTIONS, and paths that are none, of which some are one slash away from what was
+// meant.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,4 +1,5 @@
-// No input makes an unexplained 500, a hang, a leak or an unhandled rejection. A failure prints its seed and the request.
+// No input makes an unexplained 500, a hang, a leak or an unhandled rejection. A failure prints its seed and the
+// request.
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

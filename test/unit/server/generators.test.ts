@@ -1,5 +1,5 @@
-// What generators of clients need of the OpenAPI document, and what their clients send: integers of 64 bits, names for all types, null for
-// what is not there.
+// What generators of clients need of the OpenAPI document, and what their clients send: integers of 64 bits, names for
+// all types, null for what is not there.
 
 import { randomUUID } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// The issuer's keys: how often it is asked, and what holds while it does not answer. Time is virtual, fetches are counted.
+// The issuer's keys: how often it is asked, and what holds while it does not answer. Time is virtual, fetches are
+// counted.
 
 import { expect, test } from "vitest";
 

@@ -220,7 +220,8 @@ test("the records of a large JSON body are not held as objects while they are co
   });
   expect(answer.status, answer.text).toBe(200);
   expect(count).toBe(300_001);
-  // The request has the text once as it was sent, once as pieces and once whole; as objects the records take a hundred bytes each.
+  // The request has the text once as it was sent, once as pieces and once whole; as objects the records take a hundred
+  // bytes each.
   expect(held).toBeLessThan(5 * text.length);
 });
 

@@ -44,7 +44,9 @@ async function truth(store: Store): Promise<Map<string, SegmentStatus>> {
   return statuses;
 }
 
-/** The same store, whose segments lag behind its log until `apply`: a place is chosen, and they are as they were then. */
+/**
+ * The same store, whose segments lag behind its log until `apply`: a place is chosen, and they are as they were then.
+ */
 function lagging(store: Store) {
   let frozen: { readonly through: number; readonly statuses: ReadonlyMap<string, SegmentStatus> } | undefined;
   const apply = async (): Promise<void> => {

@@ -1,4 +1,5 @@
-// The OpenAPI document keeps the rules of the linters that its readers use, however callers are known, with and without its streams.
+// The OpenAPI document keeps the rules of the linters that its readers use, however callers are known, with and without
+// its streams.
 
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import spectral from "@stoplight/spectral-core";

@@ -1,4 +1,5 @@
-// Clients that repeat by themselves, as their libraries are delivered: what was written and answered with an error is there once.
+// Clients that repeat by themselves, as their libraries are delivered: what was written and answered with an error is
+// there once.
 
 import { randomUUID } from "node:crypto";
 

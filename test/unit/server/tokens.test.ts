@@ -1,4 +1,5 @@
-// Access by bearer tokens: who is let in, who is not, and what they are told. Keys come over HTTP, as an issuer publishes them.
+// Access by bearer tokens: who is let in, who is not, and what they are told. Keys come over HTTP, as an issuer
+// publishes them.
 
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";

@@ -1,8 +1,9 @@
-// What a local server keeps in a folder: a file to which each write of its tables is added as it takes effect, and which the next start
-// reads from its beginning.
+// What a local server keeps in a folder: a file to which each write of its tables is added as it takes effect, and
+// which the next start reads from its beginning.
 //
-// Promise: what was answered survives the end of the process, however it ended; a write that it died in is there whole or not at all. Two
-// servers never share a folder. What a power cut leaves is up to the disk: nothing is flushed for it.
+// Promise: what was answered survives the end of the process, however it ended; a write that it died in is there whole
+// or not at all. Two servers never share a folder. What a power cut leaves is up to the disk: nothing is flushed for
+// it.
 
 import {
   closeSync,

@@ -1,7 +1,8 @@
 // The same app on this machine's memory, or in a folder of it: for development and for tests, and for nothing else.
 //
-// Promise: each server is a thread of its own, with its own copy of the app and its own storage, and gone when it is stopped. Its thread
-// neither keeps a process alive that has ended its work, nor sees the clocks and environment that a test replaces in its own.
+// Promise: each server is a thread of its own, with its own copy of the app and its own storage, and gone when it is
+// stopped. Its thread neither keeps a process alive that has ended its work, nor sees the clocks and environment that a
+// test replaces in its own.
 
 import { Worker } from "node:worker_threads";
 
@@ -10,7 +11,10 @@ export interface LocalOptions {
   readonly port?: number | undefined;
   /** Where events are kept from one start to the next. Default: in memory, gone with the server. */
   readonly folder?: string | undefined;
-  /** The settings of the app, by their names: `{ STREAMKIT_AUTH: "key" }`. Default: nobody is asked who they are, and everybody may manage. */
+  /**
+   * The settings of the app, by their names: `{ STREAMKIT_AUTH: "key" }`. Default: nobody is asked who they are, and
+   * everybody may manage.
+   */
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** With `STREAMKIT_AUTH: "key"`: the one key that every call has to show. */
   readonly key?: string | undefined;

@@ -1,5 +1,5 @@
-// The storage of a local server, in the place of an account on Azure: tables and queues in memory, with the service's exact semantics.
-// The build puts this module where the app asks for the account (build.ts).
+// The storage of a local server, in the place of an account on Azure: tables and queues in memory, with the service's
+// exact semantics. The build puts this module where the app asks for the account (build.ts).
 //
 // Promise: with a folder, what was answered is there after the next start.
 

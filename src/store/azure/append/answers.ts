@@ -84,8 +84,9 @@ export function answerUnknown({ queue }: Pick<Answering, "queue">, attempts: rea
 }
 
 /**
- * Whether a segment is ahead of what is known of the log. `log_unknown`: the log must be caught up with first. `damaged`: the
- * segment is still ahead after a catch-up that began later, so its row is damaged: only the requests that need it fail.
+ * Whether a segment is ahead of what is known of the log. `log_unknown`: the log must be caught up with first.
+ * `damaged`: the segment is still ahead after a catch-up that began later, so its row is damaged: only the requests
+ * that need it fail.
  */
 export function answerAhead(
   { queue, state }: Answering,

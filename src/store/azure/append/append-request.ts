@@ -21,7 +21,10 @@ export interface SegmentAppend {
   readonly firstSequence: number | undefined;
   /** The first record, if any, whose sequence does not follow the one before it. */
   readonly gap: { readonly index: number; readonly received: number } | undefined;
-  /** What is wanted of the stream that the segment is; undefined: nothing is known of one. Only with a wish may there be no records. */
+  /**
+   * What is wanted of the stream that the segment is; undefined: nothing is known of one. Only with a wish may there be
+   * no records.
+   */
   readonly wish?: StreamWish | undefined;
 }
 
@@ -54,7 +57,9 @@ export interface SegmentAppended {
   readonly stream: StreamState | undefined;
 }
 
-/** Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the request's. */
+/**
+ * Durable, or a refusal that is proved: nothing of it is or will be in the log. Parts in the order of the request's.
+ */
 export type AppendOutcome =
   | { readonly kind: "committed"; readonly duplicate: boolean; readonly parts: readonly SegmentAppended[] }
   | {

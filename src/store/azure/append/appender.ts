@@ -1,9 +1,9 @@
 // Appends to one space's log: the loop that commits what waits, in groups, one commit at a time.
 //
-// Every step is: know the log's version; know the segments of what waits; decide; send one entity-group transaction that replaces
-// the log's head under its ETag and inserts one record. Success is the commit point. Anything else means `unknown` until the
-// log itself tells (see `LogState`). If the process dies before the answer, the record is there or never will be; if after, it
-// is pending in the head, and the next writer or the monitor applies it.
+// Every step is: know the log's version; know the segments of what waits; decide; send one entity-group transaction
+// that replaces the log's head under its ETag and inserts one record. Success is the commit point. Anything else means
+// `unknown` until the log itself tells (see `LogState`). If the process dies before the answer, the record is there or
+// never will be; if after, it is pending in the head, and the next writer or the monitor applies it.
 
 import { sleep } from "../../../core/clock.ts";
 import type { Clock, Random } from "../../../core/clock.ts";
@@ -33,7 +33,7 @@ import type { ViewLoader } from "./view-loader.ts";
 import { Room } from "./queue.ts";
 import { Signal } from "../instance/semaphore.ts";
 
-/** Attempts whose outcome is open, kept with what they hold: beyond them the last one is sent again, and nothing new. */
+/** Attempts whose outcome is open, with what they hold. Beyond them nothing new is sent, only the last one again. */
 const openAttemptsMax = 8;
 /** A service, or something on the way to it, may ask for a longer pause; it is asked again all the same. */
 const retryAfterMaxMs = 5_000;
@@ -114,8 +114,9 @@ export class Appender {
   }
 
   /**
-   * Queues the request; its outcome is what the log says. Throws `overloaded` when too much waits, and `storage_unavailable` when one of its
-   * segments is known not to answer: it would take a place, and only wait. Each that is refused has its segment asked again.
+   * Queues the request; its outcome is what the log says. Throws `overloaded` when too much waits, and
+   * `storage_unavailable` when one of its segments is known not to answer: it would take a place, and only wait. Each
+   * that is refused has its segment asked again.
    */
   append(request: WaitingAppend): void {
     const { applier, loader, options, queue, state } = this.#deps;
@@ -138,7 +139,7 @@ export class Appender {
     return done;
   }
 
-  /** Writes off what is done, now, by a request of its own if it must. `lost_race`: somebody else's write came before. */
+  /** Writes off what is done, now, by a request of its own if need be. `lost_race`: another's write came first. */
   settle(): Promise<SettleOutcome> {
     this.#settleWanted = true;
     const tried = new Promise<SettleOutcome>((resolve) => this.#settleWaiters.push(resolve));

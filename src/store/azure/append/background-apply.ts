@@ -1,4 +1,5 @@
-// Brings segments up in the background, for those who cannot go on before: once at a time, and again as long as they ask.
+// Brings segments up in the background, for those who cannot go on before: once at a time, and again as long as they
+// ask.
 
 import { sleep } from "../../../core/clock.ts";
 import type { Clock, Random } from "../../../core/clock.ts";
@@ -23,8 +24,8 @@ export class BackgroundApply {
   readonly #running = new Set<SegmentName>();
 
   /**
-   * `refresh`: brings what is known up to the log as it is, so that nothing is applied that a storage that went back does not have.
-   * `done`: called after each help, whether it helped or not.
+   * `refresh`: brings what is known up to the log as it is, so that nothing is applied that a storage that went back
+   * does not have. `done`: called after each help, whether it helped or not.
    */
   constructor(
     deps: BackgroundApplyDeps,

@@ -82,8 +82,8 @@ async function restart(
 }
 
 /**
- * The storage went back behind a running instance: what is remembered of the space is of another storage. It is forgotten at once, and said;
- * who waits for a record that is gone is told that its outcome is unknown.
+ * The storage went back behind a running instance: what is remembered of the space is of another storage. It is
+ * forgotten at once, and said; who waits for a record that is gone is told that its outcome is unknown.
  */
 function forget({ applier, done, logger, state, telemetry }: CatchUpDeps, { head }: LogVersion): void {
   logger.warn("the storage went back: what was remembered of the space is forgotten", {

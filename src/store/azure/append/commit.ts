@@ -159,8 +159,8 @@ function batchOf({ part, summary }: AcceptedPart, space: SpaceName, timestamp: n
 }
 
 /**
- * Writes to the log: a record with the head that it makes, or a head alone; each under the version that it replaces. A write whose failure
- * leaves its outcome open is thrown; a refusal too means no more than: look at the log.
+ * Writes to the log: a record with the head that it makes, or a head alone; each under the version that it replaces. A
+ * write whose failure leaves its outcome open is thrown; a refusal too means no more than: look at the log.
  */
 export class LogWrites {
   readonly #table: Pick<Table, "create" | "submit">;

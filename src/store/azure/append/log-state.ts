@@ -18,7 +18,9 @@ import { placeOf } from "../rows/segment-rows.ts";
 import { SegmentView } from "./segment-view.ts";
 import type { Done } from "../rows/pending.ts";
 
-/** A commit that was sent: decided when its record is found, or when the version it was sent under is gone without it. */
+/**
+ * A commit that was sent: decided when its record is found, or when the version it was sent under is gone without it.
+ */
 export interface Attempt {
   readonly record: RecordSummary;
   readonly content: RecordContent;
@@ -91,8 +93,8 @@ export class LogState {
   }
 
   /**
-   * The log is at a later version, and these are all records between. Decides every attempt: returns those whose record is
-   * among them. The others never happened and never will: the ETag they were sent under is gone.
+   * The log is at a later version, and these are all records between. Decides every attempt: returns those whose record
+   * is among them. The others never happened and never will: the ETag they were sent under is gone.
    */
   advance(to: LogVersion, records: readonly StoredRecord[]): Attempt[] {
     const attempts = this.#takeAttempts();
@@ -132,7 +134,10 @@ export class LogState {
     return { landed, unknown };
   }
 
-  /** A view that a transaction does not follow is damaged: dropped, so that its segment alone is read again, and refused. */
+  /**
+   * A view that a transaction does not follow is damaged: dropped, so that its segment alone is read again, and
+   * refused.
+   */
   #fold(segment: SegmentName, place: TransactionPlace): void {
     const view = this.#views.peek(segment);
     if (view === undefined) return;

@@ -1,6 +1,7 @@
 // Decides what one commit takes of what is waiting, and what is refused: pure.
 //
-// Each verdict that refuses or repeats says what it `requires` before its caller may be told; `answer` in answers.ts holds the rule.
+// Each verdict that refuses or repeats says what it `requires` before its caller may be told; `answer` in answers.ts
+// holds the rule.
 
 import { limits } from "../../../core/limits.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
@@ -47,8 +48,8 @@ export type Verdict =
    */
   | { readonly kind: "not_granted"; readonly lastToken: number; readonly requires: "nothing" | "head" }
   /**
-   * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is caught
-   * up with.
+   * Its segment was read after a commit later than this version, at `timestamp`: nothing is decided before the log is
+   * caught up with.
    */
   | { readonly kind: "ahead"; readonly segment: SegmentName; readonly timestamp: number }
   /** Does not fit into this record, or its segment has too much pending: waits. */

@@ -1,5 +1,5 @@
-// The produces that wait for their commit in one space of one instance: in order, bounded, each with a deadline. And how much room the log's
-// list of pending records has for them.
+// The produces that wait for their commit in one space of one instance: in order, bounded, each with a deadline. And
+// how much room the log's list of pending records has for them.
 
 import type { Clock } from "../../../core/clock.ts";
 import type { Effect } from "../../../core/errors.ts";
@@ -19,7 +19,10 @@ export class WaitingAppend implements AppendRequest {
   readonly parts: AppendRequest["parts"];
   readonly bytes: number;
   readonly outcome: Promise<AppendOutcome>;
-  /** It is part of an attempt whose outcome is open, or another call's with its id has landed: nobody may say that it did not happen. */
+  /**
+   * It is part of an attempt whose outcome is open, or another call's with its id has landed: nobody may say that it
+   * did not happen.
+   */
   mayBeInLog = false;
   /** Its segment was ahead of the log as it was known then; and how often the log had been caught up with by then. */
   ahead: { readonly timestamp: number; readonly catchUps: number } | undefined;
@@ -198,8 +201,9 @@ function expired(timeoutMs: number): StoreError {
 
 // How much room is left in a log's list of pending records, and which segments may still take of it.
 //
-// Promise: what waits for segments that do not answer may take half of the list. The other half is for segments that have answered since
-// then, and the fuller it is, the more lately: so segments that fail together, however many and however well they were before, leave it alone.
+// Promise: what waits for segments that do not answer may take half of the list. The other half is for segments that
+// have answered since then, and the fuller it is, the more lately: so segments that fail together, however many and
+// however well they were before, leave it alone.
 
 /** From this part of the list on only segments are let in that have answered since. */
 const crowdedFrom = 1 / 2;

@@ -31,8 +31,8 @@ export class SegmentView {
   readonly #lookupsMax: number;
 
   /**
-   * `pending`: what the log's present version says is committed but perhaps not applied, ascending; `lookupsMax`: answers of look-ups
-   * by id that are kept.
+   * `pending`: what the log's present version says is committed but perhaps not applied, ascending; `lookupsMax`:
+   * answers of look-ups by id that are kept.
    */
   constructor(pending: readonly TransactionPlace[], lookupsMax: number) {
     this.#lookupsMax = lookupsMax;
@@ -62,7 +62,9 @@ export class SegmentView {
     this.#state = state;
   }
 
-  /** A transaction that the log has gained. False: it does not follow what was read, so what was read cannot be right. */
+  /**
+   * A transaction that the log has gained. False: it does not follow what was read, so what was read cannot be right.
+   */
   fold(place: TransactionPlace): boolean {
     this.#note(place);
     if (this.#state === undefined) return true;

@@ -1,4 +1,5 @@
-// Reads what the waiting produces need to know: the heads of their segments, what their ids were used for, and the grants of their leases.
+// Reads what the waiting produces need to know: the heads of their segments, what their ids were used for, and the
+// grants of their leases.
 //
 // A segment that cannot be read fails the produces to it and no others.
 
@@ -21,11 +22,16 @@ import type { SegmentView } from "./segment-view.ts";
 import { readLastToken } from "../../../lease/leases.ts";
 import type { LogHead } from "../rows/log-rows.ts";
 
-/** Reads of one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others. */
+/**
+ * Reads of one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others.
+ */
 const readsMax = 64;
 const readPermitMs = 100;
 const readsBesideMax = 512;
-/** And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just failed. */
+/**
+ * And of one segment, so that those that do not answer leave some to their neighbours: known, not known yet, just
+ * failed.
+ */
 const readsPerSegmentMax = { known: 8, unknown: 2, suspect: 1 };
 
 export interface ViewLoaderDeps {
@@ -212,9 +218,10 @@ export class ViewLoader {
 
 // Reads which token of a lease was granted last, for the produces whose token the space does not know.
 //
-// A key that the space has no token of may have been dropped to make room: then nothing in the log tells of newer tokens that have written.
-// So its token must be the last that was granted, as read when the log's version was known: whoever had written with a newer one
-// by then was granted it before. As long as no key has been dropped since, later versions tell of all who wrote later.
+// A key that the space has no token of may have been dropped to make room: then nothing in the log tells of newer
+// tokens that have written. So its token must be the last that was granted, as read when the log's version was known:
+// whoever had written with a newer one by then was granted it before. As long as no key has been dropped since, later
+// versions tell of all who wrote later.
 
 export interface GrantLoaderDeps {
   readonly table: Table;
@@ -226,7 +233,10 @@ export interface GrantLoaderDeps {
   readonly wake: () => void;
 }
 
-/** Reads of grants by one space's writer at the same time; one that takes longer than its permit lasts goes on beside the others. */
+/**
+ * Reads of grants by one space's writer at the same time; one that takes longer than its permit lasts goes on beside
+ * the others.
+ */
 const grantReads = { permits: 16, permitMs: 1_000, besideMax: 64 };
 
 export class GrantLoader {

@@ -1,9 +1,9 @@
 // Applies committed records to their segments, exactly once in effect, whoever committed them.
 //
 // To bring a segment to a sequence: know its head; take the run of pending transactions after it; write them as a block
-// and the head in one entity-group transaction under the head's ETag; at any refusal or unknown outcome read the head again.
-// So what comes before is helped first, in order. Dying after any await leaves a record pending, and the next who
-// needs the segment, or the monitor, goes on from the stored head.
+// and the head in one entity-group transaction under the head's ETag; at any refusal or unknown outcome read the head
+// again. So what comes before is helped first, in order. Dying after any await leaves a record pending, and the next
+// who needs the segment, or the monitor, goes on from the stored head.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { StoreError } from "../../../core/errors.ts";
@@ -126,7 +126,9 @@ export class Applier {
     }
   }
 
-  /** The log is another one: nothing that is known of it and its segments is so any more, and who waits is told `error`. */
+  /**
+   * The log is another one: nothing that is known of it and its segments is so any more, and who waits is told `error`.
+   */
   forgetAll(error: StoreError): void {
     this.#records.clear();
     this.#opening = undefined;
@@ -179,7 +181,8 @@ export class Applier {
     const queue = this.#queueOf(segment);
     const needed = queue.items.filter((item) => item.transaction.number <= transactionNumber);
     const opening = this.#opening;
-    // Each by itself: a record is done with the last that it needs, also when who waited for more is told that it failed.
+    // Each by itself: a record is done with the last that it needs, also when who waited for more is told that it
+    // failed.
     const listed = needed.map((item) => this.#inventory.listSegment(item).then(() => this.#finish(item.record)));
     const space = this.#inventory.listSpace(opening).then(() => opening === undefined || this.#finish(opening));
     await Promise.all([this.#reach(queue, transactionNumber), space, ...listed]);
@@ -191,7 +194,10 @@ export class Applier {
     await this.health.watch(segment, () => this.#deps.table.submit(segmentPartition(this.#space, segment), [write]));
   }
 
-  /** Everything of one record. Its segments do not wait for each other; the first failure is thrown after all have ended. */
+  /**
+   * Everything of one record. Its segments do not wait for each other; the first failure is thrown after all have
+   * ended.
+   */
   async ensureRecord(record: PendingRecord): Promise<void> {
     const applied = record.items.map(({ transaction }) => this.ensure(transaction.segment, transaction.number));
     for (const result of await Promise.allSettled(applied)) if (result.status === "rejected") throw result.reason;
@@ -332,7 +338,10 @@ export class Applier {
     return true;
   }
 
-  /** The last entry that the stored head has. If the head was written since, the transaction that this is for fails by its ETag. */
+  /**
+   * The last entry that the stored head has. If the head was written since, the transaction that this is for fails by
+   * its ETag.
+   */
   async #lastEntry(partition: string, { etag, head }: PhysicalHead): Promise<Entry | undefined> {
     if (etag === undefined || head.lastSequence < head.firstSequence) return undefined;
     const { row } = await this.#deps.table.get(partition, segmentHeadRow(partition));

@@ -29,8 +29,8 @@ export class Inventory {
   }
 
   /**
-   * `opening`: the log's first record, as long as it is pending. Whoever is acknowledged finds the space by its name, also
-   * when that record is somebody else's.
+   * `opening`: the log's first record, as long as it is pending. Whoever is acknowledged finds the space by its name,
+   * also when that record is somebody else's.
    */
   async listSpace(opening: PendingRecord | undefined): Promise<void> {
     if (opening === undefined || opening.spaceListed) return;
@@ -64,7 +64,10 @@ export class Inventory {
     }
   }
 
-  /** One try. False: somebody else's write came between. A mark stays that was set after the record: its name was deleted since. */
+  /**
+   * One try. False: somebody else's write came between. A mark stays that was set after the record: its name was
+   * deleted since.
+   */
   async #isListed(partition: string, row: string, timestamp: number): Promise<boolean> {
     const { table } = this.#deps;
     const inserted = await table.submit(partition, [{ kind: "insert", row, properties: listedName }]);

@@ -1,4 +1,5 @@
-// Makes the next block of a segment: the entries of as many pending transactions as fit, from memory or from the log. It only reads.
+// Makes the next block of a segment: the entries of as many pending transactions as fit, from memory or from the log.
+// It only reads.
 
 import { corruptData, StoreError } from "../../../core/errors.ts";
 import type { Entry } from "../../../core/entry.ts";

@@ -1,7 +1,7 @@
 // Whether the storage of segments answers, as this instance has last seen it: what is known not to is not waited for.
 //
-// Promise: a segment is known by its own requests alone. One that answers is never taken for stuck, and who is told that it is has a
-// request on its way to it, or had one a moment ago.
+// Promise: a segment is known by its own requests alone. One that answers is never taken for stuck, and who is told
+// that it is has a request on its way to it, or had one a moment ago.
 
 import { LRUCache } from "lru-cache";
 

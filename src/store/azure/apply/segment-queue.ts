@@ -21,7 +21,10 @@ export class PendingRecord {
   /** Whether this instance committed it. */
   readonly isOwn: boolean;
   readonly items: readonly PendingItem[];
-  /** Whether the space's own row in the inventory is confirmed; only the first record of a log, or of a life of its space, needs it. */
+  /**
+   * Whether the space's own row in the inventory is confirmed; only the first record of a log, or of a life of its
+   * space, needs it.
+   */
   spaceListed: boolean;
   #content: RecordContent | undefined;
 
@@ -133,7 +136,10 @@ export class SegmentQueue {
     }
   }
 
-  /** The transactions that come next, without a gap, with at most so many rows beside the block; one that is lost comes alone. */
+  /**
+   * The transactions that come next, without a gap, with at most so many rows beside the block; one that is lost comes
+   * alone.
+   */
   runAfter(transactionNumber: number, rowsMax: number): PendingItem[] {
     const run: PendingItem[] = [];
     let next = transactionNumber + 1;

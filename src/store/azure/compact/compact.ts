@@ -1,11 +1,13 @@
 // Compacts a space: many small rows become few large ones, of its log and of its segments.
 //
-// Goes through the log from where it stopped. Neighbours that are settled and old enough become one row; a day later so many of these become
-// one again, and lose the ids of their records. The segments that have many of the merged entries are compacted before the log's rows are, so
-// that a process that dies between the two does the first again. One transaction replaces the last row of a group by all of it, removes the
-// others, each under its own ETag, and moves the row that says how far the log has come: of two compactions at the same time one wins.
+// Goes through the log from where it stopped. Neighbours that are settled and old enough become one row; a day later so
+// many of these become one again, and lose the ids of their records. The segments that have many of the merged entries
+// are compacted before the log's rows are, so that a process that dies between the two does the first again. One
+// transaction replaces the last row of a group by all of it, removes the others, each under its own ETag, and moves the
+// row that says how far the log has come: of two compactions at the same time one wins.
 //
-// Promise: the answer of no read changes, at any moment. What an attempt, a catch-up or a trim may look for is found in the merged row.
+// Promise: the answer of no read changes, at any moment. What an attempt, a catch-up or a trim may look for is found in
+// the merged row.
 
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
@@ -40,7 +42,10 @@ export interface CompactSpaceDeps extends CompactDeps {
   readonly isOver: () => boolean;
 }
 
-/** `done`: nothing is worth merging now. `later`: some of it will be, when it is older. `more`: the turn was over before. */
+/**
+ * `done`: nothing is worth merging now. `later`: some of it will be, when it is older. `more`: the turn was over
+ * before.
+ */
 export type CompactState = "done" | "later" | "more";
 
 /** Merged rows that become one. */
@@ -125,7 +130,9 @@ function settledThrough({ head: { timestamp, unapplied, unnotified } }: HeadRead
 }
 
 interface NextGroup {
-  /** The next neighbours that fit one row; a group of one is passed over, or loses its ids. Empty: there are none now. */
+  /**
+   * The next neighbours that fit one row; a group of one is passed over, or loses its ids. Empty: there are none now.
+   */
   readonly group: readonly LogRow[];
   /** Without a group: the place of a row that cannot be read. */
   readonly passed?: number;
@@ -140,7 +147,8 @@ async function nextGroup(deps: CompactSpaceDeps, tier: Tier, from: number, until
     if (timestampOfRow(row.row) > until) break;
     if (isMarker(row)) continue;
     const size = storedBytes(row);
-    // A row that is large already, of the other kind, or that changes a stream ends the group, and is passed over when it comes first.
+    // A row that is large already, of the other kind, or that changes a stream ends the group, and is passed over when
+    // it comes first.
     const isAlone = size > mergedBytesMax / 2 || isMerged(row) !== (tier === "again") || changesStream(row);
     if (found.length > 0 && (isAlone || bytes + size > mergedBytesMax)) break;
     found.push(row);
@@ -239,7 +247,10 @@ function together(group: readonly LogRow[], tier: Tier): Omit<MergedRecords, "ti
   };
 }
 
-/** The segments that have so many of the transactions that merging their blocks is worth it, with the sequences of these. */
+/**
+ * The segments that have so many of the transactions that merging their blocks is worth it, with the sequences of
+ * these.
+ */
 function crowdedSegments(
   group: readonly LogRow[],
   blocksMin: number,

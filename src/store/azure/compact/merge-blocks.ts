@@ -1,9 +1,9 @@
 // Merges neighbouring blocks of a segment into one row.
 //
-// Promise: each transaction replaces the last of some neighbours by all of them and removes the others, every row under its own ETag: so
-// beside trims, repairs and other compactions it succeeds as a whole or not at all, and no read sees a difference. The segment's head says
-// the format in the first such transaction, so that an instance which does not know merged rows refuses the segment. If the process dies
-// between two transactions, the blocks are merged that far.
+// Promise: each transaction replaces the last of some neighbours by all of them and removes the others, every row under
+// its own ETag: so beside trims, repairs and other compactions it succeeds as a whole or not at all, and no read sees a
+// difference. The segment's head says the format in the first such transaction, so that an instance which does not know
+// merged rows refuses the segment. If the process dies between two transactions, the blocks are merged that far.
 
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";

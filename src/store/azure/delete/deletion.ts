@@ -1,8 +1,9 @@
 // Deletes and restores a store, or a space.
 //
-// A deletion writes the tombstone, in the store's row or in the head of the space's log, under its ETag; then the epoch of the store, which
-// makes every instance look again; then it waits until no instance believes otherwise. Dying anywhere leaves a deletion that nobody was told
-// of: the same call goes on, and waits anew. A restore takes the tombstone away under its ETag, so that it and the removal exclude each other.
+// A deletion writes the tombstone, in the store's row or in the head of the space's log, under its ETag; then the epoch
+// of the store, which makes every instance look again; then it waits until no instance believes otherwise. Dying
+// anywhere leaves a deletion that nobody was told of: the same call goes on, and waits anew. A restore takes the
+// tombstone away under its ETag, so that it and the removal exclude each other.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { sleep } from "../../../core/clock.ts";
@@ -122,8 +123,8 @@ function changeStore(
 }
 
 /**
- * Lists the space's name, or marks it as deleted, as the head of its log says that was read after the row of the name. The row is written even
- * where it says so already: who decided on an older head is refused.
+ * Lists the space's name, or marks it as deleted, as the head of its log says that was read after the row of the name.
+ * The row is written even where it says so already: who decided on an older head is refused.
  */
 async function alignName(deps: DeletionDeps, space: SpaceName): Promise<void> {
   const { table } = deps;

@@ -1,9 +1,10 @@
 // Removes the rows of what was deleted, once its time has come: what a job of the monitor does.
 //
-// Promise: nothing that somebody restored is touched: the tombstone is taken first, under its ETag. By then nothing that was sent before the
-// deletion was known everywhere can land any more. Rows go a page at a time, under their ETags; whoever dies goes on where rows are left.
-// What stays of a space is the head of its log, which says where it ended, and a marker there: so its offsets go on, and whoever comes with an
-// old one is told. What stays of a store is its row in the registry.
+// Promise: nothing that somebody restored is touched: the tombstone is taken first, under its ETag. By then nothing
+// that was sent before the deletion was known everywhere can land any more. Rows go a page at a time, under their
+// ETags; whoever dies goes on where rows are left. What stays of a space is the head of its log, which says where it
+// ended, and a marker there: so its offsets go on, and whoever comes with an old one is told. What stays of a store is
+// its row in the registry.
 
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
 import type { Compressor } from "../../../codec/block.ts";
@@ -160,7 +161,10 @@ class Removal {
     this.#isOver = isOver;
   }
 
-  /** All rows of the range that are wanted gone. False: the time of the turn is up, or others write there; some may be left. */
+  /**
+   * All rows of the range that are wanted gone. False: the time of the turn is up, or others write there; some may be
+   * left.
+   */
   async range(range: KeyRange, isWanted: (row: Row) => boolean = () => true): Promise<boolean> {
     const select = [...new Set([...nameProperties, "k"])];
     let found: Row[] = [];

@@ -53,7 +53,10 @@ export class SegmentLog {
     return this.transactions.findLast((transaction) => transaction.number <= number && hasEntries(transaction));
   }
 
-  /** The stream that the changes up to a transaction make; undefined also where the log does not tell from the beginning. */
+  /**
+   * The stream that the changes up to a transaction make; undefined also where the log does not tell from the
+   * beginning.
+   */
   streamAt(number: number): { readonly stream: StreamState | undefined } | undefined {
     if (this.transactions[0]?.number !== 1) return undefined;
     let stream: StreamState | undefined;
@@ -136,8 +139,8 @@ export async function readBlock(
 }
 
 /**
- * By last sequence. `first`: where the blocks must begin; `reach`: the last sequence that a block may have; `end`: up to where there must be
- * blocks.
+ * By last sequence. `first`: where the blocks must begin; `reach`: the last sequence that a block may have; `end`: up
+ * to where there must be blocks.
  */
 export function judgeBlocks(
   blocks: readonly SeenBlock[],

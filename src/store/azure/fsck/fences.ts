@@ -1,7 +1,8 @@
 // The lease tokens that a space fences with: for an operator to look at, and to reset where one shuts everybody out.
 //
-// Promise: a reset takes one lease out of the log's head, as making room for another does: from then on only the last token that was
-// granted of it may write. With it, in the same transaction, goes a record of who did it when and why, which stays.
+// Promise: a reset takes one lease out of the log's head, as making room for another does: from then on only the last
+// token that was granted of it may write. With it, in the same transaction, goes a record of who did it when and why,
+// which stays.
 
 import { StoreError } from "../../../core/errors.ts";
 import type { SpaceName } from "../../../core/ids.ts";
@@ -40,7 +41,10 @@ export async function readFences(table: Table, space: SpaceName): Promise<SpaceF
   return { fences: row === undefined ? new Map() : decodeLogHead(row).fences, resets };
 }
 
-/** Safe beside live writers. Errors: `not_found` where the space has no token of the lease, `overloaded`, and those of `readFences`. */
+/**
+ * Safe beside live writers. Errors: `not_found` where the space has no token of the lease, `overloaded`, and those of
+ * `readFences`.
+ */
 export async function resetFence(table: Table, space: SpaceName, lease: string, why: string): Promise<FenceReset> {
   const partition = logPartition(space);
   const headRow = logHeadRow(space);

@@ -11,8 +11,8 @@ import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 export type Invariant = "I2" | "I3" | "I5" | "I6";
 
 /**
- * `live`: rebuilt from the log beside live writers, every write conditional. `offline`: writers may act on what is wrong, so it
- * is rebuilt only when none runs. `none`: the log itself is damaged; nothing else says what it held.
+ * `live`: rebuilt from the log beside live writers, every write conditional. `offline`: writers may act on what is
+ * wrong, so it is rebuilt only when none runs. `none`: the log itself is damaged; nothing else says what it held.
  */
 export type Remedy = "live" | "offline" | "none";
 
@@ -75,7 +75,10 @@ export class Findings {
     this.list.push({ kind, invariant, remedy, space: this.#space, segment, message });
   }
 
-  /** `what` cannot be read: it is damaged, which is of this kind, or of a later format, which is not for this version to judge. */
+  /**
+   * `what` cannot be read: it is damaged, which is of this kind, or of a later format, which is not for this version to
+   * judge.
+   */
   addUnread(kind: FindingKind, what: string, error: StoreError, segment?: SegmentName): void {
     this.add(unreadKind(kind, error), `${what} cannot be read: ${error.message}`, segment);
   }

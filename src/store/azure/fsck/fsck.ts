@@ -1,7 +1,7 @@
 // Checks a whole store, and repairs it from its logs.
 //
-// Promise: a check only reads. A repair never touches a log record, writes only under the ETags of what it has read, and is
-// judged by a further check: what that still finds is what remains.
+// Promise: a check only reads. A repair never touches a log record, writes only under the ETags of what it has read,
+// and is judged by a further check: what that still finds is what remains.
 
 import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";
@@ -109,7 +109,10 @@ async function isDeleted({ registry, source, store }: SpaceCheckDeps, space: Spa
   return head.row !== undefined && isHidden(decodeEnding(head.row));
 }
 
-/** All spaces that anything speaks of (the inventory, the list of open logs, the keys of the rows), and segments with rows. */
+/**
+ * All spaces that anything speaks of (the inventory, the list of open logs, the keys of the rows), and segments with
+ * rows.
+ */
 async function findSpaces(
   { registry, source, store }: SpaceCheckDeps,
   partitions: AsyncIterable<string>,

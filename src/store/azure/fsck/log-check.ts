@@ -1,7 +1,7 @@
 // Checks one space's log against itself, and tells what it holds: what segments, inventory and open logs are judged by.
 //
-// Promise: looks only at records up to the head that it read first. They never change, so what it says stays true beside live
-// writers; a record that the head lists as pending is not yet expected anywhere else.
+// Promise: looks only at records up to the head that it read first. They never change, so what it says stays true
+// beside live writers; a record that the head lists as pending is not yet expected anywhere else.
 
 import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";

@@ -137,8 +137,8 @@ export class LogWalk {
   }
 
   /**
-   * Many records in one row, all of which are settled. Left out are those that were taken already, from rows that have been merged since,
-   * and those after `through`.
+   * Many records in one row, all of which are settled. Left out are those that were taken already, from rows that have
+   * been merged since, and those after `through`.
    */
   async takeMerged(row: Row, through: number): Promise<void> {
     if (this.records === 0) this.begun = true;

@@ -1,7 +1,8 @@
 // Rebuilds one segment's rows from its log: blocks, rows of transaction ids, head.
 //
-// Promise: every step is one entity-group transaction under the head's ETag and those of the rows it changes: beside live
-// writers it succeeds as a whole or not at all. Dying between two steps leaves a segment that a check finds and a repair goes on with.
+// Promise: every step is one entity-group transaction under the head's ETag and those of the rows it changes: beside
+// live writers it succeeds as a whole or not at all. Dying between two steps leaves a segment that a check finds and a
+// repair goes on with.
 
 import type { Entry } from "../../../core/entry.ts";
 import { limits } from "../../../core/limits.ts";
@@ -192,7 +193,10 @@ class Rebuild {
     return this.isTrusted ? (this.#picture.head?.lastSequence ?? 0) : 0;
   }
 
-  /** The transaction with which the segment is to end: what is pending is left to those who apply, unless the head is gone. */
+  /**
+   * The transaction with which the segment is to end: what is pending is left to those who apply, unless the head is
+   * gone.
+   */
   #target(): number {
     const { head, log } = this.#picture;
     return this.isTrusted ? Math.max(head?.transactionNumber ?? 0, log.settledNumber) : lastNumber(log);
@@ -243,7 +247,8 @@ class Rebuild {
     const block: Write =
       ifMatch === undefined ? { kind: "insert", row, properties } : { kind: "replace", row, properties, ifMatch };
     if (last.lastSequence <= this.#headSequence()) return { writes: [block] };
-    // With the entries goes what their ids were used for, or a repeat would not be known as one; also of those that may be no caller's.
+    // With the entries goes what their ids were used for, or a repeat would not be known as one; also of those that may
+    // be no caller's.
     const unkept = new Set(this.#picture.unkeptIds);
     const ids = run.filter((transaction) => transaction.keyed !== false && !unkept.has(transaction)).map(idWrite);
     return { writes: [block, ...ids], ...(this.isTrusted ? { grown: await this.#headAt(last) } : {}) };
@@ -282,7 +287,8 @@ class Rebuild {
   }
 
   /**
-   * Reads the entries of a transaction. One row of the log is kept, because its transactions are asked for one after the other.
+   * Reads the entries of a transaction. One row of the log is kept, because its transactions are asked for one after
+   * the other.
    */
   async #batch({ timestamp, index }: LoggedTransaction): Promise<EntryBatch> {
     if (!this.#known.has(timestamp)) {

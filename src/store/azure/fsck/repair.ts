@@ -1,6 +1,8 @@
-// Repairs one space from its log: segments, inventory, the list of open logs, and, when nothing else runs, the log's head.
+// Repairs one space from its log: segments, inventory, the list of open logs, and, when nothing else runs, the log's
+// head.
 //
-// Promise: what the log cannot vouch for is left alone. Where the log is damaged itself, the segments may hold the only copy.
+// Promise: what the log cannot vouch for is left alone. Where the log is damaged itself, the segments may hold the only
+// copy.
 
 import type { Row, Table } from "../../../table/port.ts";
 import { logHeadRow, logPartition, nameRow, segmentsPartition, spacesPartition } from "../rows/keys.ts";

@@ -1,7 +1,8 @@
 // Checks everything of one space against its log: segments, inventory, the row that lists the log as open.
 //
-// Promise: reads in the order that makes each disagreement real. Names are read before the log, so the log must know them;
-// segments after it, so they must have what it counts as applied; what they have beyond it must be in the log when that is read again.
+// Promise: reads in the order that makes each disagreement real. Names are read before the log, so the log must know
+// them; segments after it, so they must have what it counts as applied; what they have beyond it must be in the log
+// when that is read again.
 
 import { isUnreadable } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName, StoreId } from "../../../core/ids.ts";

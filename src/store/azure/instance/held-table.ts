@@ -1,9 +1,10 @@
 // A store's table as an instance may use it: as long as the store, and the space, are there (`standing.ts`).
 //
-// Promise: whoever reads is answered only with what was there, as far as may be believed when he asked; that is asked beside the read. A
-// write to rows that may be removed is not sent before it is known. A commit is sent beside the question, and told only with its answer:
-// in a space that was deleted the ETag of the log's head refuses it, in a store that was deleted nobody sees it. A table that is missing is made
-// for a store that is there, and what is written to it then is confirmed only when the store still is.
+// Promise: whoever reads is answered only with what was there, as far as may be believed when he asked; that is asked
+// beside the read. A write to rows that may be removed is not sent before it is known. A commit is sent beside the
+// question, and told only with its answer: in a space that was deleted the ETag of the log's head refuses it, in a
+// store that was deleted nobody sees it. A table that is missing is made for a store that is there, and what is written
+// to it then is confirmed only when the store still is.
 
 import type { SpaceName } from "../../../core/ids.ts";
 import type { SubmitResult, Table } from "../../../table/port.ts";

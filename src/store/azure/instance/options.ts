@@ -17,7 +17,10 @@ const tablePrefixExpected = "1 to 21 letters and digits, a letter first";
 
 /** The one place of their bounds and defaults: a setting of a deployment that is an option takes them from here. */
 export const optionsSchema = z.strictObject({
-  /** Leads the names of all tables; letters and digits, a letter first. Two deployments in one account need two prefixes. */
+  /**
+   * Leads the names of all tables; letters and digits, a letter first. Two deployments in one account need two
+   * prefixes.
+   */
   tablePrefix: z
     .string({ error: tablePrefixExpected })
     .regex(/^[A-Za-z][A-Za-z0-9]{0,20}$/, { error: tablePrefixExpected })
@@ -34,9 +37,15 @@ export const optionsSchema = z.strictObject({
   batchBytes: integer(3.75 * 1024 * 1024, 2 * 1024 * 1024, limits.batchBytesMax),
   /** Segments whose state an instance keeps in memory, over all its spaces; one to two KiB each. */
   segmentCacheMax: count(20_000, 1_000_000),
-  /** Transactions that may be in the journal of a segment's view; one that gets longer is dropped with its view and read again when needed. */
+  /**
+   * Transactions that may be in the journal of a segment's view; one that gets longer is dropped with its view and read
+   * again when needed.
+   */
   viewJournalMax: count(2_048, 100_000),
-  /** Answers of look-ups by id that a segment's view keeps; what is forgotten is looked up again if it is asked for again. */
+  /**
+   * Answers of look-ups by id that a segment's view keeps; what is forgotten is looked up again if it is asked for
+   * again.
+   */
   viewLookupsMax: count(2_048, 100_000),
   /** Spaces whose writer an instance keeps. */
   spaceCacheMax: count(500, 100_000),
@@ -48,7 +57,10 @@ export const optionsSchema = z.strictObject({
   /** Committed but not yet applied: transactions of one segment, records of one log. */
   pendingPerSegmentMax: count(16, 256),
   pendingPerLogMax: count(listedMax, listedMax),
-  /** Records that a log's head lists one by one as not notified; more than that become a range that the monitor goes through. */
+  /**
+   * Records that a log's head lists one by one as not notified; more than that become a range that the monitor goes
+   * through.
+   */
   unnotifiedListedMax: count(listedMax, listedMax),
   /** Leases whose greatest token a log's head keeps; a further one takes the place of the one not used for longest. */
   leaseKeysMax: count(limits.leaseKeysPerSpaceMax, limits.leaseKeysPerSpaceMax),
@@ -60,11 +72,19 @@ export const optionsSchema = z.strictObject({
   settleDelayMs: milliseconds(1_000, 60_000),
   /** Transactions of a trim, of one segment or of a log: about 87 rows each. Beyond, the next call goes on. */
   trimTransactionsMax: count(50, 10_000),
-  /** Of a space that is written to all the time, how long after a status message the next one comes; 0: as soon as the queue has taken it. */
+  /**
+   * Of a space that is written to all the time, how long after a status message the next one comes; 0: as soon as the
+   * queue has taken it.
+   */
   notificationPauseMs: milliseconds(100, 60_000),
-  /** How old the rows of a log are before neighbours are merged: no instance that works looks for single ones any more. */
+  /**
+   * How old the rows of a log are before neighbours are merged: no instance that works looks for single ones any more.
+   */
   compactAfterMs: milliseconds(10 * 60_000, 7 * 86_400_000),
-  /** How old merged rows are before they are merged once more, and lose the ids of their records: no attempt is looked for any more. */
+  /**
+   * How old merged rows are before they are merged once more, and lose the ids of their records: no attempt is looked
+   * for any more.
+   */
   compactAgainAfterMs: milliseconds(86_400_000, 30 * 86_400_000),
   /** Neighbours that are worth merging: of fewer a row is not made. */
   compactRowsMin: integer(16, 2, 100),
@@ -75,8 +95,8 @@ export const optionsSchema = z.strictObject({
   /** How old an undecodable record is before its segments move on without it. */
   tombstoneAfterMs: milliseconds(5 * 60_000, 86_400_000),
   /**
-   * How long an instance believes that a store is there, from asking on; the same on all instances. A deletion takes a quarter longer to be
-   * answered.
+   * How long an instance believes that a store is there, from asking on; the same on all instances. A deletion takes a
+   * quarter longer to be answered.
    */
   storeHeldMs: integer(5_000, 100, 60_000),
   /** A request that was sent and not answered has landed by then or never will: nothing on the way keeps it longer. */

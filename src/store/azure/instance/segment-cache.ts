@@ -67,7 +67,10 @@ export class CachedSegments<V extends object> {
     this.#values.delete(this.#prefix + segment);
   }
 
-  /** Forgets the space's segments at once: what they leave behind is never found again, and goes as the longest unused does. */
+  /**
+   * Forgets the space's segments at once: what they leave behind is never found again, and goes as the longest unused
+   * does.
+   */
   clear(): void {
     this.#prefix = `${this.#nextNumber()} `;
   }

@@ -1,7 +1,7 @@
 // Bounds how much runs at the same time, in the order of asking; and wakes those who wait for a change.
 //
-// With patience, work that takes longer than usual gives its permit to the next and goes on beside the others: what hangs holds up
-// its own caller, not those behind it, as long as not too much of it hangs.
+// With patience, work that takes longer than usual gives its permit to the next and goes on beside the others: what
+// hangs holds up its own caller, not those behind it, as long as not too much of it hangs.
 
 import type { Clock } from "../../../core/clock.ts";
 

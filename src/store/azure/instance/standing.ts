@@ -1,9 +1,10 @@
 // What an instance believes of one store: that it is there, and which of its spaces are.
 //
-// Promise: what was deleted is believed to be there for no longer than `storeHeldMs` after the deletion's epoch was written: the row of the
-// store is held for so long from the *sending* of its read, by the clock that only moves forward; another epoch forgets the spaces. That
-// something is deleted is never held: who is refused has had the rows read for him. No request a call; while calls come, one read of the row
-// in four to five seconds, and one of a space's head after a change.
+// Promise: what was deleted is believed to be there for no longer than `storeHeldMs` after the deletion's epoch was
+// written: the row of the store is held for so long from the *sending* of its read, by the clock that only moves
+// forward; another epoch forgets the spaces. That something is deleted is never held: who is refused has had the rows
+// read for him. No request a call; while calls come, one read of the row in four to five seconds, and one of a space's
+// head after a change.
 
 import { LRUCache } from "lru-cache";
 
@@ -51,7 +52,9 @@ export class StoreStanding {
     this.#deps = deps;
   }
 
-  /** Undefined: the store, and the space, are known to be there. Else resolves once they are, or rejects with `deleted`. */
+  /**
+   * Undefined: the store, and the space, are known to be there. Else resolves once they are, or rejects with `deleted`.
+   */
   check(space?: SpaceName): Promise<void> | undefined {
     const held = this.#valid();
     if (held === undefined) return this.#ask(space);

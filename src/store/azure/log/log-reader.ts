@@ -53,8 +53,8 @@ export type CatchUp =
   | { readonly kind: "went_back"; readonly to: HeadRead };
 
 /**
- * Whether a record that was sent, and that nothing sent later can bring there any more, is in the log. `unknown`: what was there was
- * trimmed.
+ * Whether a record that was sent, and that nothing sent later can bring there any more, is in the log. `unknown`: what
+ * was there was trimmed.
  */
 export type Fate = "landed" | "never" | "unknown";
 
@@ -161,7 +161,9 @@ export class LogReader {
     return row === undefined || !isRecord(row) ? undefined : storedRecord(row);
   }
 
-  /** One page of summaries from a timestamp on, inclusive; records that were trimmed or merged are done, and left out. */
+  /**
+   * One page of summaries from a timestamp on, inclusive; records that were trimmed or merged are done, and left out.
+   */
   async readRecordsFrom(
     timestamp: number,
     continuation: string | undefined,

@@ -36,7 +36,8 @@ async function probe(registry: Table, clock: Clock): Promise<void> {
       ? { kind: "insert", row: probeRow, properties }
       : { kind: "replace", row: probeRow, properties, ifMatch: row.etag };
   const result = await registry.submit(probePartition, [write]);
-  // Any other refusal is another instance's probe that came first: the storage has judged the condition, which is what is asked.
+  // Any other refusal is another instance's probe that came first: the storage has judged the condition, which is what
+  // is asked.
   if (result.kind === "done" || result.reason !== "table_missing") return;
   await registry.create();
   await registry.submit(probePartition, [write]);

@@ -20,8 +20,8 @@ export class Registration {
   }
 
   /**
-   * Resolves when commits under this version may say that the log is registered: when its head says so already, or the row
-   * was written since it was read. Once for a version; again when that failed.
+   * Resolves when commits under this version may say that the log is registered: when its head says so already, or the
+   * row was written since it was read. Once for a version; again when that failed.
    */
   registered(version: LogVersion): Promise<void> {
     if (version.head.registered) return Promise.resolve();

@@ -1,6 +1,8 @@
-// Says in the head of a log how much its space has had, where it was written before logs were counted: once, by the monitor.
+// Says in the head of a log how much its space has had, where it was written before logs were counted: once, by the
+// monitor.
 //
-// Promise: the head says it only under the ETag of the version whose records were all counted. Dying anywhere leaves a head that says nothing.
+// Promise: the head says it only under the ETag of the version whose records were all counted. Dying anywhere leaves a
+// head that says nothing.
 
 import type { LogReader } from "../log/log-reader.ts";
 import { countRecords } from "../read/count-records.ts";
@@ -11,7 +13,10 @@ export interface CountLogDeps extends Omit<CountSource, "partition"> {
   readonly reader: Pick<LogReader, "headRow" | "partition" | "readHead">;
 }
 
-/** Writers that come before it, in a row, before the rest is left to the next run: between two tries it has little to count. */
+/**
+ * Writers that come before it, in a row, before the rest is left to the next run: between two tries it has little to
+ * count.
+ */
 const triesMax = 8;
 
 /** Undefined: there is nothing to count, any more. Else how far it has come: the next run goes on from there. */

@@ -1,7 +1,7 @@
 // The one row that tells how the monitor's last run went, in the table of open logs.
 //
-// Promise: one request to write it, one to read it; three the first time, when the table is missing. The last writer wins: of two runs at
-// the same time the one that ends later is told of.
+// Promise: one request to write it, one to read it; three the first time, when the table is missing. The last writer
+// wins: of two runs at the same time the one that ends later is told of.
 
 import { hexKey } from "../../../codec/lexkey.ts";
 import { corruptData, StoreError } from "../../../core/errors.ts";

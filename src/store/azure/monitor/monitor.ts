@@ -1,4 +1,5 @@
-// The monitor: finds what writers left behind and finishes it. Visits only open logs; safe beside live writers and itself.
+// The monitor: finds what writers left behind and finishes it. Visits only open logs; safe beside live writers and
+// itself.
 
 import { LRUCache } from "lru-cache";
 
@@ -58,7 +59,10 @@ export interface MonitorDeps {
   readonly compressor: Compressor;
   readonly standing: (store: StoreId) => Pick<StoreStanding, "check">;
   readonly options: AzureStoreOptions;
-  /** Called for each log that is visited, and must have succeeded before the log is closed. Absent: nobody is interested. */
+  /**
+   * Called for each log that is visited, and must have succeeded before the log is closed. Absent: nobody is
+   * interested.
+   */
   readonly visited?: ((store: StoreId, space: SpaceName) => Promise<void>) | undefined;
   /** Whether records are to be notified. */
   readonly notifies: boolean;
@@ -77,7 +81,10 @@ const compactTurnMs = 5_000;
 /** Writes of a head that the monitor tries while writers keep coming before it. */
 const settleTriesMax = 8;
 
-/** A record is given up when so many visits of this instance found it damaged, each by reading it anew: one may have been deceived. */
+/**
+ * A record is given up when so many visits of this instance found it damaged, each by reading it anew: one may have
+ * been deceived.
+ */
 const damagedVisitsMin = 3;
 /** Damaged records that are remembered: one that is forgotten waits a little longer. */
 const damagedMax = 10_000;

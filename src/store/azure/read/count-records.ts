@@ -1,4 +1,5 @@
-// How much the records of a log hold, from the rows themselves: for logs that were written before their heads and records said it.
+// How much the records of a log hold, from the rows themselves: for logs that were written before their heads and
+// records said it.
 
 import { contentBytes } from "../../../core/entry.ts";
 import type { Compressor } from "../../../codec/block.ts";
@@ -33,7 +34,10 @@ export function countOf(batches: readonly EntryBatch[]): Counts {
   return { entries, bytes };
 }
 
-/** Goes on behind `from` up to a timestamp, as far as there is time. Undefined: a marker is in the way that does not say how much went. */
+/**
+ * Goes on behind `from` up to a timestamp, as far as there is time. Undefined: a marker is in the way that does not say
+ * how much went.
+ */
 export async function countRecords(
   { compressor, isOver, partition, table }: CountSource,
   from: CountedThrough,

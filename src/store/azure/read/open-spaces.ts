@@ -1,7 +1,8 @@
 // The spaces of a store whose logs are open: one query tells which of many spaces may have had a commit lately.
 //
-// Promise: a space is among them from before each of its commits until its log has rested for the idle time: a writer registers the log before
-// it sends a commit, and the monitor takes it off only after that time (docs/protocol.md). Nothing is written.
+// Promise: a space is among them from before each of its commits until its log has rested for the idle time: a writer
+// registers the log before it sends a commit, and the monitor takes it off only after that time (docs/protocol.md).
+// Nothing is written.
 
 import { StoreError } from "../../../core/errors.ts";
 import type { SpaceName, StoreId } from "../../../core/ids.ts";

@@ -1,8 +1,9 @@
 // Reads the rows of a range page by page, and decodes the blocks in them.
 //
-// Promise: in order; only a missing continuation is the end. Pages go on by the key of the last row: a token may point past a row that was
-// rewritten meanwhile, and is used after an empty page alone. The next page is on its way while one is read, and a few blocks are
-// decompressed, on other threads, while one is read; what cannot be read or decoded is thrown when its turn comes.
+// Promise: in order; only a missing continuation is the end. Pages go on by the key of the last row: a token may point
+// past a row that was rewritten meanwhile, and is used after an empty page alone. The next page is on its way while one
+// is read, and a few blocks are decompressed, on other threads, while one is read; what cannot be read or decoded is
+// thrown when its turn comes.
 
 import { corruptData } from "../../../core/errors.ts";
 import { limits } from "../../../core/limits.ts";
@@ -41,7 +42,9 @@ const pageBytesAim = 4 * 1024 * 1024;
 const firstPageRows = 256;
 /** Nobody hears of it: made once, since an error of its own would be made for every read. */
 const readerLeft = new Error("The reader has left.");
-/** Blocks, and bytes of them as they are stored, that are decoded before their turn: as many as the library has threads. */
+/**
+ * Blocks, and bytes of them as they are stored, that are decoded before their turn: as many as the library has threads.
+ */
 const decodedAheadMax = 4;
 const decodedAheadBytesMax = 256 * 1024;
 

@@ -1,8 +1,8 @@
 // Reads a store: names, the entries of a segment, the entries of a space.
 //
 // Promise: in order, each entry once, at most what was asked for. Nothing is requested before the first `next` or after
-// the loop is left; the next page is on its way while one is decoded; an error comes after what was read before it. A row of a list
-// that cannot be read is logged and left out: it costs the others nothing.
+// the loop is left; the next page is on its way while one is decoded; an error comes after what was read before it. A
+// row of a list that cannot be read is logged and left out: it costs the others nothing.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import type { EntryFilter } from "../../../core/entry-filter.ts";
@@ -188,7 +188,10 @@ function selectedBy(filter: EntryFilter | undefined): Pick<RowsOptions, "select"
   };
 }
 
-/** The earliest that there is of a space, where somebody who goes on from this place would be told that what comes next was trimmed. */
+/**
+ * The earliest that there is of a space, where somebody who goes on from this place would be told that what comes next
+ * was trimmed.
+ */
 export async function trimmedTo(source: Source, space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
   const { place, first } = boundsOf(space, { offset });
   if (place === undefined) return undefined;
@@ -210,8 +213,8 @@ function endOf(timestamp: number): Omit<Place, "space"> {
 }
 
 /**
- * No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the place of one row is
- * read: its key is the last place that it holds, so a merged row says where it begins.
+ * No entry that the same arguments read has an earlier timestamp; Infinity when there is none. At most the place of one
+ * row is read: its key is the last place that it holds, so a merged row says where it begins.
  */
 export async function firstTimestamp(source: Source, space: SpaceName, args: ConsumeSpaceArgs): Promise<number> {
   const { place, first, last } = boundsOf(space, args);

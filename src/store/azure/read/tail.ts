@@ -1,9 +1,11 @@
-// Finds the newest entries of a space from its end backwards: a log is read forward only, so it is looked at in windows of time.
+// Finds the newest entries of a space from its end backwards: a log is read forward only, so it is looked at in windows
+// of time.
 //
-// Promise: the place is exact at the version of the log that the head was read at, whatever is committed meanwhile. Only summaries are
-// read, and the entries of merged rows; trimmed entries are not there. The positions of the rows prove that none was passed over: rows that
-// were merged between two windows are told, and the caller begins again. A window that holds more than a page is halved before it is read on,
-// so that a burst long ago costs no more than a quiet log.
+// Promise: the place is exact at the version of the log that the head was read at, whatever is committed meanwhile.
+// Only summaries are read, and the entries of merged rows; trimmed entries are not there. The positions of the rows
+// prove that none was passed over: rows that were merged between two windows are told, and the caller begins again. A
+// window that holds more than a page is halved before it is read on, so that a burst long ago costs no more than a
+// quiet log.
 
 import type { Cursor, SpaceName } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
@@ -25,7 +27,10 @@ interface LogEnd {
   readonly records: number;
 }
 
-/** The first window: of a space that is written to it has a few records, and never more than a page, as timestamps differ. */
+/**
+ * The first window: of a space that is written to it has a few records, and never more than a page, as timestamps
+ * differ.
+ */
 const windowMsMin: number = limits.pageRowsMax;
 /** Each further one is so much wider: from a second to the beginning of time in a dozen. */
 const windowGrowth = 8;

@@ -1,4 +1,5 @@
-// Where the segments of a space were written: by the summaries of its log, and by the entries of merged rows, which have none.
+// Where the segments of a space were written: by the summaries of its log, and by the entries of merged rows, which
+// have none.
 
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { Compressor } from "../../../codec/block.ts";

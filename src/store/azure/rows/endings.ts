@@ -7,8 +7,8 @@ import type { Properties, Row } from "../../../table/port.ts";
 import { numberIn, textIn } from "../../../table/row-values.ts";
 
 /**
- * `deleted`: hidden, and restored on request. `removing`: its rows go, and it is not restored. `removed`: they are gone; a store never comes
- * back, a space may be written again.
+ * `deleted`: hidden, and restored on request. `removing`: its rows go, and it is not restored. `removed`: they are
+ * gone; a store never comes back, a space may be written again.
  */
 export type EndingState = "deleted" | "removing" | "removed";
 

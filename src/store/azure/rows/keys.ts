@@ -1,7 +1,7 @@
 // Where everything is: partition and row keys of a store's table and of the table of open logs.
 //
-// Keys are lexkeys in hex: legal whatever the names contain, and ordered as their values are. Heads sort before the rows
-// they head, so that no continuation token ever points at one, and differ from partition to partition, because the
+// Keys are lexkeys in hex: legal whatever the names contain, and ordered as their values are. Heads sort before the
+// rows they head, so that no continuation token ever points at one, and differ from partition to partition, because the
 // emulator looks rows up by row key first.
 
 import { hash } from "node:crypto";

@@ -46,11 +46,14 @@ export interface LogHead {
   /** How much the space has had up to the last record; undefined: nobody has counted, which is not 0. */
   readonly counts: Counts | undefined;
   /**
-   * The space was deleted: until all of it is removed nothing of it is shown, and nothing is committed to it. `removed`: nothing was committed
-   * since, and the next record begins a new life of it.
+   * The space was deleted: until all of it is removed nothing of it is shown, and nothing is committed to it.
+   * `removed`: nothing was committed since, and the next record begins a new life of it.
    */
   readonly ending?: Ending | undefined;
-  /** The record after which its present life began; absent: it is the first. What is remembered of another life is of nothing that is there. */
+  /**
+   * The record after which its present life began; absent: it is the first. What is remembered of another life is of
+   * nothing that is there.
+   */
   readonly life?: number | undefined;
 }
 
@@ -80,7 +83,10 @@ export interface TransactionSummary {
   readonly segments: number;
   /** The caller gave the id: what it was used for is kept beside the segment. */
   readonly keyed: boolean;
-  /** What it changes of the segment beside its entries, which may then be none: `lastSequence` is one less than `firstSequence`. */
+  /**
+   * What it changes of the segment beside its entries, which may then be none: `lastSequence` is one less than
+   * `firstSequence`.
+   */
   readonly change?: SegmentChange | undefined;
 }
 
@@ -226,7 +232,10 @@ export function summaryBytes(transaction: TransactionSummary): number {
   return summaryFixedBytes + Buffer.byteLength(transaction.segment) + changeBytes(transaction.change);
 }
 
-/** u16 length and UTF-8 of the segment, u64 first, last and number, 16 bytes id, 16 bytes digest, u8 segments, u8 keyed; big endian. */
+/**
+ * u16 length and UTF-8 of the segment, u64 first, last and number, 16 bytes id, 16 bytes digest, u8 segments, u8 keyed;
+ * big endian.
+ */
 function encodeTransactions(transactions: readonly TransactionSummary[]): Uint8Array {
   const bytes = transactions.reduce((sum, { segment }) => sum + summaryFixedBytes + Buffer.byteLength(segment), 0);
   const out = Buffer.alloc(bytes);

@@ -1,8 +1,10 @@
-// The rows that stand for many: neighbours of a log, or of a segment, merged into one. And how far a log has been compacted.
+// The rows that stand for many: neighbours of a log, or of a segment, merged into one. And how far a log has been
+// compacted.
 //
-// A merged row's key is the last place that it holds, as every row's is, so that a reader who goes on from any place meets it. Its entries
-// are columns (`codec/columns.ts`). A merged row of a log keeps no summaries: its transactions are read with its entries. It keeps the ids of
-// its records as long as an attempt may look for them; a row that has lost them is cut.
+// A merged row's key is the last place that it holds, as every row's is, so that a reader who goes on from any place
+// meets it. Its entries are columns (`codec/columns.ts`). A merged row of a log keeps no summaries: its transactions
+// are read with its entries. It keeps the ids of its records as long as an attempt may look for them; a row that has
+// lost them is cut.
 
 import { contentBytes } from "../../../core/entry.ts";
 import { corruptData } from "../../../core/errors.ts";
@@ -51,7 +53,9 @@ const idBytes = 16;
 /** The most records in one row whose ids are kept: 32 KiB. */
 export const mergedIdsMax = 2_048;
 
-/** The properties to select, beside those of a marker, so that a merged row of a log can be read without its entries. */
+/**
+ * The properties to select, beside those of a marker, so that a merged row of a log can be read without its entries.
+ */
 export const mergedProperties: readonly string[] = ["mc", "mf", "mi"];
 
 /** Whether a row that was read with `kindProperty` stands for many. */

@@ -1,7 +1,7 @@
 // The rows of names: that a space or a segment is there, by being there; or, marked, that it was deleted.
 //
-// A mark names the last record of the life that was deleted, by its timestamp: the name is listed again by a later record alone, never by a
-// late request for an earlier one.
+// A mark names the last record of the life that was deleted, by its timestamp: the name is listed again by a later
+// record alone, never by a late request for an earlier one.
 
 import { limits } from "../../../core/limits.ts";
 import type { Properties, Row } from "../../../table/port.ts";

@@ -1,8 +1,8 @@
 // Which records of a log are not done yet, small enough to ride in the log's head: pure.
 //
-// Each such record is listed. When they are more than the list may hold, the list becomes a range, from before the oldest to
-// the newest of them, of which nothing more is told: what is done there is then done again, never forgotten. Later records are
-// listed again, so that what happened in the range stays in the range.
+// Each such record is listed. When they are more than the list may hold, the list becomes a range, from before the
+// oldest to the newest of them, of which nothing more is told: what is done there is then done again, never forgotten.
+// Later records are listed again, so that what happened in the range stays in the range.
 
 import { corruptData } from "../../../core/errors.ts";
 import { asBuffer } from "../../../codec/bytes.ts";

@@ -1,4 +1,5 @@
-// The rows of a segment: its head, its blocks, and what transaction ids were used for; and how a transaction moves the head.
+// The rows of a segment: its head, its blocks, and what transaction ids were used for; and how a transaction moves the
+// head.
 
 import type { Entry, SegmentStatus } from "../../../core/entry.ts";
 import { corruptData } from "../../../core/errors.ts";
@@ -22,7 +23,9 @@ import { decodeStream, encodeStream } from "./stream-rows.ts";
 export interface SegmentHead {
   /** The sequence of the first entry that is there, or will be: one after the last where all were trimmed. */
   readonly firstSequence: number;
-  /** How far trims of the segment itself went, as a first sequence: a trim of its space moves the first sequence alone. */
+  /**
+   * How far trims of the segment itself went, as a first sequence: a trim of its space moves the first sequence alone.
+   */
   readonly ownFirst: number;
   /** The timestamp of the first entry that is there; where all were trimmed, of the last that was. */
   readonly firstTimestamp: number;
@@ -137,7 +140,10 @@ function cutAt(firstSequence: number): Properties {
   return { v: formatLatest, g: BigInt(firstSequence - 1) };
 }
 
-/** The last sequence that a row among the blocks says is gone: a marker's, or that of a block that lost its beginning; 0: none. */
+/**
+ * The last sequence that a row among the blocks says is gone: a marker's, or that of a block that lost its beginning;
+ * 0: none.
+ */
 export const goneThrough = decoder((row): number => {
   checkFormat(row, "a block", 2);
   if (!isMarker(row)) return row.properties["g"] === undefined ? 0 : numberIn(row, "g", 1);

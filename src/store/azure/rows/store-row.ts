@@ -1,7 +1,8 @@
-// Whether a store is there: one row a store, in the registry, in a partition of its own, since every instance asks for it.
+// Whether a store is there: one row a store, in the registry, in a partition of its own, since every instance asks for
+// it.
 //
-// A store without the row is there, and nothing of it was ever deleted. `epoch` grows with each deletion and restore in the store: who
-// sees another one reads anew what he believes of the store's spaces.
+// A store without the row is there, and nothing of it was ever deleted. `epoch` grows with each deletion and restore in
+// the store: who sees another one reads anew what he believes of the store's spaces.
 
 import type { StoreId } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";

@@ -1,6 +1,8 @@
-// What is stored of streams: changes in a log record's summary, the stream in a segment's head, a row for each producer beside them.
+// What is stored of streams: changes in a log record's summary, the stream in a segment's head, a row for each producer
+// beside them.
 //
-// Only a row of the second format has any of it. JSON, because there are few of them beside what they are about, and checked when read.
+// Only a row of the second format has any of it. JSON, because there are few of them beside what they are about, and
+// checked when read.
 
 import * as z from "zod";
 

@@ -1,8 +1,9 @@
-// Tells of a space's applied records: which segments moved, and to where. At once when the space was quiet, then one message a pause, with
-// the latest status of each segment that moved meanwhile.
+// Tells of a space's applied records: which segments moved, and to where. At once when the space was quiet, then one
+// message a pause, with the latest status of each segment that moved meanwhile.
 //
-// Promise: a record counts as told when each of its segments was told at the record's place or beyond. Until then the log's head
-// lists it, so that the monitor tells of it when this instance dies, or its queue fails. Nothing waits for a message.
+// Promise: a record counts as told when each of its segments was told at the record's place or beyond. Until then the
+// log's head lists it, so that the monitor tells of it when this instance dies, or its queue fails. Nothing waits for a
+// message.
 
 import { segmentFields } from "../../../core/logger.ts";
 import type { Logger } from "../../../core/logger.ts";
@@ -33,7 +34,8 @@ export interface NotificationsDeps {
 }
 
 /**
- * Of the records that were to be told: all are, or the notifier did not take their statuses, or some could not be told for another reason.
+ * Of the records that were to be told: all are, or the notifier did not take their statuses, or some could not be told
+ * for another reason.
  */
 export type Told = "notified" | "queue_failed" | "left";
 

@@ -1,4 +1,5 @@
-// One space as an instance writes it: appends, applies, notifies, and answers callers by what the log and the segments say.
+// One space as an instance writes it: appends, applies, notifies, and answers callers by what the log and the segments
+// say.
 
 import type { Ack } from "../../store.ts";
 import type { StreamAnswer } from "../../stream-rules.ts";
@@ -171,8 +172,9 @@ export class SpaceWriter {
   }
 
   /**
-   * Brings the segment up to what the log has up to the timestamp; false: the log has not come to it. What this instance knows of the log may be
-   * enough: every record up to there is known then, and those that are not applied are pending here.
+   * Brings the segment up to what the log has up to the timestamp; false: the log has not come to it. What this
+   * instance knows of the log may be enough: every record up to there is known then, and those that are not applied are
+   * pending here.
    */
   async bringUp(segment: SegmentName, through: number): Promise<boolean> {
     this.#active += 1;
@@ -315,7 +317,10 @@ export class SpaceWriter {
   }
 }
 
-/** The writers of the spaces that an instance writes: one a space, made when it is needed, dropped when it is idle and the longest unused. */
+/**
+ * The writers of the spaces that an instance writes: one a space, made when it is needed, dropped when it is idle and
+ * the longest unused.
+ */
 export class SpaceWriters {
   readonly #instance: Instance;
   /** Longest unused first. */

@@ -1,8 +1,9 @@
 // Trims one segment: from the front, in transactions that each leave head, marker and blocks agreeing with each other.
 //
-// Each transaction moves the head's first sequence, removes as many blocks as fit, leaves the marker at the last place removed and, when it
-// is the last one, rewrites the block that the point cuts. Every row goes under its own ETag. If the process dies between two of them, the
-// segment is trimmed as far as its head says, and who trims it again goes on from there.
+// Each transaction moves the head's first sequence, removes as many blocks as fit, leaves the marker at the last place
+// removed and, when it is the last one, rewrites the block that the point cuts. Every row goes under its own ETag. If
+// the process dies between two of them, the segment is trimmed as far as its head says, and who trims it again goes on
+// from there.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { StoreError } from "../../../core/errors.ts";
@@ -54,8 +55,9 @@ const otherOperations = 4;
 export const triesMax = 12;
 
 /**
- * Removes the entries before a sequence; beyond the end it means the end. `own`: a trim of the segment itself, else of its space.
- * After `trimTransactionsMax` transactions it leaves the rest to the next call: the head says how far it has come. Undefined: there is no such segment.
+ * Removes the entries before a sequence; beyond the end it means the end. `own`: a trim of the segment itself, else of
+ * its space. After `trimTransactionsMax` transactions it leaves the rest to the next call: the head says how far it has
+ * come. Undefined: there is no such segment.
  */
 export async function trimSegment(
   deps: TrimDeps,

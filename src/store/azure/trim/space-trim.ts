@@ -1,9 +1,10 @@
 // Trims a space: its segments first, then its log.
 //
-// Goes from the front in transactions, each of whole records, and stops before the first that the log's head lists as not applied or not
-// notified. First each segment that the records name is trimmed up to what they hold of it: what the log has lost, nothing else could tell.
-// Then the records go, and the marker comes, in one transaction, every row under its own ETag. If the process dies anywhere, the same call
-// goes on; between the two the space still shows what its segments have lost.
+// Goes from the front in transactions, each of whole records, and stops before the first that the log's head lists as
+// not applied or not notified. First each segment that the records name is trimmed up to what they hold of it: what the
+// log has lost, nothing else could tell. Then the records go, and the marker comes, in one transaction, every row under
+// its own ETag. If the process dies anywhere, the same call goes on; between the two the space still shows what its
+// segments have lost.
 
 import { corruptData, StoreError } from "../../../core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
@@ -202,7 +203,10 @@ async function removeFront(
   return "moved";
 }
 
-/** Of records that do not say it themselves: what their rows hold, behind what the marker says. Undefined: it does not say it either. */
+/**
+ * Of records that do not say it themselves: what their rows hold, behind what the marker says. Undefined: it does not
+ * say it either.
+ */
 async function countThrough(
   deps: SpaceTrimDeps,
   { cut, marker }: Front,

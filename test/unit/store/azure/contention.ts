@@ -1,4 +1,5 @@
-// Several instances that write one space, in virtual time: what they do to each other's waits, and nothing that the machine does.
+// Several instances that write one space, in virtual time: what they do to each other's waits, and nothing that the
+// machine does.
 
 import { silentLogger } from "../../../../src/core/logger.ts";
 import { sleep } from "../../../../src/core/clock.ts";

@@ -1,4 +1,5 @@
-// Notifications of what was applied: told at least once, whatever becomes of the queue or the instance; never at the cost of a produce.
+// Notifications of what was applied: told at least once, whatever becomes of the queue or the instance; never at the
+// cost of a produce.
 
 import { setTimeout as delay } from "node:timers/promises";
 

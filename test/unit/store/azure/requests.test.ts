@@ -25,7 +25,10 @@ function produce(store: Store, space: string, segment: string, options: ProduceO
   return all(store.produce(parseSpaceName(space), parseSegmentName(segment), records, options));
 }
 
-/** A deployment whose tables exist, and whose space `orders` has a segment `a`, at rest; the instance has just asked whether the store is there. */
+/**
+ * A deployment whose tables exist, and whose space `orders` has a segment `a`, at rest; the instance has just asked
+ * whether the store is there.
+ */
 async function deployed(): Promise<{ deployment: CountedDeployment; factory: AzureStoreFactory; store: Store }> {
   const deployment = new CountedDeployment();
   const factory = deployment.start();

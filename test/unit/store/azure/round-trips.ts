@@ -1,5 +1,5 @@
-// Counts what calls cost on the simulated table. Each request takes one round trip of virtual time, so the time that a call took
-// is the number of its requests that waited for one another.
+// Counts what calls cost on the simulated table. Each request takes one round trip of virtual time, so the time that a
+// call took is the number of its requests that waited for one another.
 
 import { randomUUID } from "node:crypto";
 

@@ -1,4 +1,5 @@
-// A store that was compacted is in order, beside a compaction too, and its segments are rebuilt from merged rows as from single ones.
+// A store that was compacted is in order, beside a compaction too, and its segments are rebuilt from merged rows as
+// from single ones.
 
 import { describe, expect, test } from "vitest";
 

@@ -1,5 +1,5 @@
-// A row that a check cannot read, damaged or of a later format, does not end the check: it is named, left alone where it is not this
-// version's, and the rest is reported.
+// A row that a check cannot read, damaged or of a later format, does not end the check: it is named, left alone where
+// it is not this version's, and the rest is reported.
 
 import { describe, expect, test } from "vitest";
 

@@ -1,4 +1,5 @@
-// Counts of logs that were written before logs were counted: the monitor counts them once, and they stay right from then on.
+// Counts of logs that were written before logs were counted: the monitor counts them once, and they stay right from
+// then on.
 
 import { afterEach, expect, test } from "vitest";
 

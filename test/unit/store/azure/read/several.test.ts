@@ -1,4 +1,5 @@
-// Reading several spaces together costs about what is answered: counted are bytes and requests of the storage, and bytes held.
+// Reading several spaces together costs about what is answered: counted are bytes and requests of the storage, and
+// bytes held.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 

@@ -1,4 +1,5 @@
-// Rows as every version must read them: what is in test/fixtures/rows.json was written once, and is added to, never edited.
+// Rows as every version must read them: what is in test/fixtures/rows.json was written once, and is added to, never
+// edited.
 
 import { readFileSync } from "node:fs";
 

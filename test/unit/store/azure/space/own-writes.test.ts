@@ -1,4 +1,5 @@
-// A writer that reads what it has written, in virtual time: what it waits for, and what is done when its segment is behind.
+// A writer that reads what it has written, in virtual time: what it waits for, and what is done when its segment is
+// behind.
 
 import { expect, test } from "vitest";
 
