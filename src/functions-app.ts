@@ -15,7 +15,7 @@ import { invalidArgument, StoreError } from "./core/errors.ts";
 import { functionsHandler, misconfiguredHandler } from "./server/functions-http.ts";
 import { guardInvocations } from "./server/invocation-guard.ts";
 import type { ProgrammingModel } from "./server/invocation-guard.ts";
-import { createLogger } from "./server/log-lines.ts";
+import { createLogger } from "./core/logger.ts";
 import type * as runtime from "./runtime.ts";
 import type { Endpoint, OperationEndpoint } from "./server/endpoint.ts";
 import { systemClock } from "./system.ts";

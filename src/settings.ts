@@ -10,7 +10,7 @@ import { isSchedule } from "./schedule.ts";
 import { parseOrigins } from "./server/every-answer.ts";
 import type { Origins } from "./server/every-answer.ts";
 import type { DefaultStreams } from "./server/services.ts";
-import { logLevels } from "./server/log-lines.ts";
+import { logLevels } from "./core/logger.ts";
 import { optionsSchema } from "./store/azure/instance/options.ts";
 import type { AzureStoreOptions, AzureStoreSettings } from "./store/azure/instance/options.ts";
 import { isEmulator, isLoopback, parseConnection, Secret } from "./table/connection.ts";

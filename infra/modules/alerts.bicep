@@ -41,7 +41,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageAccountName
 }
 
-// The app's metrics come unsampled, see src/core/metrics.ts; its log is one JSON object a line, see src/server/log-lines.ts.
+// The app's metrics come unsampled, see src/core/metrics.ts; its log is one JSON object a line, see src/core/logger.ts.
 // Each row of a histogram has Sum, Min, Max and ItemCount. The exporter sends a counter or gauge as Sum alone: its Min and Max say nothing.
 var lines = 'AppTraces | where Message startswith "{" | extend line = parse_json(Message)'
 

@@ -1,9 +1,11 @@
-// The project's log, as those who write to it see it. Never given payloads, metadata or keys.
+// The logger, as those who write to it see it, and its lines as JSON. It is never given payloads, metadata or keys.
 //
 // Promise: a line about a store names it, as `store`, and so the `space` and the `segment`, where there is one: whoever
 // opens a store or a space gives its log these fields, so that no line can forget them.
 
 import type { SegmentName } from "./ids.ts";
+import type { Clock } from "./clock.ts";
+import { StoreError } from "./errors.ts";
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -40,3 +42,42 @@ export const silentLogger: Logger = {
   warn: () => undefined,
   error: () => undefined,
 };
+
+export const logLevels = ["debug", "info", "warn", "error", "off"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export interface LogLinesOptions {
+  readonly level: LogLevel;
+  readonly clock: Clock;
+  readonly write: (line: string) => void;
+}
+
+export function createLogger(options: LogLinesOptions): Logger {
+  const least = logLevels.indexOf(options.level);
+  const at = (level: LogLevel) => {
+    if (logLevels.indexOf(level) < least) return () => undefined;
+    return (message: string, fields: LogFields = {}): void => {
+      const time = new Date(options.clock.now()).toISOString();
+      options.write(`${lineOf({ time, level, message, ...fields })}\n`);
+    };
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** A line that cannot be written must not fail what it reports. */
+function lineOf(fields: LogFields): string {
+  try {
+    return JSON.stringify(fields, showErrors);
+  } catch {
+    const { time, level, message } = fields;
+    return JSON.stringify({ time, level, message, note: "The fields of this line cannot be shown." });
+  }
+}
+
+function showErrors(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  if (!(value instanceof Error)) return value;
+  const { name, message, stack, cause } = value;
+  const code = value instanceof StoreError ? { code: value.code } : {};
+  return { name, ...code, message, stack, ...(cause === undefined ? {} : { cause }) };
+}

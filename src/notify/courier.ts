@@ -4,14 +4,13 @@
 // takes longer goes on beside it, and a message in the queue of retries makes it good if the process dies meanwhile;
 // that message is taken back when the delivery succeeds.
 
-import type { Clock, Random } from "../core/clock.ts";
+import type { Clock, Random, ServiceClock } from "../core/clock.ts";
 import { StoreError } from "../core/errors.ts";
 import type { SubscriptionId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { StatusNotification } from "../store/notifier.ts";
-import type { ServiceClock } from "../table/service-clock.ts";
 import { givenUpAfterMs, pauseMs } from "./back-off.ts";
 import type { DeliveryReports } from "./delivery-reports.ts";
 import { noNews } from "./health.ts";

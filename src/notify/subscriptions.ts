@@ -3,7 +3,7 @@
 // Promise: of two who change a subscription at once neither undoes the other unseen. A secret is told once: to who made
 // it.
 
-import type { Clock, Random } from "../core/clock.ts";
+import type { Clock, Random, ServiceClock } from "../core/clock.ts";
 import { invalidArgument, isUnreadable, StoreError } from "../core/errors.ts";
 import type { StoreId, SubscriptionId } from "../core/ids.ts";
 import { parseSubscriptionId } from "../core/ids.ts";
@@ -15,7 +15,6 @@ import type { Change, DeliveryNews } from "./health.ts";
 import { changeRow } from "../table/change-row.ts";
 import type { RowChange, RowPlace } from "../table/change-row.ts";
 import type { Row, Table } from "../table/port.ts";
-import type { ServiceClock } from "../table/service-clock.ts";
 import { asStoreError } from "../table/store-error.ts";
 import { decodeSubscription, encodeSubscription, isSameReceiver, isSameTarget, isSameWanted } from "./subscription.ts";
 import type { Subscription, Wanted, WebhookSecret } from "./subscription.ts";

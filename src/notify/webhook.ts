@@ -13,9 +13,8 @@ import type { LookupFunction } from "node:net";
 
 import { Webhook } from "standardwebhooks";
 
-import type { Clock } from "../core/clock.ts";
+import type { Clock, ServiceClock } from "../core/clock.ts";
 import { withDeadline } from "../table/deadline.ts";
-import type { ServiceClock } from "../table/service-clock.ts";
 import type { AddressPolicy, Scheme } from "./addresses.ts";
 import type { WebhookSecret } from "./subscription.ts";
 import { literalOf } from "./targets.ts";

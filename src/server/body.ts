@@ -7,11 +7,10 @@
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import { limits } from "../core/limits.ts";
-import { bodyType } from "../wire/media.ts";
-import { mediaTypesOf } from "../wire/operation.ts";
+import { bodyType, mediaTypesOf } from "../wire/operation.ts";
 import type { Contents } from "../wire/operation.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
-import { gunzipped } from "./gzip.ts";
+import { gunzipped } from "./http.ts";
 import type { BodyReader, HttpRequest } from "./http.ts";
 import type { Holding } from "./overload.ts";
 

@@ -3,7 +3,7 @@
 import { invalidArgument } from "../core/errors.ts";
 import { EntryWriter, emptyEntryText, statusText } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import {
   consume as consumeOperation,
   consumeSegment as consumeSegmentOperation,

@@ -4,8 +4,7 @@
 import { readFile } from "node:fs/promises";
 
 import { StoreError } from "../core/errors.ts";
-import { mediaTypes } from "../wire/media.ts";
-import { matchPath } from "../wire/operation.ts";
+import { mediaTypes, matchPath } from "../wire/operation.ts";
 import { correlate } from "./request-metrics.ts";
 import type { HttpResponse } from "./http.ts";
 import { withFields } from "../core/logger.ts";

@@ -7,7 +7,7 @@
 import { StoreError } from "../core/errors.ts";
 import { isJsonType } from "../store/stream-rules.ts";
 import type { StreamStatus } from "../store/store.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import { cursorAt, offsetText, streamHeaders } from "../wire/stream-calls.ts";
 import { securityHeaders } from "./durable-answers.ts";
 import { bodyOf, isOver, liveStream, readPage } from "./durable-read.ts";

@@ -12,8 +12,7 @@ import { asKnown, isFailure, problemOf, retryAfterSeconds } from "../wire/errors
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import type { StoreId } from "../core/ids.ts";
-import { mediaTypes, negotiate } from "../wire/media.ts";
-import { mediaTypesOf, matchPath, queryPairs } from "../wire/operation.ts";
+import { mediaTypes, negotiate, mediaTypesOf, matchPath, queryPairs } from "../wire/operation.ts";
 import type { MediaTypesOf, Operation } from "../wire/operation.ts";
 import { parseWith } from "../wire/parse.ts";
 import { authorise } from "./access.ts";
@@ -22,9 +21,8 @@ import { RequestBody } from "./body.ts";
 import type { Caller, Holding } from "./overload.ts";
 import { correlate, traceParentOf, measureRequest } from "./request-metrics.ts";
 import type { Correlation } from "./request-metrics.ts";
-import { gzipped, isPacked, packing } from "./gzip.ts";
+import { gzipped, isPacked, packing, inPieces } from "./http.ts";
 import type { Connection, HttpResponse, SentResponse, HttpRequest } from "./http.ts";
-import { inPieces } from "./http.ts";
 import type { Services } from "./services.ts";
 
 /**

@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import type { SpaceName } from "../core/ids.ts";
 import type { Store } from "../store/store.ts";
 import { problemOf } from "../wire/errors.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import { logFailure } from "./endpoint.ts";
 import type { HttpResponse } from "./http.ts";
 import type { Services } from "./services.ts";

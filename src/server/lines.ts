@@ -7,7 +7,7 @@ import { problemOf } from "../wire/errors.ts";
 import { EntryWriter } from "../wire/entries.ts";
 import type { EntryForm } from "../wire/entry-form.ts";
 import { asOneLine } from "../wire/json-text.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import { logFailure } from "./endpoint.ts";
 import type { HttpResponse } from "./http.ts";

@@ -11,7 +11,7 @@ import { compareUtf8 } from "../codec/lexkey.ts";
 import type { Store } from "../store/store.ts";
 import { statusText } from "../wire/entries.ts";
 import { asOneLine } from "../wire/json-text.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import { liveStatus as liveStatusOperation } from "../wire/operations/live.ts";
 import { wireLimits } from "../wire/wire-limits.ts";
 import type { HttpResponse } from "./http.ts";

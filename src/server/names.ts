@@ -3,7 +3,7 @@
 import { invalidArgument } from "../core/errors.ts";
 import { parseSegmentName, parseSpaceName } from "../core/ids.ts";
 import { asOneLine } from "../wire/json-text.ts";
-import { mediaTypes } from "../wire/media.ts";
+import { mediaTypes } from "../wire/operation.ts";
 import { decodeName, encodeName } from "../wire/names.ts";
 import {
   segments as segmentsOperation,

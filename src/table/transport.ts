@@ -6,8 +6,7 @@
 
 import { AzureSASCredential, TableServiceClient } from "@azure/data-tables";
 import { createHttpHeaders, createPipelineRequest, type Pipeline } from "@azure/core-rest-pipeline";
-import { sleep, type Clock, type Random } from "../core/clock.ts";
-import { ServiceClock } from "./service-clock.ts";
+import { sleep, type Clock, type Random, ServiceClock } from "../core/clock.ts";
 import { silentTelemetry } from "../core/telemetry.ts";
 import type { Attributes, Telemetry } from "../core/telemetry.ts";
 import type { WireRequest } from "./batch.ts";

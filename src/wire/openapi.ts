@@ -8,7 +8,7 @@ import { ZodOptional } from "zod";
 import type { ErrorCode } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { errorCodes, errorKinds, mayRetryAfter, problemSchema } from "./errors.ts";
-import { mediaTypes } from "./media.ts";
+import { mediaTypes } from "./operation.ts";
 import type { Contents, Operation } from "./operation.ts";
 import { Components } from "./openapi-schemas.ts";
 import type { Json } from "./openapi-schemas.ts";

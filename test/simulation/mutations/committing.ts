@@ -150,7 +150,7 @@ export const committing: readonly Mutation[] = [
     ),
   ),
   mutation("local-clock-trusted", 50, "a clock that is far from the service's trusted", {
-    file: "src/table/service-clock.ts",
+    file: "src/core/clock.ts",
     find: "Math.abs(service - now) > toleratedMs ? service : now",
     replace: "now",
   }),

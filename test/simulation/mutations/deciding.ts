@@ -27,7 +27,7 @@ export const knowing: readonly Mutation[] = [
     500,
     "no overlay of the records since a prefetch began",
     azure(
-      "append/segment-view",
+      "append/log-state",
       `this.#note(place);
     if (this.#state === undefined) return true;`,
       `if (this.#state === undefined) return true;
@@ -77,7 +77,7 @@ export const knowing: readonly Mutation[] = [
     else if (view.journalLength > this.#options.viewJournalMax) view.trim();`,
     ),
     azure(
-      "append/segment-view",
+      "append/log-state",
       "  /** How many transactions it remembers, and itself. */",
       `  trim(): void {
     const cut = this.#journal.shift();

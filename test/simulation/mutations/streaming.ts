@@ -41,7 +41,7 @@ export const streaming: readonly Mutation[] = [
     20,
     "an append that does not see what is committed of its producer and not applied",
     azure(
-      "append/segment-view",
+      "append/log-state",
       "if (moved !== undefined) this.#moved.set(",
       "if (moved !== undefined && moved.id === '') this.#moved.set(",
     ),

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { corruptData, StoreError } from "../../../src/core/errors.ts";
 import { metrics } from "../../../src/core/metrics.ts";
 import type { Metric } from "../../../src/core/metrics.ts";
-import { createLogger } from "../../../src/server/log-lines.ts";
+import { createLogger } from "../../../src/core/logger.ts";
 import { logFailure } from "../../../src/server/endpoint.ts";
 import {
   deployed,

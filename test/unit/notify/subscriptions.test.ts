@@ -8,7 +8,7 @@ import { noNews, nothingDelivered } from "../../../src/notify/health.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
-import { ServiceClock } from "../../../src/table/service-clock.ts";
+import { ServiceClock } from "../../../src/core/clock.ts";
 import { faults } from "../../doubles/fault.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { systemClock } from "../../system.ts";

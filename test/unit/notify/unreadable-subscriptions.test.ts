@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { hexKey } from "../../../src/codec/lexkey.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
-import { ServiceClock } from "../../../src/table/service-clock.ts";
+import { ServiceClock } from "../../../src/core/clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Properties } from "../../../src/table/port.ts";
 import { VirtualClock } from "../../virtual-clock.ts";

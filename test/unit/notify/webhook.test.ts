@@ -13,7 +13,7 @@ import { createAddressPolicy } from "../../../src/notify/addresses.ts";
 import type { AddressPolicy } from "../../../src/notify/addresses.ts";
 import { createWebhookSender, headersOf } from "../../../src/notify/webhook.ts";
 import type { Delivery, Lookup } from "../../../src/notify/webhook.ts";
-import { ServiceClock } from "../../../src/table/service-clock.ts";
+import { ServiceClock } from "../../../src/core/clock.ts";
 import { systemClock } from "../../system.ts";
 
 const secretOf = (byte: number): string => `whsec_${Buffer.alloc(32, byte).toString("base64")}`;

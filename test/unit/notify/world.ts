@@ -10,7 +10,7 @@ import { SimulatedQueues } from "../../doubles/simulated-queue.ts";
 import type { Target } from "../../../src/notify/subscription.ts";
 import { createSubscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Delivery, WebhookMessage } from "../../../src/notify/webhook.ts";
-import { ServiceClock } from "../../../src/table/service-clock.ts";
+import { ServiceClock } from "../../../src/core/clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../virtual-clock.ts";
 import { recordedTelemetry } from "../telemetry/recorded.ts";

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { entryFields } from "../../../src/wire/entry-form.ts";
-import { mediaTypes } from "../../../src/wire/media.ts";
+import { mediaTypes } from "../../../src/wire/operation.ts";
 import { json, openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 

@@ -5,10 +5,9 @@ import { gunzipSync, gzipSync } from "node:zlib";
 
 import { afterEach, describe, expect, test } from "vitest";
 
-import { unseenConnection } from "../../../src/server/http.ts";
-import { wantsGzip } from "../../../src/server/gzip.ts";
+import { unseenConnection, wantsGzip } from "../../../src/server/http.ts";
 import { Budget } from "../../../src/server/overload.ts";
-import { mediaTypes } from "../../../src/wire/media.ts";
+import { mediaTypes } from "../../../src/wire/operation.ts";
 import { openService, segmentPath } from "./in-process.ts";
 import type { Service } from "./in-process.ts";
 

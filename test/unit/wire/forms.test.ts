@@ -8,8 +8,7 @@ import { parseSegmentName } from "../../../src/core/ids.ts";
 import { errorCodes, problemOf, problemSchema, retryAfterSeconds } from "../../../src/wire/errors.ts";
 import { JsonSlice } from "../../../src/wire/json-text.ts";
 import { readLines } from "../../../src/wire/lines.ts";
-import { bodyType, negotiate } from "../../../src/wire/media.ts";
-import { formatPath, matchPath } from "../../../src/wire/operation.ts";
+import { bodyType, negotiate, formatPath, matchPath } from "../../../src/wire/operation.ts";
 import { decodePayload, encodings, payloadMembers } from "../../../src/wire/payload.ts";
 
 describe("lines", () => {

@@ -6,12 +6,11 @@
 // never will be; if after, it is pending in the head, and the next writer or the monitor applies it.
 
 import { sleep } from "../../../core/clock.ts";
-import type { Clock, Random } from "../../../core/clock.ts";
+import type { Clock, Random, ServiceClock } from "../../../core/clock.ts";
 import type { SegmentName, SpaceName } from "../../../core/ids.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
 import { TableFailure } from "../../../table/port.ts";
-import type { ServiceClock } from "../../../table/service-clock.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import { answer, answerAhead, answerCommitted, answerUnknown, refuseEnded } from "./answers.ts";

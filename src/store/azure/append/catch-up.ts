@@ -3,7 +3,7 @@
 import { StoreError } from "../../../core/errors.ts";
 import type { Logger } from "../../../core/logger.ts";
 import type { Telemetry } from "../../../core/telemetry.ts";
-import type { ServiceClock } from "../../../table/service-clock.ts";
+import type { ServiceClock } from "../../../core/clock.ts";
 import type { Applier } from "../apply/applier.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import type { LogReader, LogVersion } from "../log/log-reader.ts";

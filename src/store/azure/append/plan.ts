@@ -9,7 +9,7 @@ import type { AppendRequest, SegmentAppend, SegmentAppended } from "./append-req
 import type { TransactionSummary } from "../rows/log-rows.ts";
 import { summaryBytes } from "../rows/log-rows.ts";
 import type { SegmentHead, TransactionPlace } from "../rows/segment-rows.ts";
-import type { SegmentView } from "./segment-view.ts";
+import type { SegmentView } from "./log-state.ts";
 import { advance, movedProducer } from "../rows/segment-rows.ts";
 import type { ProducerState, SegmentChange } from "../../../core/stream.ts";
 import type { StreamAnswer, StreamDecision, StreamWish } from "../../stream-rules.ts";

@@ -9,16 +9,15 @@ import type { SegmentName, SpaceName, TransactionId } from "../../../core/ids.ts
 import type { Table } from "../../../table/port.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
-import { SegmentHealth } from "../apply/segment-health.ts";
+import { SegmentHealth } from "../apply/segment-queue.ts";
 import type { AppendRequest } from "./append-request.ts";
 import { producerRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import { producerOf } from "./plan.ts";
 import { decodeProducer } from "../rows/stream-rows.ts";
-import type { LogState } from "./log-state.ts";
+import type { LogState, SegmentView } from "./log-state.ts";
 import type { AppendQueue, WaitingAppend } from "./queue.ts";
 import { decodeSegmentHead, decodeTransactionRow, emptySegment, headProperties } from "../rows/segment-rows.ts";
 import { Semaphore } from "../instance/semaphore.ts";
-import type { SegmentView } from "./segment-view.ts";
 import { readLastToken } from "../../../lease/leases.ts";
 import type { LogHead } from "../rows/log-rows.ts";
 

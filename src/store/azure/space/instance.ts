@@ -11,7 +11,7 @@ import type { StatusNotifier } from "../../notifier.ts";
 import type { PhysicalHead } from "../apply/segment-queue.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
 import type { SegmentCache } from "../instance/segment-cache.ts";
-import type { SegmentView } from "../append/segment-view.ts";
+import type { SegmentView } from "../append/log-state.ts";
 import type { Semaphore } from "../instance/semaphore.ts";
 import type { StoreStanding } from "../instance/standing.ts";
 

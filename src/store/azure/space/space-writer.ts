@@ -28,7 +28,7 @@ import { LogReader } from "../log/log-reader.ts";
 import { findWinner } from "../append/winner.ts";
 import { AppendQueue, WaitingAppend } from "../append/queue.ts";
 import { Registration } from "../log/registration.ts";
-import { ServiceClock } from "../../../table/service-clock.ts";
+import { ServiceClock } from "../../../core/clock.ts";
 import type { Instance } from "./instance.ts";
 import { Notifications } from "./notifications.ts";
 import { WriterTurns } from "../append/turns.ts";

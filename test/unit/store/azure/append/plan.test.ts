@@ -9,7 +9,7 @@ import { planCommit } from "../../../../../src/store/azure/append/plan.ts";
 import type { PlanInput, Verdict } from "../../../../../src/store/azure/append/plan.ts";
 import { emptySegment } from "../../../../../src/store/azure/rows/segment-rows.ts";
 import type { TransactionPlace } from "../../../../../src/store/azure/rows/segment-rows.ts";
-import { SegmentView } from "../../../../../src/store/azure/append/segment-view.ts";
+import { SegmentView } from "../../../../../src/store/azure/append/log-state.ts";
 
 const logTimestamp = 1_000;
 const timestamp = 1_001;
