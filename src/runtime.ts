@@ -132,7 +132,7 @@ const retentionDeps = once((): RetentionDeps => ({
 
 const retention = once(() => createRetention(retentionDeps()));
 
-/** What the schedule gives turns to. */
+/** The kinds of work that the schedule gives turns to. */
 const works = once((): Works => ({
   [jobWhat]: jobTurns(jobsDeps(), {
     ...trimWorks(stores()),
@@ -144,7 +144,7 @@ const works = once((): Works => ({
 
 const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));
 
-/** What this instance knows of all stores' consumers. */
+/** This instance's knowledge of all stores' consumers. */
 const consumers = once(() => new ConsumersInstance({ clock, serviceClock, random, logger, telemetry }));
 
 const targets = once((): TargetPolicy => {
@@ -251,7 +251,7 @@ function didSomething({ applied, notified, failed, complete, due }: Omit<Monitor
   return applied + notified + failed + due.done + due.again + due.failed > 0 || !complete || !due.complete;
 }
 
-/** What it did is done, whether it can be told or not. */
+/** Keeps how the run went. The run's work is done, whether or not that can be written. */
 async function keepRun(run: MonitorRun): Promise<void> {
   try {
     await writeLastRun(registry(), run);

@@ -179,7 +179,7 @@ export function appendedTransactionId(life: number, { epoch, id, sequence }: Pro
 
 /**
  * The key of an entry that a consumer delivers: the same in each delivery, another after a reset and in another life.
- * What a handler produces with it is produced once.
+ * A handler that produces with it produces once.
  */
 export function deliveryKey(life: string, generation: number, offset: string): TransactionId {
   return uuidOf(createHash("sha256").update(deliveryNamespace).update(`${life} ${generation} ${offset}`).digest());

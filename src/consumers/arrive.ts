@@ -14,7 +14,7 @@ export interface Asking {
   readonly request: string;
 }
 
-/** What it says of a partition that it held. */
+/** The worker's word on a partition that it held. */
 export interface Holding extends Claimed {
   /** Absent: nothing more is done. */
   readonly offset?: Cursor | undefined;

@@ -13,7 +13,7 @@ import { fromHex, hexKey } from "../codec/lexkey.ts";
 import type { Properties, Row } from "../table/port.ts";
 import { checkRowFormat, decoder, formatProperty, numberIn, textIn, uuidIn } from "../table/row-values.ts";
 
-/** What an operator may set, and set anew. */
+/** The rules that an operator sets, and may change. */
 export interface ConsumerRules {
   readonly spaces: readonly SpaceName[];
   readonly filter: EntryFilter;

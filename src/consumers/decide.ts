@@ -70,7 +70,7 @@ export interface Failure {
   readonly reason: string;
 }
 
-/** What stands before the entry is done, the entry failed, the rest of the delivery is void. */
+/** The entries before this one are done, this one failed, the rest of the delivery is void. */
 export function fail(rules: Rules, snapshot: Snapshot, claimed: Claimed, failure: Failure, now: number): Judged {
   const { partition } = snapshot;
   const { offset } = failure;
@@ -221,7 +221,7 @@ function passedBefore(
   return { marks, partition: { ...partition, position, streak: 0, acknowledgedAt: now } };
 }
 
-/** Of a delivery of which nothing is left. */
+/** Ends a delivery of which nothing is left. */
 function afterAll(partition: Partition, isAll: boolean): Partition {
   return isAll ? { ...partition, outstanding: undefined, single: Math.max(0, partition.single - 1) } : partition;
 }
@@ -275,7 +275,7 @@ export function renewed({ partition, marks }: Snapshot, { leaseSeconds }: Rules,
   return { marks, partition: { ...partition, expiresAt } };
 }
 
-/** Nobody's. What was outstanding comes again, and nothing has failed. */
+/** Gives the partition up. Outstanding entries come again, and nothing has failed. */
 export function released({ partition, marks }: Snapshot): Snapshot {
   return nextDelivery({
     marks,

@@ -24,7 +24,7 @@ export interface Delivered {
   readonly isReplay: boolean;
   /** Nothing else was there when it was asked for. */
   readonly isEnd: boolean;
-  /** What may be moved to with the next write, as nothing before it is the partition's. */
+  /** The next write may move the position here, since nothing before it is the partition's. */
   readonly looked: Position | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface Room {
   readonly bytesMax: number;
 }
 
-/** What a former holder left behind, as far as it is still there. */
+/** The entries that a former holder left outstanding, as far as they still exist. */
 export function readOutstanding(
   reading: ReadingOf,
   number: number,

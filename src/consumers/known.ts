@@ -73,7 +73,7 @@ export class ConsumersInstance {
   }
 }
 
-/** What is of one store. */
+/** One store's part. */
 export interface StoreParts {
   readonly store: Store;
   readonly table: Table;

@@ -123,7 +123,7 @@ export async function listNames({ table }: StoreParts): Promise<readonly Consume
   return rows.map(nameOfRow);
 }
 
-/** Of each space the place that a consumer begins behind. */
+/** The place in each space that a consumer begins behind. */
 async function positionFrom(store: StoreParts["store"], spaces: readonly SpaceName[], from: From): Promise<Position> {
   return Promise.all(
     spaces.map(async (space) => {

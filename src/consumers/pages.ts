@@ -24,7 +24,7 @@ export interface SpacePage {
   readonly to: Cursor;
   /** Nothing else had been committed when the reader asked. */
   readonly isEnd: boolean;
-  /** What the reader would have gone on with was trimmed, up to here. */
+  /** The reader's next entries were trimmed, up to here. */
   readonly trimmedTo: Cursor | undefined;
 }
 
@@ -46,7 +46,7 @@ const heldBytesMax = 64 * 1024 * 1024;
 const pagesMax = 64;
 /** How long a page is shared, milliseconds. */
 const sharedMs = 10_000;
-/** What an entry takes beside its content, about. */
+/** About how many bytes an entry takes beside its content. */
 const entryBytes = 500;
 
 /** The pages of one space with one filter, and the read that is on its way. */
@@ -127,7 +127,7 @@ export class SpacePages {
   }
 }
 
-/** What is behind a place of the page. */
+/** The entries behind a place of the page. */
 function partOf({ entries, to, trimmedTo }: HeldPage, from: Cursor, isEnd: boolean): SpacePage {
   return {
     ...{ from, entries: entries.slice(indexBehind(entries, from)), to, isEnd },

@@ -23,7 +23,7 @@ export interface ParkedMark extends Mark {
   readonly id: string;
   readonly partition: number;
   readonly spaceName: SpaceName;
-  /** What it waited for was trimmed, or is not there any more. */
+  /** Its entries were trimmed, or no longer exist. */
   readonly isGone: boolean;
 }
 
@@ -135,7 +135,7 @@ async function wishOf(
   }
 }
 
-/** Undefined: the mark is not meant, or has the wish already. What is being replayed at this moment is not dropped. */
+/** Undefined: the mark is not meant, or has the wish already. A replay under way is not dropped. */
 function wishedMark(
   consumer: Consumer,
   number: number,
@@ -151,7 +151,7 @@ function wishedMark(
     outstanding?.kind === "replay" && outstanding.space === mark.space && outstanding.segment === mark.segment;
   if (action === "replay") return mark.replayTo >= upTo ? undefined : { ...mark, replayTo: upTo };
   if (isServed || mark.droppedTo !== "") return undefined;
-  // Of what was there: what has come to the segment since is delivered.
+  // It covers what was there then: entries that came to the segment since are delivered.
   const passed = partition.position[mark.space] ?? ("" as Cursor);
   if (upTo === limits.sequenceMax || mark.alone) return { ...mark, droppedTo: passed, replayTo: limits.sequenceMax };
   return mark.first > upTo ? undefined : { ...mark, first: upTo + 1 };
@@ -176,7 +176,7 @@ function meantUpTo(consumer: Consumer, number: number, mark: Mark, which: Which)
   }
 }
 
-/** Of a parked entry: where its mark is, and its sequence. */
+/** A parked entry's id: the place of its mark, and its sequence. */
 function idOf(number: number, mark: Mark): string {
   return `${keyOf(number, mark)}.${mark.first}`;
 }

@@ -18,7 +18,7 @@ import { decodePosition, encodePosition } from "./position.ts";
 /** Entries that were delivered and are not acknowledged. */
 export type Outstanding =
   | { readonly kind: "log"; readonly to: Position }
-  /** Of a parked segment, up to a sequence of it. */
+  /** Entries of a parked segment, up to one of its sequences. */
   | { readonly kind: "replay"; readonly space: number; readonly segment: SegmentName; readonly to: number };
 
 /** The one entry that failed last, and was not acknowledged since. */
@@ -28,7 +28,7 @@ export interface Failing {
   readonly reason: string;
 }
 
-/** What was trimmed before it was delivered; `toldIn`: the delivery that its holder was told with. */
+/** Places that were trimmed before their delivery; `toldIn`: the delivery that told the holder. */
 export interface Gap {
   readonly from: Position;
   readonly to: Position;
@@ -66,7 +66,7 @@ export interface Partition {
   readonly acknowledgedAt: number;
 }
 
-/** What a partition is of: a row that says another life, generation or set of spaces is not one of it. */
+/** The consumer that a partition belongs to: a row of another life, generation or set of spaces is not its own. */
 export interface PartitionOf {
   readonly life: string;
   readonly generation: number;

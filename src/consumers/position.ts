@@ -28,7 +28,7 @@ export function laterPosition(one: Position, other: Position): Position {
   return one.map((cursor, index) => laterCursor(cursor, other[index] ?? ("" as Cursor)));
 }
 
-/** What was delivered: from behind the first to the second. */
+/** A delivery's bounds: from behind the first place to the second. */
 export interface Span {
   readonly from: Position;
   readonly to: Position;
@@ -67,7 +67,7 @@ function positionAt(spaces: readonly SpaceName[], { from, to }: Span, offset: Cu
   });
 }
 
-/** Of a cursor no more than its space does not tell: 16 of the longest are below what a property may hold. */
+/** Leaves out what the space tells already, so that 16 of the longest cursors fit a property. */
 export function encodePosition(position: Position): Uint8Array {
   const writer = new ColumnWriter();
   for (const cursor of position) {

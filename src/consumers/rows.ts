@@ -85,7 +85,7 @@ export function asStored(before: Snapshot, { partition, marks }: Snapshot): Snap
   return { marks, partition: { ...partition, marks: marks.length, marksVersion } };
 }
 
-/** What takes a partition and its marks from one snapshot to the next; in one transaction, with others or alone. */
+/** The writes that take a partition and its marks from one snapshot to the next, in one transaction. */
 export function writesOf(consumer: Consumer, number: number, etag: string, before: Snapshot, after: Snapshot): Write[] {
   const of = { life: consumer.life, generation: consumer.generation, partition: number };
   const former = new Map(before.marks.map((mark) => [markRowKey(of, mark), mark]));

@@ -52,7 +52,7 @@ export async function settle(
     const before = await instance.snapshot(parts, consumer, number, seen.partition, undefined);
     const isOfLife = claim.life === consumer.life;
     const judged = judge(consumer, before, { ...claim, token: isOfLife ? claim.token : -1 }, settling, now);
-    // What a claim carries may be long over: only what is stored refuses.
+    // A claim may be long out of date: only the stored rows refuse.
     const isProved = view.isWhole || judged.verdict === "done";
     if (isProved && judged.verdict === "lost") throw passedOn(name, number, before.partition.token, claim.token);
     if (isProved && judged.verdict !== "lost") {

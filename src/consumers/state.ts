@@ -38,7 +38,7 @@ export async function readStanding(
     const bounds = { entriesMax: 1, bytesMax: Infinity };
     const { entries, looked, isEnd } = await readBatch(reading, number, partition.position, snapshot.marks, bounds);
     const [next] = entries;
-    // Of a partition of which nothing was found yet: everything up to there is not its own.
+    // The partition has found nothing yet: nothing up to there is its own.
     const times = looked.map((cursor) => (cursor === "" ? now : parseCursor(cursor).timestamp));
     const waitsSince = next?.entry.timestamp ?? (isEnd ? now : Math.min(...times));
     const isHeld = partition.holder !== undefined && !isExpired(partition, now);

@@ -64,7 +64,7 @@ export interface Turn {
   readonly parked: number;
 }
 
-/** What becomes of one partition. */
+/** The outcome for one partition. */
 interface Plan {
   readonly number: number;
   readonly etag: string;
@@ -159,7 +159,7 @@ async function planOne(
   return { ...row, after: kept(before, after, delivered, consumer, now), delivered, isHeld: true, isLost, isOver };
 }
 
-/** What the worker says of the partition; a claim of another life speaks of none that there is. */
+/** The worker's word on the partition; a claim of another life speaks of no partition that exists. */
 function holdingOf(life: string, number: number, { held }: TurnRequest): Holding | undefined {
   const found = held.find(({ claim }) => claim.partition === number);
   if (found === undefined) return undefined;

@@ -1,4 +1,4 @@
-// What a call decides on: the rows as its claims carry them, where that is enough, or as they are stored.
+// The rows that a call decides on: as its claims carry them, if that is enough, else as they are stored.
 
 import { StoreError } from "../core/errors.ts";
 import type { ConsumerName } from "../core/ids.ts";

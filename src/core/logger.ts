@@ -52,6 +52,7 @@ export interface LogLinesOptions {
   readonly write: (line: string) => void;
 }
 
+/** One JSON object a line. Levels below the chosen one cost nothing. */
 export function createLogger(options: LogLinesOptions): Logger {
   const least = logLevels.indexOf(options.level);
   const at = (level: LogLevel) => {

@@ -1,10 +1,10 @@
-// What makes a segment a stream: a row of its own beside its entries, and how transactions change it. Pure.
+// The state that makes a segment a stream, and how transactions change it. Pure.
 //
 // A stream has a content type, may be closed, may expire, and knows how far each of its producers has come. All of it
 // is told by the records of its space's log, so that each of these is decided where sequences are decided: at one
 // version of the log.
 
-/** What a segment is as a stream. */
+/** The state of a segment as a stream. */
 export interface StreamState {
   /** The timestamp of the record that made it: a stream that is made again under the name is another one. */
   readonly life: number;
@@ -23,11 +23,11 @@ export interface StreamState {
 /** How far a producer has come in a stream. */
 export interface ProducerState {
   readonly epoch: number;
-  /** Of its last append: 0, 1, 2 ... in each epoch. */
+  /** The number of its last append: 0, 1, 2 ... in each epoch. */
   readonly sequence: number;
-  /** Of the record that says so. */
+  /** Timestamp of the record that says so. */
   readonly timestamp: number;
-  /** Of the stream. */
+  /** The stream's life. */
   readonly life: number;
 }
 
@@ -38,7 +38,7 @@ export interface ProducerStep {
   readonly sequence: number;
 }
 
-/** What a transaction changes of its segment, beside its entries, which may be none. */
+/** A transaction's change of its segment, beside its entries, which may be none. */
 export type SegmentChange =
   | {
       readonly kind: "make";

@@ -16,7 +16,7 @@ import { checkRowFormat, decoder, formatProperty, numberIn, textIn } from "../ta
 export interface Due {
   /** By the storage's time, milliseconds since 1970. */
   readonly at: number;
-  /** What is to be done: names the work that does it. */
+  /** Names the work to do. */
   readonly what: string;
   readonly store: StoreId;
   readonly space?: SpaceName | undefined;

@@ -15,7 +15,7 @@ export interface JobRequest {
   readonly kind: string;
   readonly space?: SpaceName | undefined;
   readonly segment?: SegmentName | undefined;
-  /** What the work has to know: its own words. */
+  /** Input of the work, in its own words. */
   readonly asked: Facts;
   /** The caller who asked for it, as far as is known. */
   readonly caller: string;

@@ -65,7 +65,7 @@ const keptMs = 7 * 24 * 3_600_000;
 const unwrittenMs = 600_000;
 const pauseMs = 60_000;
 
-/** What these say does not get better by waiting. */
+/** Errors that waiting does not mend. */
 const finalErrors: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid_argument",
   "not_found",
@@ -121,7 +121,7 @@ export function jobTurns(deps: JobsDeps, works: Readonly<Record<string, JobWork>
     if (job === undefined) return unwritten(id, turn);
     if (hasEnded(job)) return endedJob(deps, job, turn);
     const work = Object.hasOwn(works, job.kind) ? works[job.kind] : undefined;
-    // Of another version, which will come by.
+    // Another version's work; an instance of that version will come by.
     if (work === undefined) return { kind: "again", at: turn.now() + pauseMs };
     try {
       const { kind, progress, pauseMs: pause = 0 } = await work(job, turn);

@@ -26,7 +26,7 @@ export interface Turn {
   isOver(): boolean;
 }
 
-/** One turn. What it throws is logged, and it is tried again with growing pauses. */
+/** One turn. The schedule logs what it throws, and tries again with growing pauses. */
 export type Work = (due: Due, turn: Turn) => Promise<Next>;
 
 /** By `what`. A row whose work is not here belongs to another version, and is left alone. */
@@ -108,7 +108,7 @@ class ScheduleRun {
   }
 
   async run(): Promise<DueRun> {
-    // What had a turn and wants another is due again, and gets it in the next pass.
+    // Work that wants another turn is due again, and gets it in the next pass.
     while (await this.#pass()) continue;
     const report = { ...this.#report, complete: this.#complete };
     record(this.#deps.telemetry, report);

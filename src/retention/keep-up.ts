@@ -1,4 +1,4 @@
-// What a policy removes from a space at one moment, and what it would remove: over the store's own trims.
+// Computes what a policy removes from a space at one moment, and removes it by the store's own trims.
 //
 // Promise: nothing goes that the policy keeps. A turn may be done twice, or stop anywhere: the next one goes on from
 // what is there.

@@ -8,17 +8,17 @@ import { hexKey } from "../codec/lexkey.ts";
 import type { Properties } from "../table/port.ts";
 import { checkRowFormat, decoder, formatProperty, numberIn, textIn } from "../table/row-values.ts";
 
-/** What is past any of its bounds goes. */
+/** Removes the entries past any of its bounds. */
 export interface RetentionPolicy {
   /** Entries that are older go. */
   readonly maxAgeSeconds?: number | undefined;
-  /** Of each segment the newest so many stay. */
+  /** The number of newest entries that stay in each segment. */
   readonly maxEntries?: number | undefined;
 }
 
-/** What is stored of a space, or of a store for the spaces that have no policy of their own. */
+/** The row of a space, or of a store for the spaces that have no policy of their own. */
 export interface RetentionRow {
-  /** Of a space; absent: the store's. */
+  /** The space; absent: the policy is the store's. */
   readonly policy: RetentionPolicy | undefined;
   /** The life of the row of the schedule that keeps it up: another one has ended. */
   readonly chain: string;
@@ -33,7 +33,7 @@ export const storeRetentionRow = hexKey("STORE");
 export const spaceRetentionRow = (space: SpaceName): string => hexKey("SPACE", space);
 
 const format = 1n;
-// What a later version adds is not this one's to keep up.
+// This version does not keep up what a later one adds.
 const policySchema = z.object({
   maxAgeSeconds: z.int().min(1).optional(),
   maxEntries: z.int().min(1).optional(),

@@ -199,7 +199,7 @@ async function keepUp(
     const expiry = await firstExpiry(store, space, maxAgeSeconds);
     if (state === "more") next.push(turn.now());
     else if (state === "pending") next.push(turn.now() + pendingRestMs);
-    // What will be written is not too old before its age has passed.
+    // Entries written from now on are not too old before their age has passed.
     else next.push(Math.max(turn.now() + rest, expiry ?? turn.now() + maxAgeSeconds * 1_000));
   }
   if (maxEntries !== undefined) {

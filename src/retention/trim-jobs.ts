@@ -9,7 +9,7 @@ import type { StoreFactory, TrimPoint } from "../store/store.ts";
 
 const kinds = { segment: "trimSegment", space: "trimSpace" } as const;
 
-/** What is told of entries that wait for their segments: asked again after so long. */
+/** How long a trim waits before it asks again about entries that wait for their segments. */
 const pendingPauseMs = 60_000;
 
 /** The job that ends what one call has begun. `status` is what that call answered: it knows where the segment ended. */

@@ -16,7 +16,7 @@ export interface Identity {
   readonly caller: string;
   /** `*`: in all stores. */
   allows(store: StoreId | "*", permission: Permission): boolean;
-  /** What to do about a missing permission; absent: nothing that can be said here. */
+  /** Tells the caller how to get a missing permission; absent: the app does not know. */
   readonly hint?: string;
 }
 

@@ -176,7 +176,7 @@ function pageAnswer(
   const { stream } = status;
   const over = isOver(status, page);
   const etag = etagOf(stream, from, page.lastSequence, over);
-  // What is not the end is there for good; the end is looked at again, by its tag.
+  // A page before the end never changes. Caches look at the end again, by its tag.
   const isFinal = over || !page.isEnd;
   const who = services.accessKind === "none" ? "public" : "private";
   const headers = {
@@ -226,7 +226,7 @@ async function longPoll(
       }
       if (waiting === undefined) {
         waiting = await Waiting.open(services, place.store, { spaces: [place.space], lags: true });
-        continue; // What came before the watch was open.
+        continue; // It came before the watch was open.
       }
       const wait = AbortSignal.any([signal, services.stopping]);
       await waiting.changed(left, wait).catch((error: unknown) => {

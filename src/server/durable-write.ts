@@ -1,6 +1,6 @@
 // Makes, appends to, closes and deletes streams, as the Durable Streams protocol has it.
 //
-// Promise: what is answered 2xx is in the stream for every reader. What a producer repeats is appended once.
+// Promise: an append that is answered 2xx is in the stream for every reader. A producer's repeat appends nothing twice.
 
 import { noMetadata } from "../core/entry.ts";
 import type { AppendRecord } from "../core/entry.ts";

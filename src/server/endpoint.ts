@@ -151,7 +151,7 @@ const conflicts: ReadonlySet<ErrorCode> = new Set(["sequence_mismatch", "transac
  */
 export function logFailure(logger: Logger, message: string, error: unknown): void {
   const { code, details } = asKnown(error);
-  // Of several spaces or segments, the fields name the one that failed.
+  // If there are several spaces or segments, the fields name the one that failed.
   const fields = { ...subjectOf(details), code };
   if (code === "overloaded" || code === "throttled") logger.warn(message, { ...fields, ...reasonsOf(error) });
   else if (isFailure(code)) logger.error(message, { ...fields, error });

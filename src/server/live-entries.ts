@@ -87,7 +87,7 @@ async function* events(
       if (complete) break;
       if (waiting === undefined) {
         waiting = await Waiting.open(services, store, reading);
-        continue; // What came before the watch was open.
+        continue; // It came before the watch was open.
       }
       const opened = waiting;
       await awaitNews(context, endsAt, (ms, signal) => opened.changed(ms, signal));

@@ -40,7 +40,7 @@ export interface Reading {
   finished(): boolean;
 }
 
-/** Who asks, and how. A live reader goes on where others have their answer. */
+/** The caller, and its way of reading. A live reader goes on where others have their answer. */
 export interface ReadingContext {
   readonly serviceClock: Pick<Clock, "now">;
   readonly signal: AbortSignal;
@@ -160,7 +160,7 @@ export async function spacesReading(
   resumed: ResumedAt | undefined,
   { serviceClock, signal }: ReadingContext,
 ): Promise<Reading> {
-  // Whatever order the caller named them in: it may be another one when it comes back.
+  // Sorted, because the caller may name them in another order when it comes back.
   const spaces = [...bounds.offsets.keys()].sort(compareUtf8);
   const resumedAt = resumed === undefined ? [] : parsePlacesId(resumed.place, spaces.length);
   const places = await Promise.all(
@@ -278,7 +278,7 @@ class Reads {
       }
       if (looksOn) this.#isAtEnd = await entries.next().then(({ done }) => done === true, () => false); // prettier-ignore
     } catch (error) {
-      // What was looked at is behind the place: whoever goes on from there reads on.
+      // The place is past everything that was looked at, so a reader that goes on from there reads on.
       if (!looked.signal.aborted || signal.aborted) throw error;
     } finally {
       ended?.();

@@ -69,7 +69,7 @@ async function remove({ retention }: Services, { store, space }: Place): Promise
   return emptyAnswer;
 }
 
-/** Of a store: in all spaces that have no policy of their own. */
+/** A store's policy: for all spaces that have none of their own. */
 async function wouldRemoveFrom(
   services: Services,
   { store: id, space }: Place,

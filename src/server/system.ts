@@ -20,7 +20,7 @@ export const health = endpoint(healthOperation, async (services, call) => {
     await services.probe();
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    // Whatever answered so is not the storage that was meant: the log has what it said.
+    // Something other than the storage answered; the log has what it said.
     throw new StoreError("storage_unavailable", error.message, {
       cause: error,
       details: { reason: error.code, ms: ms() },

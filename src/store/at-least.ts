@@ -16,7 +16,7 @@ type Reads = Pick<Backend, "bringUp" | "readLast" | "readSegment" | "readStatus"
 /** The last that was read of a segment. */
 type Seen = Pick<Entry, "sequence" | "timestamp">;
 
-/** What is to be read of one segment, and what it must have. */
+/** A read of one segment, and the place that it must reach. */
 export interface AtLeast {
   readonly space: SpaceName;
   readonly segment: SegmentName;

@@ -1,4 +1,4 @@
-// What a run of the monitor leaves behind for those who ask how it went.
+// The record of a run of the monitor, for those who ask how it went.
 
 import type { DueRun } from "../jobs/schedule.ts";
 
@@ -17,6 +17,6 @@ export interface MonitorRun {
   readonly failed: number;
   /** Age of the oldest record left behind when it was looked at, milliseconds; 0: there was none. */
   readonly oldestMs: number;
-  /** What was due in the schedule. */
+  /** The work that was due in the schedule. */
   readonly due: DueRun;
 }

@@ -91,7 +91,7 @@ export interface Counts {
   readonly bytes: number;
 }
 
-/** What there is of a space. */
+/** The content of a space, in numbers. */
 export interface SpaceStatus {
   readonly space: SpaceName;
   /**
@@ -101,7 +101,7 @@ export interface SpaceStatus {
   readonly counts: Counts | undefined;
   /** Commits that are not in all of their segments yet. */
   readonly pending: number;
-  /** Of its first and its last commit; 0 when there is none, any more. */
+  /** Timestamps of its first and its last commit; 0 if it has none, or has them no more. */
   readonly firstTimestamp: number;
   readonly lastTimestamp: number;
 }
@@ -176,7 +176,7 @@ export type StreamOutcome =
 
 export interface StreamStatus {
   readonly stream: StreamState;
-  /** Of the segment: what is before it was trimmed. */
+  /** The segment's first sequence: entries before it were trimmed. */
   readonly firstSequence: number;
   readonly lastSequence: number;
 }
@@ -324,7 +324,7 @@ export interface Store {
     request: StreamRequest,
     options?: StreamOptions,
   ): Promise<StreamOutcome>;
-  /** What the segment is as a stream, whether or not it has ended by itself; undefined: it is none. */
+  /** The segment's state as a stream, whether or not it has ended by itself; undefined: it is no stream. */
   streamOf(space: SpaceName, segment: SegmentName, options?: StreamOptions): Promise<StreamStatus | undefined>;
 
   /**

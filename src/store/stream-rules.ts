@@ -119,7 +119,7 @@ function decideAppend(
   };
 }
 
-/** What the caller of a plain produce is told. */
+/** The answer to the caller of a plain produce. */
 export function streamRefused(answer: StreamAnswer): StoreError {
   if (answer.kind === "closed") return streamClosed();
   return invalidArgument("records", "records of JSON: the segment is a stream of application/json");

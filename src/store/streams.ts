@@ -30,7 +30,7 @@ export async function changeStream(
   if (chunks.length > 1 && wish.kind === "append")
     return appendChunks(backend, random, space, segment, wish, chunks, signal);
   if (chunks.length > 1) throw tooMuchToBegin();
-  // Whoever repeats it on this instance while it may still land is not told that nothing happened.
+  // A repeat on this instance must not hear that nothing happened while the append may still land.
   const step = wish.kind === "append" ? wish.producer : undefined;
   const id = step === undefined ? newTransactionId(random) : appendedTransactionId(0, step);
   return backend.changeStream(space, segment, { wish, records }, { id, keyed: false }, signal);

@@ -181,7 +181,7 @@ export const whereSchema = whereOf.meta({
   examples: [["type:OrderPlaced"]],
 });
 
-/** What both let through. */
+/** The characters that both let through. */
 export function filterOf({ prefix, where }: FilterMembers): EntryFilter {
   return { prefixes: prefix ?? [], where: where ?? anyEntry.where };
 }

@@ -11,7 +11,7 @@ import { operation } from "./operation.ts";
 import type { Operation, PathTemplate } from "./operation.ts";
 import { bodyErrors, readErrors, writeErrors } from "./operation-parts.ts";
 
-/** Of any space; and of the one that a setting names. */
+/** The paths of any space's streams, and of the space that a setting names. */
 export const streamPath: PathTemplate = "/v1/stores/{store}/spaces/{space}/streams/{*path}";
 export const defaultStreamPath: PathTemplate = "/v1/stream/{*path}";
 
@@ -132,7 +132,7 @@ export function parseStreamName(path: string): ReturnType<typeof parseSegmentNam
   return parseSegmentName(path);
 }
 
-/** What a stream's body is, in the form that its header was sent in. */
+/** The content type of a stream's body, as its header had it. */
 export function parseContentType(text: string): string {
   const valid = /^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+\s*(;[\x20-\x7e]*)?$/i.test(text);
   if (!valid || text.length > contentTypeCharactersMax) throw invalidArgument("Content-Type", "a media type", text);

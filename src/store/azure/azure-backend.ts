@@ -251,7 +251,7 @@ export class AzureBackend implements Backend {
     return doneThrough(unapplied, timestamp);
   }
 
-  /** What hangs is given up after as long as a produce would wait. */
+  /** A call that hangs is given up after as long as a produce would wait. */
   async bringUp(
     space: SpaceName,
     segment: SegmentName,
@@ -339,7 +339,7 @@ export class AzureBackend implements Backend {
     return { table: this.#held(space), clock, compressor, options, random, telemetry, signal };
   }
 
-  /** Whatever a change has done when it fails stays so, and a repeat goes on with it. */
+  /** A change that fails keeps what it has done, and a repeat goes on from there. */
   async #changing<T>(signal: AbortSignal | undefined, change: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     try {

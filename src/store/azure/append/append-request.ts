@@ -50,10 +50,10 @@ export interface Grant {
 
 export interface SegmentAppended {
   readonly place: TransactionPlace;
-  /** Of the segment, as far as is known. */
+  /** The segment's state, as far as it is known. */
   readonly firstSequence: number;
   readonly firstTimestamp: number;
-  /** What the segment is as a stream after it. */
+  /** The segment's state as a stream afterwards. */
   readonly stream: StreamState | undefined;
 }
 

@@ -64,7 +64,7 @@ export class NextBlock {
         try {
           batch = await this.#batch(item, item.index);
         } catch (error) {
-          // What is before it is not held up by it.
+          // It does not hold up those before it.
           if (run.length > 0) break;
           throw error;
         }

@@ -77,7 +77,7 @@ async function readRun(
     const block = await unlessUnreadable(decodeSmall(row, compressor));
     if (group.length > 0 && (block === undefined || block.gone > 0)) break;
     through = place.lastSequence;
-    // What cannot be merged stands alone.
+    // A row that cannot be merged stands alone.
     if (block === undefined) break;
     group.push(block);
     bytes += storedBytes(row);

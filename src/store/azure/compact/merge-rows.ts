@@ -1,4 +1,4 @@
-// What merging the rows of a log and of a segment share: how many fit one, and what is kept of how it went.
+// Shared by the merging of a log's rows and of a segment's: how many rows fit one, and the record of how it went.
 
 import type { Clock, Random } from "../../../core/clock.ts";
 import { isUnreadable } from "../../../core/errors.ts";

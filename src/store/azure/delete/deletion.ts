@@ -31,7 +31,7 @@ export interface DeletionDeps {
   readonly options: Pick<AzureStoreOptions, "landsWithinMs" | "storeHeldMs">;
 }
 
-/** Of what `storeHeldMs` is waited: clocks of machines run differently by less than a quarter. */
+/** Part of `storeHeldMs` that a deletion waits in addition: machines' clocks differ in speed by less than a quarter. */
 const waitedParts = 1.25;
 
 export async function deleteStore(deps: DeletionDeps, wish: DeletionWish): Promise<Deleted> {
@@ -144,7 +144,7 @@ async function alignName(deps: DeletionDeps, space: SpaceName): Promise<void> {
   }
 }
 
-/** What was believed before the epoch was written is believed no more. */
+/** Waits until no instance relies on what it read before the epoch was written. */
 function untilKnown({ clock, options }: DeletionDeps): Promise<void> {
   return sleep(clock, options.storeHeldMs * waitedParts);
 }

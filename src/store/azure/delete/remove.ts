@@ -64,7 +64,7 @@ export async function removeStore(deps: RemovalDeps, store: StoreId, turn: Remov
   return (await put("removed", taken)) === undefined ? more() : { state: "done" };
 }
 
-/** What there is to do, where it is nothing now. */
+/** The work that remains, if nothing is to be done now. */
 function notYet(ending: Ending | undefined, now: number): RemovalResult | undefined {
   if (ending === undefined) return { state: "live" };
   if (ending.state === "removed") return { state: "done" };

@@ -77,7 +77,7 @@ export async function fsck(deps: FsckDeps, repair: RepairMode): Promise<FsckRepo
   const report = { spaces: 0, segments: 0, records: 0, entries: 0, unapplied: 0, unnotified: 0, oldestPendingMs: 0 };
   const before = [...findings.list];
   for (const [space, seen] of spaces) {
-    // What was deleted is the job's that removes it: nothing there is damage.
+    // A job removes what was deleted: nothing there is damage.
     if (await isDeleted(check, space)) continue;
     const overdueMs = Math.max(60_000, overdueGraces * options.walGraceMs);
     const checking = { overdueMs, seen };

@@ -44,7 +44,7 @@ export interface LoggedSegment {
   whole: boolean;
 }
 
-/** What a summary says of a transaction, or what a merged row tells in place of it. */
+/** A transaction as a summary describes it, or as a merged row tells it. */
 type LoggedSummary = Omit<TransactionSummary, "keyed"> & Pick<LoggedTransaction, "keyed">;
 type RecordOf = Pick<RecordSummary, "node" | "timestamp">;
 type PendingLists = Pick<LogHead, "unapplied" | "unnotified">;

@@ -151,7 +151,7 @@ class Rebuild {
   readonly #picture: SegmentPicture;
   /** Rows that are not what they should be, and not replaced yet. */
   readonly #bad: Map<string, string>;
-  /** What the row that was read last has, by the records' timestamps. */
+  /** The content of the row that was read last, by the records' timestamps. */
   #known: ReadonlyMap<number, readonly EntryBatch[]> = new Map();
 
   constructor(space: SpaceName, source: Source, picture: SegmentPicture, forked: boolean) {

@@ -10,7 +10,7 @@ export function isCorrupt(cause: unknown): boolean {
   return cause instanceof StoreError && cause.code === "corrupt_data";
 }
 
-/** What it is about was deleted: nothing is wrong, and nothing is left to do. */
+/** The object of the work was deleted: nothing is wrong, and nothing is left to do. */
 export function isDeleted(cause: unknown): boolean {
   return cause instanceof StoreError && cause.code === "deleted";
 }

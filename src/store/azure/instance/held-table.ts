@@ -11,7 +11,7 @@ import type { SubmitResult, Table } from "../../../table/port.ts";
 import type { StoreStanding } from "./standing.ts";
 
 export interface HeldOptions {
-  /** Of a part of the table that is one space's. */
+  /** The space that a part of the table belongs to. */
   readonly space?: SpaceName;
   /** Writes are commits to a log. */
   readonly commits?: boolean;

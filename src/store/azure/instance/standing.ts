@@ -1,4 +1,4 @@
-// What an instance believes of one store: that it is there, and which of its spaces are.
+// An instance's knowledge of one store: that it exists, and which of its spaces do.
 //
 // Promise: what was deleted is believed to be there for no longer than `storeHeldMs` after the deletion's epoch was
 // written: the row of the store is held for so long from the *sending* of its read, by the clock that only moves

@@ -201,7 +201,7 @@ export class Monitor {
     await this.#deps.visited?.(store, space);
   }
 
-  /** Of a log that was written before logs were counted; how far it came is remembered from run to run. */
+  /** Counts a log that was written before logs were counted, and remembers from run to run how far it came. */
   async #countLog({ row }: Row, run: Run): Promise<void> {
     const { compressor, options, reader: readerOf, table } = this.#deps;
     if (options.formatVersion === 1) return;
@@ -328,7 +328,7 @@ export class Monitor {
     const table = this.#deps.table(store);
     const rests = (writtenAt: number): boolean => isDue(seen.serviceTime - writtenAt, options.logIdleMs);
     if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;
-    // What is to be done for a space that rests is in the schedule before nobody visits it any more.
+    // The work for a resting space must be in the schedule before the monitor stops to visit it.
     await this.#deps.visited?.(store, space);
     const properties = encodeLogHead({ ...seen.head, registered: false });
     if (seen.etag === undefined) await table.create();

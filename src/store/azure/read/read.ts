@@ -171,7 +171,7 @@ export async function* readSpace(
     }
     if (timestamp >= last) return;
     if (passed === undefined || passed.timestamp <= timestamp) passed = endOf(timestamp);
-    // What was not decoded was there all the same.
+    // Entries that were not decoded exist all the same.
     if (filter !== undefined && batches.length === 0) {
       begun = true;
       args.passed?.({ space, ...passed });
@@ -179,7 +179,7 @@ export async function* readSpace(
   }
 }
 
-/** Of a name the summary tells: what holds no wanted segment is not decoded. */
+/** The summary has the names: rows without a wanted segment are not decoded. */
 function selectedBy(filter: EntryFilter | undefined): Pick<RowsOptions, "select" | "skips"> {
   if (filter === undefined || filter.prefixes.length === 0) return { select: recordProperties };
   return {
@@ -282,7 +282,7 @@ export async function readStatus(
   return statusOf(space, segment, row === undefined ? emptySegment : decodeSegmentHead(row));
 }
 
-/** What the segment is as a stream, and where it ends; undefined: it is none. One point read. */
+/** The segment's state as a stream, and its end; undefined: it is no stream. One point read. */
 export async function readStream(
   source: Source,
   space: SpaceName,

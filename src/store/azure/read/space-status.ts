@@ -1,4 +1,4 @@
-// What there is of a space: from the head of its log and its first rows, whatever its size.
+// The content of a space in numbers: from the head of its log and its first rows, whatever its size.
 
 import type { SpaceName } from "../../../core/ids.ts";
 import type { Table } from "../../../table/port.ts";
@@ -17,7 +17,7 @@ export interface SpaceStatusSource {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Two requests. What is committed or trimmed meanwhile may be in one of them and not in the other. */
+/** Two requests. A commit or trim in between may show in one of them and not in the other. */
 export async function readSpaceStatus(
   { reader, signal, table }: SpaceStatusSource,
   space: SpaceName,
@@ -45,7 +45,7 @@ function less(had: Counts | undefined, gone: Counts | undefined): Counts | undef
 }
 
 interface Beginning {
-  /** Of the first record; 0: there is none. */
+  /** Timestamp of the first record; 0: there is none. */
   readonly firstTimestamp: number;
   /** How much of the space was trimmed; undefined: its marker does not say it. */
   readonly gone: Counts | undefined;

@@ -15,7 +15,7 @@ import { rows } from "./pages.ts";
 export interface WrittenSource {
   readonly table: Table;
   readonly compressor: Compressor;
-  /** Of the log. */
+  /** The log's partition. */
   readonly partition: string;
 }
 

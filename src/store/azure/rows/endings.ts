@@ -20,7 +20,7 @@ export interface Ending {
   readonly removeAt: number;
 }
 
-/** What to select, so that an ending can be read. */
+/** The properties to select for reading an ending. */
 export const endingProperties: readonly string[] = ["v", "end", "da", "dr"];
 
 export function encodeEnding(ending: Ending | undefined): Properties {
@@ -36,7 +36,7 @@ export function decodeEnding(row: Row): Ending | undefined {
   return { state, at, removeAt: numberIn(row, "dr", at, limits.headNumberMax) };
 }
 
-/** What a caller is told of it. */
+/** The part that a caller sees. */
 export function endedError(subject: DeletedSubject, { removeAt, state }: Ending): StoreError {
   return deleted(subject, state === "deleted" ? removeAt : undefined);
 }

@@ -8,7 +8,7 @@ import type { Properties, Row } from "../../../table/port.ts";
 import { decoder, numberIn } from "../../../table/row-values.ts";
 import { checkFormat, formatFirst, formatLatest } from "./format.ts";
 
-/** What to select of a row of a name. */
+/** The properties to select from the row of a name. */
 export const nameProperties: readonly string[] = ["v", "gone"];
 
 export const listedName: Properties = { v: formatFirst };

@@ -36,7 +36,7 @@ export interface SegmentHead {
   readonly transactionId: string;
   /** The timestamp of the last transaction where it had no entries; 0: it had some. */
   readonly changedAt: number;
-  /** What it is as a stream; undefined: it is none. */
+  /** The segment's state as a stream; undefined: it is no stream. */
   readonly stream: StreamState | undefined;
   /** The least format that the row was written in; it never goes back. */
   readonly format: Format;

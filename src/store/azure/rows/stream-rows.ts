@@ -1,4 +1,4 @@
-// What is stored of streams: changes in a log record's summary, the stream in a segment's head, a row for each producer
+// The rows of streams: changes in a log record's summary, the stream in a segment's head, a row for each producer
 // beside them.
 //
 // Only a row of the second format has any of it. JSON, because there are few of them beside what they are about, and

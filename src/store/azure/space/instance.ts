@@ -25,7 +25,7 @@ export interface Instance {
   readonly options: AzureStoreOptions;
   readonly notifier: StatusNotifier | undefined;
   readonly registry: Table;
-  /** What this instance believes of a store. */
+  /** This instance's knowledge of a store. */
   readonly standing: (store: StoreId) => StoreStanding;
   /** Segments as of their logs' versions, and their heads as they are stored. */
   readonly views: SegmentCache<SegmentView>;

@@ -55,7 +55,7 @@ export class Notifications {
     return this.#isSending || this.#cancelPause !== undefined;
   }
 
-  /** The record is applied: tells of it soon. What there is no room for is left to the monitor. */
+  /** The record is applied: sends its notification soon. If there is no room, the monitor sends it. */
   add(record: RecordSummary): void {
     const { done, instance } = this.#deps;
     if (instance.notifier === undefined || this.#closed) return;
@@ -64,14 +64,14 @@ export class Notifications {
     this.#next();
   }
 
-  /** What has not been told is the monitor's. */
+  /** The monitor sends the rest. */
   close(): void {
     this.#closed = true;
     this.#cancelPause?.();
     this.#cancelPause = undefined;
   }
 
-  /** Tells of the records, as far as it is still due. What could not be told stays listed for it. */
+  /** Sends the notifications that are still due. Records whose message could not be sent stay listed. */
   async tell(records: readonly RecordSummary[]): Promise<Told> {
     const { appender, done, instance, space, store } = this.#deps;
     const { notifier } = instance;
@@ -154,7 +154,7 @@ export class Notifications {
   }
 }
 
-/** Of each segment how far the records brought it: they may be in any order. */
+/** How far the records brought each segment; they may be in any order. */
 function statusesOf(
   space: SpaceName,
   records: readonly RecordSummary[],

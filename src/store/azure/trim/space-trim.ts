@@ -72,7 +72,7 @@ export async function trimSpace(deps: SpaceTrimDeps, space: SpaceName, before: T
   }
 }
 
-/** What a row of the log holds, as far as a trim needs to know. */
+/** The content of a row of the log, as far as a trim needs it. */
 interface Stored extends RecordPlace {
   readonly row: Row;
   /** The last sequence that it holds of each segment. */
