@@ -1,4 +1,4 @@
-// What a consumer has parked.
+// Lists what a consumer has parked.
 import { registerOperation } from "../src/functions-app.ts";
 import { consumerParked } from "../src/server/consumers.ts";
 

@@ -1,4 +1,4 @@
-// What there is of a space.
+// Tells how much a space holds.
 import { registerOperation } from "../src/functions-app.ts";
 import { spaceStatus } from "../src/server/names.ts";
 

@@ -1,5 +1,5 @@
-// What a worker's fetch means for one partition, before anything is read: whether it holds it, takes it, is to give it
-// away, or finds it with another. Pure.
+// The meaning of a worker's fetch for one partition, before anything is read: whether it holds it, takes it, is to give
+// it away, or finds it with another. Pure.
 
 import type { Cursor, WorkerName } from "../core/ids.ts";
 import type { Consumer } from "./consumer.ts";

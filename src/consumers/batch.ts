@@ -1,4 +1,4 @@
-// What comes next of a partition: of its consumer's spaces, read as one, the entries that are its own and not parked.
+// The next entries of a partition: of its consumer's spaces, read as one, the entries that are its own and not parked.
 //
 // Promise: in the order of all the spaces, each segment's entries without a gap; what is another partition's is passed,
 // and told as looked at.

@@ -1,6 +1,6 @@
-// What a worker gets for a partition that it holds, and gives back with its next call: opaque to it. It carries the row
-// as it was written last, so that any instance can write what comes next without reading it: the ETag proves that the
-// row is still that.
+// A claim: a worker gets it for a partition that it holds, and gives it back with its next call: opaque to it. It
+// carries the row as it was written last, so that any instance can write what comes next without reading it: the ETag
+// proves that the row is still that.
 
 import type { StoreError } from "../core/errors.ts";
 import { invalidArgument } from "../core/errors.ts";

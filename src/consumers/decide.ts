@@ -1,4 +1,4 @@
-// What becomes of a partition by an acknowledgement, a failure, a claim, a delivery: pure. A snapshot goes in, one
+// How an acknowledgement, a failure, a claim or a delivery changes a partition: pure. A snapshot goes in, one
 // comes out; who writes it, writes it under the ETag of the row that it was decided on.
 //
 // Promise: a position only grows; a call with the token of a former holder, or with the number of a delivery that is

@@ -1,5 +1,5 @@
-// What a partition that a worker holds is given: parked entries that are wanted again, before what is new; or once more
-// what was given last.
+// The entries that a worker gets of a partition that it holds: parked entries that are wanted again, before what is
+// new; or once more what was given last.
 //
 // Promise: nothing is delivered before its partition may be; what is decided is decided on what was read, and written
 // before it is told.

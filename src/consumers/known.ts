@@ -1,4 +1,4 @@
-// What an instance knows of a store's consumers between calls: their rules, and the marks of each version of a
+// An instance's knowledge of a store's consumers between calls: their rules, and the marks of each version of a
 // partition. Forgetting costs a read.
 
 import { LRUCache } from "lru-cache";

@@ -1,4 +1,4 @@
-// What an operator does with a consumer as a whole: make it, change its rules, set it back, remove it. Each is one
+// An operator's work on a consumer as a whole: make it, change its rules, set it back, remove it. Each is one
 // transaction over all of its rows, so that holders notice with their next write.
 //
 // Promise: of several that race one wins, and the others decide again. A consumer that was removed leaves a tombstone:

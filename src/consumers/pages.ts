@@ -1,5 +1,5 @@
-// What this instance has read of spaces lately, for all partitions and workers of its consumers: many read one space at
-// about one place, and it is read once for them.
+// Pages of spaces that this instance has read lately, for all partitions and workers of its consumers: many read one
+// space at about one place, and it is read once for them.
 //
 // Promise: a page tells all entries between its two places that match its filter; one that reached the end is the end
 // as of when its read began, and is told to nobody who asked later. Pages are few, small, and a few seconds old at
@@ -67,7 +67,7 @@ export class SpacePages {
     });
   }
 
-  /** What comes behind `from`. `since`: what had been committed by then is in the page, unless it is full. */
+  /** The entries behind `from`. The page has all that was committed before `since`, unless it is full. */
   async read(
     store: Store,
     space: SpaceName,

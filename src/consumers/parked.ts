@@ -1,5 +1,5 @@
-// What is parked: told to operators, and what they wish of it. A wish is only written; the holder of the partition does
-// it.
+// Parked entries: the list for operators, and what operators wish of them. A wish is only written; the holder of the
+// partition does it.
 //
 // Promise: a wish is written under the version of the partition that it was decided on; what comes later is not dropped
 // with what was there.

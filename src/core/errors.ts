@@ -150,10 +150,10 @@ export function trimmed(what: string, earliest: number | Cursor): StoreError {
   );
 }
 
-/** What a deletion is of. */
+/** The kind of object that was deleted. */
 export type DeletedSubject = { readonly store: StoreId } | { readonly space: SpaceName };
 
-/** What the call is about was deleted; `restorableUntil`, milliseconds since 1970: until then it can be restored. */
+/** The object of the call was deleted; `restorableUntil`, milliseconds since 1970: until then it can be restored. */
 export function deleted(subject: DeletedSubject, restorableUntil?: number): StoreError {
   const what = "store" in subject ? `Store ${subject.store}` : `Space ${shorten(subject.space)}`;
   const until = restorableUntil === undefined ? undefined : new Date(restorableUntil).toISOString();

@@ -97,7 +97,7 @@ export function changedStream(
       lastSeq: undefined,
     };
   }
-  // What is written to an ended stream is an entry of the segment alone.
+  // An entry written to an ended stream is an entry of the segment alone.
   if (stream === undefined || isExpired(stream, timestamp)) return stream;
   if (change?.kind === "end") return { ...stream, expiresAt: timestamp };
   const { ttlSeconds } = stream;

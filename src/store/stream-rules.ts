@@ -23,7 +23,7 @@ export type StreamWish =
       readonly kind: "append";
       /** The stream that is meant; undefined: whichever is there. */
       readonly life?: number | undefined;
-      /** Of the records; undefined where there are none. */
+      /** The records' content type; undefined if there are no records. */
       readonly contentType: string | undefined;
       readonly producer?: ProducerStep | undefined;
       readonly seq?: string | undefined;

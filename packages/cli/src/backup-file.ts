@@ -10,7 +10,7 @@ import type { Entry } from "streamkit-client";
 import { CommandFailure } from "./failures.ts";
 import { entryLine, payloadOf } from "./payloads.ts";
 
-/** What a backup is of: a segment, a space, or a store with all its spaces. */
+/** The object of a backup: a segment, a space, or a store with all its spaces. */
 export interface Scope {
   readonly store: string;
   readonly space?: string | undefined;
@@ -19,9 +19,9 @@ export interface Scope {
 
 export interface Digests {
   readonly entries: number;
-  /** Of everything that an entry is. */
+  /** Digest of everything in the entries. */
   readonly digest: string;
-  /** Of what an append can write again: where it is, what it holds. */
+  /** Digest of what an append can write again: the entries' places and contents. */
   readonly contentDigest: string;
 }
 
@@ -55,7 +55,7 @@ export class Tally {
     return this.#entries;
   }
 
-  /** Of all so far; more may be added after it. */
+  /** The digest of all entries so far; more may be added after it. */
   digests(): Digests {
     return {
       entries: this.#entries,
@@ -77,7 +77,7 @@ export function endText(digests: Digests): string {
   return `${JSON.stringify({ end: true, ...digests })}\n`;
 }
 
-/** What was cut in the middle of a line is left out. Rejects when a line is none of a backup. */
+/** Leaves out a last line that was cut in the middle. Rejects if a line is not one of a backup. */
 export async function* readBackup(path: string): AsyncGenerator<Located, void, undefined> {
   let number = 0;
   for await (const { text, end } of wholeLines(path)) {

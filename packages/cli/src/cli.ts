@@ -14,7 +14,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
     if (interrupted.signal.aborted) process.exit(130);
     interrupted.abort();
   });
-// Whoever reads our output may have seen enough: `streamkit read ... | head`.
+// A reader of the output may have seen enough: `streamkit read ... | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -21,7 +21,7 @@ export interface ExportOptions {
 }
 
 export interface Exported extends Digests {
-  /** Of these were in the file before. */
+  /** How many of these were in the file before. */
   readonly resumed: number;
 }
 

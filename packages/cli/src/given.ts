@@ -1,4 +1,4 @@
-// What a command is given: the options that all commands have, and from them the clients that it works with.
+// A command's input: the options that all commands have, and the clients made from them.
 
 import { StreamkitClient } from "streamkit-client";
 import type { Credential, StoreClient } from "streamkit-client";
@@ -30,7 +30,7 @@ export class Given {
   readonly screen: Screen;
   readonly url: string;
   readonly identity: Identity;
-  /** Of a command that ends otherwise without having failed. */
+  /** The exit code of a command that ends otherwise without a failure. */
   exitCode: ExitCode = exitCodes.done;
   readonly #options: GlobalOptions;
   #client: Promise<StreamkitClient> | undefined;

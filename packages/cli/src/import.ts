@@ -23,7 +23,7 @@ export interface ImportOptions {
 
 export interface Imported {
   readonly entries: number;
-  /** Of these were there before. */
+  /** How many of these were there before. */
   readonly resumed: number;
   readonly contentDigest: string;
 }

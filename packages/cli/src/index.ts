@@ -1,4 +1,4 @@
-// What the package gives out to programs; its command line is cli.ts.
+// The package's exports for programs; its command line is cli.ts.
 
 import { startServer } from "./local/start-local.ts";
 import type { LocalOptions, LocalServer } from "./local/start-local.ts";

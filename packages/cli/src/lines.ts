@@ -1,4 +1,4 @@
-// What is read line by line, a file or stdin, and put together to batches that one call takes.
+// Reads a file or stdin line by line, and puts lines together to batches that one call takes.
 //
 // Promise: bounded memory, however long the input is.
 
@@ -8,7 +8,7 @@ import type { StreamRecord } from "streamkit-client";
 import { UsageError } from "./failures.ts";
 import type { Shell } from "./shell.ts";
 
-/** What the service takes as one transaction at most. */
+/** The most that the service takes as one transaction. */
 const batchRecordsMax = 1_000;
 const batchBytesMax = 512 * 1024;
 

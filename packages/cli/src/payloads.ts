@@ -36,7 +36,7 @@ export function payloadText(bytes: Uint8Array): string {
   return text === undefined ? `<${bytes.length} bytes>` : oneLine(text);
 }
 
-/** What controls a terminal is shown, not sent to it. */
+/** Shows control characters instead of sending them to the terminal. */
 export function oneLine(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }

@@ -15,7 +15,7 @@ import { Given } from "./given.ts";
 import type { GlobalOptions } from "./given.ts";
 import type { Shell } from "./shell.ts";
 
-/** What a command does with what it is given: its arguments, and its own options. */
+/** A command's work, with its arguments and its own options. */
 export type Action = (
   given: Given,
   args: readonly string[],

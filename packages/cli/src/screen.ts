@@ -1,4 +1,4 @@
-// What is shown: tables, entries and progress for people, JSON for scripts.
+// Output: tables, entries and progress for people, JSON for scripts.
 //
 // Promise: with --json stdout holds JSON and nothing else. Colours only on a terminal, and never with NO_COLOR or
 // --no-color.

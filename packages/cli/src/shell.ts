@@ -27,7 +27,7 @@ export async function print(output: Output, text: string): Promise<void> {
   });
 }
 
-/** What a person answers; undefined where nobody can be asked. */
+/** A person's answer; undefined if there is nobody to ask. */
 export async function ask(shell: Shell, question: string): Promise<string | undefined> {
   if (shell.stdin.isTTY !== true || shell.stderr.isTTY !== true) return undefined;
   const asked = createInterface({ input: shell.stdin, output: process.stderr });

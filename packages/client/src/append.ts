@@ -49,12 +49,12 @@ export interface AppendResult {
    * lost.
    */
   readonly duplicate: boolean;
-  /** Of the first of them; more than 1,000 records, or 768 KiB, are more than one transaction. */
+  /** The id of the first transaction; more than 1,000 records, or 768 KiB, are more than one. */
   readonly transactionId: string;
   readonly status: SegmentStatus;
 }
 
-/** What goes to one segment of a transaction over several. */
+/** The records for one segment of a transaction over several. */
 export interface SegmentRecords<T> {
   readonly segment: string;
   readonly records: readonly StreamRecord<T>[];

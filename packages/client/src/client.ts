@@ -87,19 +87,19 @@ export class StoreClient {
     return new LeaseClient(this.#transport, `${this.#path}/leases/${encodeName(key)}`, key);
   }
 
-  /** Who is told, by a queue or a webhook, when segments change. */
+  /** Queues and webhooks that get a message when segments change. */
   get subscriptions(): Subscriptions {
     return new Subscriptions(this.#transport, `${this.#path}/subscriptions`);
   }
 
-  /** What there is now in several spaces, merged by time. */
+  /** Reads the entries that several spaces have now, merged by time. */
   read<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): PagedEntries<T> {
     const { offsets, codec = json<T>() } = options;
     const open = () => severalReading(`${this.#path}/consume`, offsets, options);
     return pagedEntries(this.#transport, open, codec, options);
   }
 
-  /** What there is in several spaces, then what comes, for as long as you like. */
+  /** Reads the entries of several spaces, then those that come, for as long as you like. */
   follow<T = unknown>(options: SeveralReadOptions & { readonly codec?: Codec<T> | undefined }): Follower<Entry<T>> {
     const { offsets, codec = json<T>() } = options;
     return follower(

@@ -1,4 +1,4 @@
-// Who calls: a key of the function app, or a token of an issuer.
+// The caller's credential: a key of the function app, or a token of an issuer.
 
 import { StreamkitError } from "./errors.ts";
 
@@ -7,7 +7,7 @@ export interface KeyCredential {
   readonly key: string;
 }
 
-/** What the credentials of `@azure/identity` are. */
+/** The part of `@azure/identity`'s credentials that is used. */
 export interface TokenCredential {
   getToken(
     scopes: string | string[],

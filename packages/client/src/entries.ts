@@ -1,17 +1,17 @@
-// What is written and what is read, and both as the service has them in JSON.
+// Records and entries, and both as the service has them in JSON.
 
 import type { Codec } from "./codecs.ts";
 import { fromBase64, toBase64 } from "./base64.ts";
 import { StreamkitError } from "./errors.ts";
 
-/** What you write. */
+/** A record: what you write. */
 export interface StreamRecord<T> {
   readonly payload: T;
   /** Strings beside the payload. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What you read: a record with its place. */
+/** An entry: what you read, a record with its place. */
 export interface Entry<T> {
   /** 1, 2, 3 ... in its segment, without gaps. */
   readonly sequence: number;
@@ -26,7 +26,7 @@ export interface Entry<T> {
   readonly offset: string;
 }
 
-/** What committed the entry: all entries of an append, up to 1,000 or 768 KiB, are there or none. */
+/** The transaction that committed the entry: all entries of an append, up to 1,000 or 768 KiB, exist or none. */
 export interface Transaction {
   readonly id: string;
   /** The instance of the service that committed it. */
@@ -91,7 +91,7 @@ export function entryOf<T>(line: EntryJson, codec: Codec<T>): Entry<T> {
   return { sequence, timestamp, transaction: trx, payload, metadata, space, segment, offset };
 }
 
-/** What a codec makes of a payload; of one that it does not take, an error that says where it is. */
+/** Decodes a payload; throws an error that says where it is if the codec does not take it. */
 export function decoded<T>(
   payload: Uint8Array,
   codec: Codec<T>,

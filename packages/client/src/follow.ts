@@ -29,11 +29,11 @@ export interface Follower<Item> extends AsyncIterable<Item>, AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What is followed: entries of a reading, or statuses. */
+/** The source to follow: entries of a reading, or statuses. */
 export interface Followed<Item> {
   /** Asks for what follows the present place. */
   call(accept: string): Call;
-  /** What an event says; from now on the place is behind it. Undefined: nothing to hand out. */
+  /** The item of an event; from now on the place is behind it. Undefined: nothing to hand out. */
   item(event: ServerEvent): Item | undefined;
   /** Nothing more can come. */
   isOver(): boolean;
@@ -46,7 +46,7 @@ export function follower<Item>(
 ): Follower<Item> {
   const ending = new Following(options.abortSignal);
   const reached = deferred();
-  // Whoever does not ask is not told.
+  // A caller that does not ask hears nothing.
   reached.promise.catch(() => undefined);
   const items = followed(transport, source, { ...options, abortSignal: ending.signal }, reached.resolve);
   const ended = (cause?: unknown): void => {

@@ -1,4 +1,4 @@
-// What the package gives out.
+// The package's exports.
 
 export { StreamkitClient, StoreClient } from "./client.ts";
 export type { Health, HealthOptions, SeveralReadOptions } from "./client.ts";

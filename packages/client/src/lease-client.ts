@@ -16,7 +16,7 @@ export interface Lease extends LeaseProof {
 export type HeldLease = LeaseProof & { readonly holder: string };
 
 export interface HoldOptions extends OperationOptions {
-  /** Who asks: another for each process that contends. Default: a random one. */
+  /** Names the process that asks: another for each process that contends. Default: a random name. */
   readonly holder?: string | undefined;
   /** How long it outlives a process that died. Default 30. */
   readonly ttlInSeconds?: number | undefined;
@@ -83,7 +83,7 @@ export class LeaseClient {
       renewing.abort();
       await renewals;
       holding.release();
-      // Whoever waits for it need not wait until it expires; when it cannot be given back, it does that.
+      // The next holder need not wait until it expires. If it cannot be given back, it expires.
       await this.release(holder, { ...options, abortSignal: AbortSignal.timeout(releaseMsMax) }).catch(() => undefined);
     }
   }

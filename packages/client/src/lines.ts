@@ -57,7 +57,7 @@ async function heard<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
-/** What a connection that breaks looks like, whatever the platform throws. */
+/** The error of a connection that breaks, whatever the platform throws. */
 export function brokenOff(cause: unknown, isWrite: boolean, request?: FailedRequest): StreamkitError {
   return new StreamkitError("connection_failed", "The service cannot be reached, or the connection broke off.", {
     ...{ retryable: true, effect: isWrite ? "unknown" : undefined, cause, request },

@@ -1,6 +1,6 @@
-// What a program may say of the client, and of one call.
+// Options of the client, and of one call.
 
-/** What a call may be told besides its own options. */
+/** Options that every call has besides its own. */
 export interface OperationOptions {
   /** Ends the call; it then rejects with the reason of the signal. */
   readonly abortSignal?: AbortSignal | undefined;

@@ -14,9 +14,9 @@ export interface ProducerOptions {
   readonly lingerInMs?: number | undefined;
   /** At most 1,000, the default. */
   readonly maxBatchRecords?: number | undefined;
-  /** Of the records as they are sent, at most 700 KiB, the default. */
+  /** Bytes of the records as they are sent, at most 700 KiB, the default. */
   readonly maxBatchBytes?: number | undefined;
-  /** What may wait or be on its way; beyond it `send` waits. Default 8 MiB. */
+  /** Bytes that may wait or be on their way; beyond them `send` waits. Default 8 MiB. */
   readonly maxQueuedBytes?: number | undefined;
 }
 
@@ -48,7 +48,7 @@ interface Queued extends Outgoing {
 const recordsMax = 1_000;
 /** Below the 768 KiB of a transaction, which counts less than what is sent. */
 const bytesMax = 700 * 1024;
-/** Of one transaction. */
+/** Totals of one transaction. */
 const segmentsMax = 80;
 
 const utf8 = new TextEncoder();
@@ -60,7 +60,7 @@ export class Producer<R> implements AsyncDisposable {
   readonly #options: Required<{ [Name in keyof ProducerOptions]: number }>;
   /** Accepted and not on their way. */
   readonly #queue: Queued[] = [];
-  /** Who waits for room, in order. */
+  /** Callers that wait for room, in order. */
   readonly #waiting: { readonly queued: Queued; readonly accepted: Deferred<Accepted> }[] = [];
   /** Accepted and not durable, bytes and records. */
   #bytes = 0;
@@ -222,7 +222,7 @@ export class Producer<R> implements AsyncDisposable {
     return this.#queue.splice(0, count);
   }
 
-  /** What is behind a failure is not sent: it would come before what failed. */
+  /** Records behind a failure are not sent: they would come before those that failed. */
   #fail(cause: unknown): void {
     this.#failure ??= { cause };
     const { cause: first } = this.#failure;

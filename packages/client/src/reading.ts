@@ -6,7 +6,7 @@
 import type { Query } from "./paths.ts";
 import type { Call } from "./transport.ts";
 
-/** What every reader may ask for. */
+/** Options of every reader. */
 export interface ReadBounds {
   /** Only entries later than this time, milliseconds since 1970. */
   readonly after?: number | undefined;
@@ -34,7 +34,7 @@ export interface SpaceBounds extends ReadBounds {
   readonly last?: number | undefined;
 }
 
-/** Of each space where to go on: `""` is the start, `"end"` behind what there is now. */
+/** The place in each space to go on from: `""` is the start, `"end"` is behind the last entry of now. */
 export type Offsets = Readonly<Record<string, string>>;
 
 /** The place of an entry, as far as readings need it. */
@@ -45,7 +45,7 @@ export interface Passed {
 }
 
 export interface Reading {
-  /** What follows the present place, at most so many entries. */
+  /** The entries behind the present place, at most so many. */
   call(accept: string, most?: number): Call;
   passed(entry: Passed): void;
   /** Goes on from `next` of an answer. */
@@ -54,7 +54,7 @@ export interface Reading {
   isOver(): boolean;
 }
 
-/** Of a segment, or of a space: the same request but for the name of the place. */
+/** Reads a segment, or a space: the same request but for the name of the place. */
 export function reading(of: "segment" | "space", path: string, bounds: SegmentBounds & SpaceBounds): Reading {
   const { after, until, clamp, to } = bounds;
   const isSegment = of === "segment";
@@ -82,7 +82,7 @@ export function reading(of: "segment" | "space", path: string, bounds: SegmentBo
   };
 }
 
-/** Of several spaces of a store, merged by time. */
+/** Reads several spaces of a store, merged by time. */
 export function severalReading(path: string, offsets: Offsets, bounds: ReadBounds): Reading {
   const { after, until, clamp } = bounds;
   const places = new Map(Object.entries(offsets));

@@ -71,12 +71,12 @@ export class SegmentClient<T> {
     return new Producer(encode, write, options);
   }
 
-  /** What there is now, in order of sequence. No request is made before it is iterated. */
+  /** Reads the entries that exist now, in order of sequence. Iterating makes the first request. */
   read(options: SegmentReadOptions = {}): PagedEntries<T> {
     return pagedEntries(this.#transport, () => this.#reading(options), this.#codec, options);
   }
 
-  /** What there is, then what comes, for as long as you like. */
+  /** Reads the entries that exist, then those that come, for as long as you like. */
   follow(options: SegmentReadOptions = {}): Follower<Entry<T>> {
     return follower(this.#transport, followedEntries(this.#reading(options), this.#codec), options);
   }

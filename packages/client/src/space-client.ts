@@ -91,7 +91,7 @@ export class SpaceClient<T> {
     return new Producer(encode, write, options);
   }
 
-  /** What there is now in all its segments, in the one order that all readers see. */
+  /** Reads the entries that its segments have now, in the one order that all readers see. */
   read(options: SpaceReadOptions = {}): PagedEntries<T> {
     return pagedEntries(
       this.#transport,
@@ -101,7 +101,7 @@ export class SpaceClient<T> {
     );
   }
 
-  /** What there is, then what comes, for as long as you like. */
+  /** Reads the entries that exist, then those that come, for as long as you like. */
   follow(options: SpaceReadOptions = {}): Follower<Entry<T>> {
     return follower(
       this.#transport,
@@ -115,7 +115,7 @@ export class SpaceClient<T> {
     return statusesNow(this.followStatuses(options));
   }
 
-  /** The same, then those that change. Of several changes of a segment only the last may be told. */
+  /** The same, then the statuses that change. Several changes of a segment may come as one. */
   followStatuses(options: StatusOptions = {}): Follower<SegmentStatus> {
     return follower(this.#transport, followedStatuses(`${this.#path}/status`, options), options);
   }

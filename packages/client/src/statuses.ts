@@ -25,7 +25,7 @@ export function followedStatuses(path: string, { segment, prefix }: StatusOption
 export async function* statusesNow(follower: Follower<SegmentStatus>): AsyncGenerator<SegmentStatus, void, undefined> {
   const iterator = follower[Symbol.asyncIterator]();
   const caughtUp = follower.caughtUp().then(() => undefined);
-  // Who leaves early does not wait for it any more.
+  // A caller that leaves early does not wait for it any more.
   caughtUp.catch(() => undefined);
   try {
     for (;;) {

@@ -36,7 +36,7 @@ export interface Subscription {
   readonly nextAttemptAt?: number;
   readonly waiting?: number;
   readonly disabledAt?: number;
-  /** Of a webhook, told once: by the answer to the call that made it. When that answer was lost: `rotateSecret`. */
+  /** A webhook's secret, only in the answer to the call that made it. If that answer was lost, use `rotateSecret`. */
   readonly secret?: string;
 }
 

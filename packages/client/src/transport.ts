@@ -25,11 +25,11 @@ export interface Call {
   /** The same in every attempt. */
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of a write: whether this refusal rules out that an earlier attempt happened, or still may. Undefined of a read. */
+  /** Whether this refusal of a write rules out that an earlier attempt happened, or still may. Undefined for reads. */
   readonly refutes?: (error: StreamkitError) => boolean;
 }
 
-/** An answer whose body is still to come. Whoever has it reads it to its end, or closes it. */
+/** An answer whose body is still to come. Its owner reads it to its end, or closes it. */
 export interface Stream {
   readonly response: Response;
   /** Ends the request. */
@@ -170,7 +170,7 @@ export function isRepeated({ retryable, code }: StreamkitError): boolean {
   return retryable && code !== "lease_held";
 }
 
-/** What this client would wait, or longer when the service asks for it. */
+/** This client's own pause, or a longer one if the service asks for it. */
 export function waitMs(failure: StreamkitError, backOff: BackOff, attempt: number): number {
   const asked = retryAfterMs(failure.response?.headers.get("retry-after") ?? null, Date.now());
   return Math.max(asked ?? 0, pauseMs(backOff, attempt, Math.random()));

@@ -5,7 +5,7 @@ import type { OperationOptions } from "./options.ts";
 import { pause } from "./timing.ts";
 import type { Call, Transport } from "./transport.ts";
 
-/** What goes: all that is older than a time, or all up to an offset, and that entry too. */
+/** Removes all entries older than a time, or all up to an offset, and that entry too. */
 export type TrimSpaceOptions = OperationOptions &
   (
     | { readonly beforeTimestamp: number; readonly upToOffset?: undefined }

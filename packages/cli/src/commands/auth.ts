@@ -39,7 +39,7 @@ function whoIs(identity: Identity): Readonly<Record<string, unknown>> {
   }
 }
 
-/** What a token says of itself; only the app can say whether it is true. */
+/** A token's own claims; only the app can say whether they are true. */
 function claimsOf(token: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Record<string, unknown>;

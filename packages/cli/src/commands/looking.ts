@@ -115,7 +115,7 @@ export function addLooking(program: Command, doing: Doing): void {
   doing(auth.command("status").description("says who you are, and what you may"), authStatus);
 }
 
-/** Of a segment by its sequences, or of a space by its offsets. */
+/** A segment is read by its sequences, a space by its offsets. */
 async function entriesOf(
   given: Given,
   space: string,

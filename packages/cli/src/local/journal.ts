@@ -1,8 +1,8 @@
-// What a local server keeps in a folder: a file to which each write of its tables is added as it takes effect, and
+// A local server's folder: a file to which each write of its tables is added as it takes effect, and
 // which the next start reads from its beginning.
 //
 // Promise: what was answered survives the end of the process, however it ended; a write that it died in is there whole
-// or not at all. Two servers never share a folder. What a power cut leaves is up to the disk: nothing is flushed for
+// or not at all. Two servers never share a folder. A power cut may lose the end of it: nothing is flushed for
 // it.
 
 import {
@@ -26,7 +26,7 @@ import type { SimulatedAccount } from "../../../../test/doubles/simulated-table.
 /** Length and checksum of a record, 4 bytes each. */
 const headerBytes = 8;
 
-/** What became of the rows of one partition: rows that are there, and keys that are not any more. */
+/** The new state of rows of one partition: rows that exist, and keys that exist no more. */
 interface JournalRecord {
   readonly table: string;
   readonly partition: string;

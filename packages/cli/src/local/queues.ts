@@ -9,10 +9,10 @@ import { checkMessage, checkQueueName, queueFailure } from "../../../../src/noti
 import type { MessageQueue, QueueAccount } from "../../../../src/notify/queue.ts";
 import type { Row, Table, Write } from "../../../../src/table/port.ts";
 
-/** Of a message, as the service has it: what nobody has received by then is gone. */
+/** A message's time to live, as the service has it: then it is gone, received or not. */
 const lifetimeMs = 7 * 24 * 60 * 60_000;
 
-/** What the local host asks of a queue. */
+/** The calls that the local host makes of a queue. */
 type Received = Pick<
   QueueClient,
   "name" | "receiveMessages" | "updateMessage" | "deleteMessage" | "sendMessage" | "createIfNotExists"

@@ -32,13 +32,13 @@ export interface LocalServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What the thread is started with. */
+/** The thread's input. */
 export interface LocalOrder {
   readonly port: number;
   readonly folder: string | undefined;
 }
 
-/** What the thread tells. */
+/** The thread's messages. */
 export type LocalNews =
   | { readonly kind: "ready"; readonly url: string }
   | { readonly kind: "line"; readonly text: string }
@@ -85,7 +85,7 @@ export async function startServer(program: URL, options: LocalOptions): Promise<
 }
 
 const defaults = {
-  // What has no account uses the emulator's name, under which the app lets webhooks go to this machine.
+  // Without an account the server uses the emulator's name, under which the app lets webhooks go to this machine.
   AzureWebJobsStorage: "UseDevelopmentStorage=true",
   AZURE_FUNCTIONS_ENVIRONMENT: "Development",
   STREAMKIT_AUTH: "none",

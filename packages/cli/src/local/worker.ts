@@ -9,7 +9,7 @@ import { Refusal } from "../../../../scripts/local/refusal.ts";
 import type { LocalNews, LocalOrder } from "./start-local.ts";
 import { openStorage } from "./storage.ts";
 
-/** What still runs when the server is asked to stop has this long. */
+/** When the server is asked to stop, running requests have this long. */
 const graceMs = 1_000;
 
 const { port, folder } = workerData as LocalOrder;
