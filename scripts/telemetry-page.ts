@@ -133,17 +133,16 @@ const meanings: Readonly<Record<MetricName, Meaning>> = {
 
 const head = `# Telemetry
 
-With \`APPLICATIONINSIGHTS_CONNECTION_STRING\` metrics and traces go to Azure Monitor, by the OpenTelemetry SDK; without it nothing
-is measured, and nothing of the SDK is loaded. The SDK is loaded in the background, two seconds after the first
-measurement, so that a cold start does not wait for it; what was measured before is kept for it, up to 5,000 measurements. What is not
-sent yet when an instance ends is sent then.
+With \`APPLICATIONINSIGHTS_CONNECTION_STRING\` the app sends metrics and traces to Azure Monitor, by the OpenTelemetry SDK. Without it
+the app measures nothing and loads nothing of the SDK. It loads the SDK in the background, two seconds after the first
+measurement, so that a cold start does not wait for it; until then it keeps up to 5,000 measurements. An instance that ends sends the rest.
 
-Nothing of it holds names of spaces or segments, payloads, metadata or keys. Of consumers it has the names.
+Telemetry never has names of spaces or segments, payloads, metadata or keys. It has the names of consumers.
 
 ## Metrics
 
-Durations are in seconds, as the semantic conventions of OpenTelemetry have them; names with \`streamkit.\` are this project's own. A metric is told once
-a minute by each instance. In Application Insights they are in \`customMetrics\`.
+Durations are in seconds, as the semantic conventions of OpenTelemetry have them; names with \`streamkit.\` are this project's own. Each instance sends a metric once
+a minute. In Application Insights metrics are in \`customMetrics\`.
 
 | metric | what it is | by | what to do when it moves |
 | --- | --- | --- | --- |`;

@@ -48,7 +48,7 @@ interface Queued extends Outgoing {
 const recordsMax = 1_000;
 /** Below the 768 KiB of a transaction, which counts less than what is sent. */
 const bytesMax = 700 * 1024;
-/** Totals of one transaction. */
+/** The most segments in one transaction. */
 const segmentsMax = 80;
 
 const utf8 = new TextEncoder();
