@@ -78,7 +78,7 @@ async function growingSpace(segments: number): Promise<Figure[]> {
   ];
 }
 
-/** Of a table that keeps nothing: what is left is the instance's. */
+/** With a table that keeps nothing: all that is held is the instance's. */
 async function touched(where: string, segments: number, spaces: number): Promise<Figure[]> {
   const factory = instanceOver(forgetfulAccount());
   const store = factory.open(newStore());

@@ -29,7 +29,7 @@ export interface AzureBackendOptions {
 }
 
 export function openAzureBackend({ account, compressor, pageRowsMax }: AzureBackendOptions): Promise<Backend> {
-  // Of this run alone: an account may be shared with others.
+  // Only this run's: an account may be shared with others.
   const tablePrefix = `c${toHex(crypto.getRandomValues(new Uint8Array(4)))}`;
   const queries = new FaultyQueries(pageRowsMax ?? Infinity);
   const faulty = queries.over(account);

@@ -65,7 +65,7 @@ async function play(table: Table, batches: readonly (readonly Step[])[]): Promis
     batch.forEach(({ row }, index) => etags.set(row, result.etags[index] ?? 'W/"deleted"'));
   }
   const { rows } = await table.query({ partition: "p", from: "", to: "\uffff" });
-  // What the answers gave as ETags is what the rows have.
+  // The rows have the ETags that the answers gave.
   for (const row of rows) expect(row.etag).toBe(etags.get(row.row));
   return [history, rows.map((row: Row) => [row.row, row.properties])];
 }

@@ -18,7 +18,7 @@ interface Message {
 export interface SimulatedSend {
   /** 1, 2, 3 ... over all clients of the account. */
   readonly number: number;
-  /** Who sends: the name given to `connect`. */
+  /** The sender: the name given to `connect`. */
   readonly client: string;
   readonly queue: string;
   readonly text: string;

@@ -23,7 +23,7 @@ import { checkKey, checkSubmit, checkTableName, checkTop } from "../../src/table
 export type SimulatedRequest = {
   /** 1, 2, 3 ... over all clients of the account. */
   readonly number: number;
-  /** Who asks: the name given to `connect`. */
+  /** The caller: the name given to `connect`. */
   readonly client: string;
   readonly table: string;
 } & (

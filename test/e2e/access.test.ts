@@ -1,4 +1,4 @@
-// Who may call the compiled app: with keys, which the host checks, and with tokens, which the app does.
+// Access to the compiled app: by keys, which the host checks, and by tokens, which the app checks.
 
 import { randomUUID } from "node:crypto";
 
@@ -67,10 +67,10 @@ describe("with tokens", () => {
       expect(await none.json(), operation.id).toMatchObject({ status: 401, code: "unauthenticated" });
       const denied = await call(app.url, operation.method, path, others);
       expect(await denied.json(), operation.id).toMatchObject({ status: 403, code: "permission_denied" });
-      // What removes data is given only where it is named.
+      // Tokens may remove data only if they name that scope.
       const isManaging = operation.access === "manage";
       if (isManaging) expect((await call(app.url, operation.method, path, mine)).status, operation.id).toBe(403);
-      // What is of no single store is for those who may read all.
+      // Calls that are of no single store need the permission to read all.
       const ofAll = !operation.path.includes("{store}");
       if (ofAll) expect((await call(app.url, operation.method, path, mine)).status, operation.id).toBe(403);
       const allowed = await call(app.url, operation.method, path, ofAll ? all : isManaging ? managing : mine);

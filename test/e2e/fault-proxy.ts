@@ -29,7 +29,7 @@ export interface ProxiedRequest {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
-  /** Of an entity-group transaction: the parts. */
+  /** The parts of an entity-group transaction. */
   readonly body: string;
 }
 

@@ -99,7 +99,7 @@ test("a hundred megabytes are produced without being held", { timeout: 120_000 }
   const lines = (await produced.text()).trim().split("\n");
   expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ status: { lastSequence: large.records } });
   expect(lines.length).toBeGreaterThan(large.records / 96);
-  // What passes through leaves garbage that is collected at leisure: the claim is a bound, not a small number.
+  // Passing text leaves garbage that is collected at leisure: the claim is a bound, not a small number.
   expect((await peakBytes()) - before).toBeLessThan(250 * MiB);
 });
 

@@ -37,7 +37,7 @@ function start(env: Record<string, string>, args = [join(appRoot, "dist/local/st
     command: process.execPath,
     args,
     env: {
-      // Whatever tools this machine has.
+      // Independent of this machine's tools.
       PATH: "",
       HOME: process.env["HOME"],
       AzureWebJobsStorage: inject("azurite"),

@@ -97,7 +97,7 @@ describe("a caller without a key", () => {
       const answer = await produce(store, "second");
       expect(performance.now() - startedAt).toBeLessThan(4 * produceTimeoutMs);
       proxy.plan = () => pass;
-      // What took effect is found in the log, whatever was answered; what never arrives ends in an error.
+      // A request that took effect is found in the log, whatever was answered; one that never arrived ends in an error.
       if ("when" in fault) expect(answer.kind).toBe(fault.when === "after" ? "ok" : "problem");
       if (answer.kind === "problem") {
         // To come back is said only of what did not happen.

@@ -238,7 +238,7 @@ describe("a change of status", () => {
     expect(rest).toMatchObject({ delivered: 0, waiting: 1, lastError: { reason: "It answered 500." } });
     expect(nextAttemptAt).toBeGreaterThan(failingSince);
     expect(await get(store, "gone")).toMatchObject({ failed: 1, disabledAt: expect.any(Number) as number });
-    // What fails at its target is no failure of ours: nothing of it is in a poison queue, or an error in the log.
+    // A target's failure is not the app's: there is nothing in a poison queue, and no error in the log.
     const poisoned = [...(await messagesIn(`${ownQueue}-poison`)), ...(await messagesIn(`${ownQueue}-retry-poison`))];
     expect(poisoned.filter((text) => text.includes(store))).toEqual([]);
     const lines = app

@@ -41,7 +41,7 @@ export interface Felt {
   readonly latencyMs: number;
   /** `ok`, or the code of the error. */
   readonly outcome: string;
-  /** Of an error of the store. */
+  /** The code of a store's error. */
   readonly effect: Effect | undefined;
 }
 

@@ -90,7 +90,7 @@ test("the monitor gives it up after a while: the segments go on, readers are tol
   await dieAfterCommit(lab, other);
   await lab.pass(5_000);
 
-  // What can be applied is, and what cannot waits.
+  // The monitor applies what it can; the rest waits.
   expect(await recover()).toMatchObject({ logs: 2, applied: 1, failed: 1 });
   expect(await lab.finish(read(store.consumeSegment(other, stuck)))).toEqual(["left behind"]);
   expect((await lab.produce(store, stuck, "too early")).outcome).toBe("corrupt_data");
@@ -99,7 +99,7 @@ test("the monitor gives it up after a while: the segments go on, readers are tol
   await lab.pass(settings.tombstoneAfterMs);
   // It is old enough; and not given up before it was found damaged three times.
   expect(await recover()).toMatchObject({ applied: 0, failed: 2 });
-  // What came too early was committed behind it, and comes with it.
+  // A record that came too early was committed behind it, and comes with it.
   expect(await recover()).toMatchObject({ applied: 2, failed: 0 });
   expect((await lab.produce(store, stuck, "next")).outcome).toBe("ok");
   expect((await lab.produce(store, also, "next")).outcome).toBe("ok");

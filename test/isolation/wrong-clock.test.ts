@@ -86,7 +86,7 @@ test("a log whose last record is an hour ahead takes records at the usual rate, 
   expect(felt.p50).toBeLessThanOrEqual(usual.felt.p50 + 8);
   expect(felt.p99).toBeLessThanOrEqual(usual.felt.p99 + 16);
   const { factory, store } = lab.instance();
-  // What was written in the future is due now, not in an hour.
+  // A record written in the future is due now, not in an hour.
   expect(await lab.finish(factory.recover({ deadlineMs: 60_000 }))).toMatchObject({ logs: 1, failed: 0 });
   expect((await lab.finish(store.peek(space, stuck)))?.sequence).toBe(1);
   await lab.pass(5_000);

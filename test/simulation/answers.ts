@@ -177,7 +177,7 @@ function isTrueConflict(call: Call, error: StoreError, space: SpaceTruth): boole
     if (index < 0 || index >= chunkLength(part, call.acknowledged)) return false;
     if (sequenceAt(part, start + index) !== received) return false;
     if (index > 0 && part.gapAt !== start + index) return false;
-    // Who held a place that is trimmed is not known any more.
+    // The holder of a trimmed place is not known any more.
     if (winner === undefined) return received > lastSequence || received < segment.first;
     return received <= lastSequence && winner === segment.holderOf(received)?.id;
   });

@@ -108,7 +108,7 @@ class Endings {
     this.#weather.calm();
     this.#isOver = true;
     await this.#within(Promise.all([...writing, ...reading]), 120_000);
-    // Whatever is on its way lands.
+    // Requests on their way land.
     await this.#timeline.run(() => false, landsWithinMs);
     if (this.verdict.wrong !== undefined) return;
     if (await ending) await this.#afterRestore();
@@ -299,7 +299,7 @@ class Endings {
       this.verdict.report("I7", "a space that was written again cannot be read");
   }
 
-  /** Whatever fails, or dies, is asked again. */
+  /** Asks again when a call fails, or its instance dies. */
   async #insist<T>(ask: (store: Store) => Promise<T>): Promise<T> {
     const chance = this.#chance.fork(`insist ${this.#timeline.now}`);
     for (;;) {

@@ -5,7 +5,7 @@ import { simulate } from "./simulate.ts";
 /** Lines of a failing history that are told, from its end. */
 const linesMax = 150;
 
-/** What was wrong with the first failing seed, for people; undefined: all of them hold. */
+/** The failure of the first failing seed, for people; undefined: all of them hold. */
 export async function firstFailure(from: number, count: number): Promise<string | undefined> {
   for (let seed = from; seed < from + count; seed += 1) {
     if ((await simulate(seed, { keepsHistory: false })).wrong === undefined) continue;

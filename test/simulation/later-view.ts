@@ -19,7 +19,7 @@ export async function laterView(seed: number): Promise<{ readonly wrong: string 
   const lab = new Lab(`later view ${seed}`);
   // Two records behind is too far to catch up with: all that is known of segments goes.
   const [one, two] = [lab.instance({ settings: { catchUpRecordsMax: 1 } }), lab.instance()];
-  // Of an empty segment all ids are known.
+  // All ids of an empty segment are known.
   await lab.produce(two.store, stuck, "first");
   await lab.produce(one.store, other);
   await lab.pass(5_000);

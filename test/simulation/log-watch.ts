@@ -91,7 +91,7 @@ export class LogWatch {
       before === undefined
         ? after.count === 0 && after.timestamp === 0
         : after.count === before.count && after.timestamp === before.timestamp && after.recordId === before.recordId;
-    // Whoever counts what nobody has counted counts all that the space has had.
+    // The first count of a space counts all that it has had.
     const { entries, bytes } = before?.counts ?? (after.counts === undefined ? {} : this.#space);
     const counted = entries === after.counts?.entries && bytes === after.counts?.bytes;
     this.#verdict.check(
@@ -294,7 +294,7 @@ export class LogWatch {
     return transaction;
   }
 
-  /** Who wrote under a lease held it, as far as the log told before this record. */
+  /** A writer under a lease held it, as far as the log told before this record. */
   #leased(operations: readonly Operation[]): void {
     const { fences, name } = this.#space;
     const before = new Map(fences);

@@ -122,7 +122,7 @@ export class Readers {
     const acknowledged = acknowledgedBy(truth.trims, timeline.now);
     const at = `a read of segment ${name} from ${from}`;
     let next = from;
-    // Whoever begins at the beginning begins at what there is.
+    // A reader from the beginning begins at what there is.
     const mayBegin = (): boolean => clamp || (from === 1 && next === 1);
     try {
       for await (const entry of store.consumeSegment(space.name, name, { from, clamp })) {
@@ -184,7 +184,7 @@ export class Readers {
     const acknowledged = acknowledgedBy(truth.trims, this.#world.timeline.now);
     const entry = await store.peek(space.name, name);
     if (entry !== undefined) isSame(entry, truth.entries[entry.sequence - 1], verdict, `peek of ${name}`);
-    // Of what is trimmed there is nothing to peek at.
+    // Trimmed entries cannot be peeked at.
     verdict.check(
       (entry?.sequence ?? truth.first - 1) >= applied,
       "I1",
@@ -289,7 +289,7 @@ export class SpaceReader {
     );
   }
 
-  /** What was trimmed is left out for who begins at the beginning, or asked for it. */
+  /** Trimmed entries are left out for a reader that begins at the beginning, or asked for it. */
   #skip(clamp: boolean, isBefore: (entry: LogEntry, index: number) => boolean): void {
     const { goneThrough, order } = this.#space;
     if (!clamp && this.#cursor !== "") return;

@@ -15,9 +15,9 @@ export interface Scenario {
   readonly segmentReaders: number;
   /** The longest wait of a producer between two requests. */
   readonly pauseMs: number;
-  /** Of produces, without an id of the caller's. */
+  /** Share of produces without an id of the caller's. */
   readonly keylessShare: number;
-  /** Of produces, under a lease's token. */
+  /** Share of produces under a lease's token. */
   readonly leaseShare: number;
   readonly notifies: boolean;
   readonly monitorEveryMs: number;

@@ -18,7 +18,7 @@ import { resolveOptions } from "../../src/store/azure/instance/options.ts";
 
 export interface SeedResult {
   readonly seed: number;
-  /** What was wrong first; undefined: nothing. */
+  /** The first failure; undefined: none. */
   readonly wrong: string | undefined;
   readonly history: readonly string[];
   readonly requests: number;
@@ -176,7 +176,7 @@ class Run {
     );
   }
 
-  /** Whatever they went through, living instances write again. */
+  /** Every living instance must be able to write again. */
   async #probe(): Promise<void> {
     const { live, scenario } = this.#world;
     const probes = live.map(async (instance) => {

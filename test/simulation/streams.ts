@@ -76,7 +76,7 @@ class Play {
     const work = this.#work();
     if (!(await this.#ends(work, workMaxMs))) return "appends were never answered";
     this.#weather.calm();
-    // What is still on its way lands, or never will.
+    // Requests still on their way land, or never will.
     await this.#timeline.run(() => false, lateMs);
     const machine = this.#start();
     const looked = this.#look(machine.store);
@@ -166,7 +166,7 @@ class Play {
 
   async #look(store: Store): Promise<readonly string[]> {
     const texts: string[] = [];
-    // What is pending is applied by the next who writes, or by a close that is there already.
+    // The next writer applies what is pending, or a close that is there already.
     await store.changeStream(space, segment, { wish: { kind: "use", life: 0 }, records: [] });
     for await (const { payload } of store.consumeSpace(space)) texts.push(Buffer.from(payload).toString());
     return texts;

@@ -13,7 +13,7 @@ export interface LogEntry {
   readonly id: TransactionId;
   readonly node: string;
   readonly number: number;
-  /** Of the payload: where it comes from. */
+  /** Where the payload comes from. */
   readonly text: string;
 }
 
@@ -186,7 +186,7 @@ export class SpaceTruth {
     return new Map([...this.segments].map(([name, segment]) => [name, segment.length]));
   }
 
-  /** What of a record is not where it belongs yet; undefined when all is. */
+  /** The part of a record that is not yet where it belongs; undefined: none. */
   missingOf(record: LogRecord): string | undefined {
     for (const { segment, lastSequence, number } of record.transactions) {
       const { applied, listed } = this.segment(segment);

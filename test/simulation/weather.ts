@@ -145,7 +145,7 @@ export class Weather {
     }
   }
 
-  /** Of writes, where the caller does not hear what happened. */
+  /** For writes whose caller does not hear what happened. */
   #uncertain(kind: FaultKind): Fault | undefined {
     const chance = this.#chance;
     const timeout = this.#timeoutMs;

@@ -57,7 +57,7 @@ export interface Instance {
   /** One turn of compaction. */
   readonly compact: (space: SpaceName) => Promise<CompactState>;
   readonly isMonitor: boolean;
-  /** Of what it writes. */
+  /** The format of what it writes. */
   readonly format: 1 | 2;
   readonly crash: () => void;
   /** Resolves when it dies. */

@@ -39,7 +39,7 @@ export async function call(url: string, init: RequestInit = {}): Promise<Answer>
 
 export interface ProduceCall {
   readonly texts: readonly string[];
-  /** Of the first record; absent: at the tail. */
+  /** The first record's sequence; absent: at the tail. */
   readonly sequence?: number;
 }
 

@@ -43,7 +43,7 @@ export class Claim {
   readonly space: string;
   readonly parts: readonly Part[];
   fate: Fate = { kind: "open" };
-  /** Who was said to hold a sequence that this one was refused for. */
+  /** The stated holder of a sequence that this request was refused for. */
   winner: { readonly segment: string; readonly sequence: number; readonly id: string } | undefined;
 
   constructor(space: string, parts: readonly Part[]) {

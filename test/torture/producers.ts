@@ -188,7 +188,7 @@ export class Producers {
       );
     if (effect === "none") this.tally.refused += 1;
     else this.tally[effect === "committed" ? "durable" : "unknowns"] += 1;
-    // Of a request in several chunks some are committed: which, stays open here.
+    // Some chunks of the request are committed; which ones stays open here.
     return effect === "partial" ? "unknown" : effect;
   }
 
@@ -212,7 +212,7 @@ export class Producers {
     for (const claim of claims) claim.fate = { kind };
   }
 
-  /** What is acknowledged as applied is there, wherever one asks. */
+  /** An entry that is acknowledged as applied is there, at every instance. */
   async #readBack({ claims }: Request): Promise<void> {
     for (const { fate, parts, space } of claims) {
       if (fate.kind !== "acknowledged") continue;

@@ -114,7 +114,7 @@ async function storm(
   }
 }
 
-/** What is stored once nothing is pending any more; runs the monitors until then. */
+/** Runs the monitors until nothing is pending any more, and reads what is stored. */
 async function recovered(
   fleet: Fleet,
   { azurite }: TortureOptions,

@@ -1,4 +1,4 @@
-// Whoever copies an example of a produce copies what makes it safe to repeat.
+// Every example of a produce has what makes it safe to repeat.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";

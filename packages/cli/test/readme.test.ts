@@ -1,4 +1,4 @@
-// What the README says, run as it stands, with the package as it is published.
+// The README's commands, run as they stand, with the package as it is published.
 
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";

@@ -98,7 +98,7 @@ export const ownWriteClaims: readonly Claim[] = [
   ),
 ];
 
-/** Of the last entry that was written. */
+/** The offset of the last entry that was written. */
 function offsetOf(chunks: readonly ProducedChunk[]): Cursor {
   const { lastSequence, lastTimestamp, segment: of } = chunks.at(-1)!.status;
   return encodeCursor({ space: orders, segment: of, timestamp: lastTimestamp, sequence: lastSequence });

@@ -29,7 +29,7 @@ export function entryOf(line: unknown): Entry {
   };
 }
 
-/** What peek answers of an empty segment has sequence 0. */
+/** Peek answers sequence 0 for an empty segment. */
 export function entryOrNone(answer: unknown): Entry | undefined {
   return (answer as { readonly sequence: number }).sequence === 0 ? undefined : entryOf(answer);
 }

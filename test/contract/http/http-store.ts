@@ -294,7 +294,7 @@ class Passed {
     this.#passed = after === 0 ? undefined : passed;
   }
 
-  /** Of a reader that came to this sequence without an entry, or has it as its first. */
+  /** For a reader that came to this sequence without an entry, or has it as its first. */
   upTo(sequence: number): void {
     for (; this.#next < sequence; this.#next += 1) this.#passed?.(this.#next);
     // Entries follow one another: what comes behind the first was not hidden.
@@ -350,7 +350,7 @@ function signalOf({ signal }: StreamOptions): { readonly signal?: AbortSignal } 
   return signal === undefined ? {} : { signal };
 }
 
-/** What is in memory goes as one body, what arrives goes as it arrives. */
+/** Records in memory go as one body; others go as they arrive. */
 function recordLines(records: AsyncIterable<AppendRecord> | Iterable<AppendRecord>): string | ReadableStream {
   if (Symbol.iterator in records) return Array.from(records, (one) => `${JSON.stringify(recordJson(one))}\n`).join("");
   const lines = mapped(records, (one) => Buffer.from(`${JSON.stringify(recordJson(one))}\n`));

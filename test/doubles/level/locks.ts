@@ -1,4 +1,4 @@
-// Who may write: a lock for each name, given in the order it was asked for.
+// Write locks: one for each name, given in the order of the requests.
 //
 // Promise: no two holders of one name at once; holders of several names never wait for each other in a circle, because
 // names are taken in one order.

@@ -141,7 +141,7 @@ export async function readTail(
     signal?.throwIfAborted();
     const row = await source.keyspace.last({ from: range.from, to });
     if (row === undefined) {
-      // What was trimmed was there, and keeps the time that it took.
+      // Trimmed entries existed, and their timestamps stay used.
       return cursorAfter(space, decodeTrim(await source.keyspace.get(source.keys.trim(space)))?.timestamp ?? 0);
     }
     if (left === 0) return cursorAfter(space, timestampOfKey(row.key));

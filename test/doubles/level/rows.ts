@@ -30,7 +30,7 @@ const headRow = z.object({
   firstTimestamp: count,
   lastSequence: count,
   lastTimestamp: count,
-  /** Of the last transaction; the next one is one more. */
+  /** The last transaction's number; the next one is one more. */
   transactionNumber: count,
   /** What it is as a stream. */
   stream: streamRow.optional(),
@@ -41,7 +41,7 @@ const transactionRow = z.object({
   number: count,
   firstSequence: count,
   lastSequence: count,
-  /** Of the log record that it is in. */
+  /** Timestamp of the log record that it is in. */
   timestamp: count,
   digest: z.string(),
   /** How many segments were committed under this id, this one included. */
@@ -63,7 +63,7 @@ export type HeadRow = z.infer<typeof headRow>;
 export type TransactionRow = z.infer<typeof transactionRow>;
 export type Fences = ReadonlyMap<string, number>;
 
-/** Of a segment without entries. */
+/** The status of a segment without entries. */
 export const emptyHead: HeadRow = {
   firstSequence: 0,
   firstTimestamp: 0,

@@ -56,7 +56,7 @@ export function only(from: Deployed, type: string): Resource {
   return found;
 }
 
-/** What the app is told. What only Azure knows is an expression, in brackets. */
+/** The app's settings. Values that only Azure knows are expressions, in brackets. */
 export function appSettings(from: Deployed): Readonly<Record<string, string>> {
   return only(from, "Microsoft.Web/sites/config").properties as Readonly<Record<string, string>>;
 }

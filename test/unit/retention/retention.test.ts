@@ -191,7 +191,7 @@ test("what was compacted goes as well, by number and by age, and at its time", a
   await retention.put(id, orders, { maxAgeSeconds: 86_400 }, "anyone");
   pass(hourMs);
   await run();
-  // Of the oldest entry, an hour after it was written.
+  // Due an hour after the oldest entry was written.
   expect(Math.round(inMs((await due())[0]!.at) / hourMs)).toBe(23);
   expect((await store.getSpaceStatus(orders)).firstTimestamp).toBeGreaterThan(0);
   pass(24 * hourMs);

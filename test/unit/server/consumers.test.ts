@@ -116,7 +116,7 @@ describe("a worker", () => {
     const next = await fetch("v", { max: 10 });
     expect(payloads(next)).toEqual([2]);
     expect(next.deliveries[0]!.failures).toBe(1);
-    // What the former holder still says is refused, for good.
+    // The former holder's calls are refused, for good.
     const late = await call<{ status: number; retryable: boolean }>("POST", "/ack", {
       claim: delivery!.claim,
       offset: delivery!.entries[2]!.offset,
@@ -220,7 +220,7 @@ describe("what fails", () => {
     ({ claim } = await call<{ claim: string }>("POST", "/ack", claims(idle)[0]));
     const replay = await fetch("w", { ack: [{ claim }] });
     expect(replay.deliveries[0]).toMatchObject({ replay: true });
-    // What came to the segment meanwhile was passed, and waited behind them.
+    // Entries that came to the segment meanwhile were passed, and waited behind them.
     expect(payloads(replay)).toEqual(["bad", "behind", "later"]);
     const after = await fetch("w", { ack: done(replay) });
     expect(payloads(after)).toEqual([]);

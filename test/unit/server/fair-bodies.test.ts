@@ -35,7 +35,7 @@ async function start(max = 16 * MiB, virtual?: VirtualClock): Promise<Service> {
   const service = await openService({
     bodies: new Budget("bodies", max, shares),
     bodyTimes: times,
-    // Who says who it is, is: one that has a name.
+    // A caller that says who it is has a name, and a share of its own.
     access: {
       authenticate: ({ headers }) => Promise.resolve(identityOf(headers.get("x-caller") ?? "", ["streamkit::*"])),
     },

@@ -314,7 +314,7 @@ describe.each(["LevelDB", "Azure Table Storage"])("over %s", (backend) => {
   );
 
   test("what was stored meanwhile can all be read, up to what is stored now", async () => {
-    // What there is of all that depends on the draw: it may have been trimmed.
+    // How much of it exists depends on the draw: it may have been trimmed.
     const path = segmentPath(store, "s", "last", "/records?encoding=text");
     expect((await service.call("POST", path, json({ records: [{ payload: "last" }] }))).status).toBe(200);
     for (const encoding of ["base64", "text", "json"]) {

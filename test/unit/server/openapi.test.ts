@@ -264,7 +264,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
         retention: failing(failure),
         lastMonitorRun: () => Promise.reject(failure),
       };
-      // Whatever the storage says to a probe, it is the storage that is not well.
+      // A storage that answers a probe with anything but success is not well.
       const probed = code === "internal" ? new Error("It fails.") : failure;
       return withService({ stores, ...others, probe: () => Promise.reject(probed) }, operation);
     }

@@ -27,7 +27,7 @@ const spaceNumber = (number: number): SpaceName => parseSpaceName(`space ${numbe
 /** An instance that reads, and another that writes, of one account. */
 class Pair {
   readonly timeline = new Timeline();
-  /** Of the one that reads. */
+  /** Requests of the instance that reads. */
   readonly requests: SimulatedRequest[] = [];
   readonly reader: Store;
   readonly writer: Store;

@@ -147,7 +147,7 @@ describe.each(Object.entries(clients))("%s", (_, client) => {
     const init = json({ records: [{ payload: "a" }] }, { "idempotency-key": randomUUID() });
     const path = segmentPath(store, "s", "g", "/records?encoding=text");
     let answer = await client(() => service.call("POST", path, init));
-    // What no library repeats its caller does, by hand: it is told that it may.
+    // A caller may repeat by hand what no library repeats: the answer says so.
     for (let tries = 0; answer.status !== 200 && tries < 2; tries += 1) {
       expect(answer.status).toBeGreaterThanOrEqual(429);
       answer = await service.call("POST", path, init);

@@ -14,16 +14,16 @@ import { VirtualClock } from "../../../virtual-clock.ts";
 
 export interface Contenders {
   readonly instances: number;
-  /** Of each instance: each writes a segment of its own, again and again. */
+  /** Writers of each instance: each writes a segment of its own, again and again. */
   readonly callers: number;
-  /** What each rests between two produces, on average, round trips. */
+  /** Average rest between two produces, round trips. */
   readonly rest: number;
   readonly seconds: number;
   readonly seed?: string;
 }
 
 export interface Contention {
-  /** Of each instance's produces, in round trips. */
+  /** Durations of each instance's produces, in round trips. */
   readonly waits: readonly (readonly number[])[];
   readonly requests: number;
 }
@@ -64,7 +64,7 @@ export async function contend({ instances, callers, rest, seconds, seed = "1" }:
 
   const state = { running: true };
   const all = Promise.all(waits.map((own, instance) => write(instance, own))).finally(() => (state.running = false));
-  // Whoever waits below hears of it.
+  // The wait below ends with it.
   all.catch(() => undefined);
   while (state.running) await clock.pass(100);
   await all;

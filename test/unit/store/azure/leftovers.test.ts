@@ -1,4 +1,4 @@
-// What an instance keeps of a call when the call is over: nothing.
+// An instance keeps nothing of a call that is over.
 
 import { queryObjects } from "node:v8";
 import { expect, test } from "vitest";

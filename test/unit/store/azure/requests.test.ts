@@ -209,7 +209,7 @@ test("an idle instance makes no requests", async () => {
 test("the monitor asks once, once for each store of open logs, and once more for each; a log at rest costs nothing", async () => {
   const { deployment, factory, store } = await deployed();
   const visit = () => deployment.cost(() => factory.recover({ deadlineMs: minuteMs }));
-  // Of each log the head, and how far it is compacted.
+  // The head of each log, and how far it is compacted.
   expect((await visit()).requests).toBe(3);
   for (const space of ["b", "c"]) await deployment.cost(() => produce(store, space, "a"));
   await deployment.clock.pass(minuteMs);

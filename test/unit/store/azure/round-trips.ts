@@ -12,10 +12,10 @@ import { faults } from "../../../doubles/fault.ts";
 import { SimulatedAccount } from "../../../doubles/simulated-table.ts";
 import { VirtualClock } from "../../../virtual-clock.ts";
 
-/** Of every request, milliseconds. */
+/** Duration of every request, milliseconds. */
 const roundTripMs = 10;
 
-/** Of a call, until its answer. */
+/** Requests of a call, until its answer. */
 export interface Cost {
   readonly requests: number;
   readonly roundTrips: number;
@@ -50,7 +50,7 @@ export class CountedDeployment {
       const roundTrips = (this.clock.elapsed() - startedAt) / roundTripMs;
       cost = { requests: this.#account.requests - before, roundTrips };
     });
-    // Whoever waits below hears of it.
+    // The wait below ends with it.
     answered.catch(() => undefined);
     for (let waited = 0; cost === undefined && waited < 100; waited += 1) {
       await Promise.race([answered, this.clock.pass(roundTripMs)]);

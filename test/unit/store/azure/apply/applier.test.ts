@@ -80,7 +80,7 @@ test("a record is done with the last that it needs, also when who waited for mor
   const node = parseNodeId("6f9619ff-8b86-d011-b42d-00c04fc964ff");
   const summary = { timestamp: 7, recordId: transactionId, node, position: 1, counts: undefined };
   applier.add({ ...summary, transactions: [{ ...place, segment, keyed: false }] }, 7);
-  // Of a log that is no more: the segment never comes so far.
+  // Its log no longer exists: the segment never comes so far.
   await expect(applier.ensure(segment, 99)).rejects.toMatchObject({ code: "overloaded" });
   expect(done).toEqual([]);
   await expect.poll(() => done).toEqual([7]);

@@ -1,4 +1,4 @@
-// What is to be applied to one segment: in order, without a gap.
+// The transactions to apply to one segment: in order, without a gap.
 
 import { expect, test } from "vitest";
 import { parseNodeId, parseSegmentName, parseTransactionId } from "../../../../../src/core/ids.ts";

@@ -15,7 +15,7 @@ import { Lab, space } from "../../../../isolation/lab.ts";
 import { Chance } from "../../../../simulation/chance.ts";
 
 const segment = parseSegmentName("order-1");
-/** Of every request, there and back, milliseconds. */
+/** Duration of every request, there and back, milliseconds. */
 const roundTripMs = 10;
 
 async function append(store: Store, to: SegmentName = segment): Promise<Cursor> {
