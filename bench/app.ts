@@ -60,10 +60,10 @@ export async function withApp<T>(storage: string, use: (app: App) => Promise<T>)
 
 export class AppClient {
   readonly #agent = new Agent({ keepAlive: true });
-  readonly #url: string;
+  readonly url: string;
 
   constructor(url: string) {
-    this.#url = url;
+    this.url = url;
   }
 
   async produce(store: StoreId, worker: number, body: string): Promise<void> {
@@ -82,7 +82,7 @@ export class AppClient {
 
   #call(method: string, path: string, headers: Record<string, string>, body?: string): Promise<number> {
     return new Promise((resolve, reject) => {
-      const sent = request(`${this.#url}${path}`, { agent: this.#agent, method, headers }, (answer) => {
+      const sent = request(`${this.url}${path}`, { agent: this.#agent, method, headers }, (answer) => {
         let bytes = 0;
         answer.on("data", (piece: Buffer) => (bytes += piece.length));
         answer.on("error", reject);

@@ -19,6 +19,7 @@ import { latency } from "./latency.ts";
 import type { Figure, Measure } from "./measure.ts";
 import { runSizes } from "./measure.ts";
 import { memory } from "./memory.ts";
+import { peer } from "./peer.ts";
 import { produce } from "./produce.ts";
 import { describeMachine, table } from "./report.ts";
 import { requests } from "./requests.ts";
@@ -33,6 +34,7 @@ const measures: readonly Measure[] = [
   cpu,
   handlers,
   latency,
+  peer,
   contention,
   growth,
   memory,
