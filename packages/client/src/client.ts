@@ -2,6 +2,8 @@
 
 import { json } from "./codecs.ts";
 import type { Codec } from "./codecs.ts";
+import { ConsumerClient, listConsumers } from "./consumer-client.ts";
+import type { Consumer } from "./consumers.ts";
 import type { Entry } from "./entries.ts";
 import type { Credential } from "./credential.ts";
 import { followedEntries, follower } from "./follow.ts";
@@ -85,6 +87,20 @@ export class StoreClient {
   /** A lease lets one of many processes do something. No request is made. */
   getLeaseClient(key: string): LeaseClient {
     return new LeaseClient(this.#transport, `${this.#path}/leases/${encodeName(key)}`, key);
+  }
+
+  /** A consumer shares the entries of spaces between workers, and keeps how far they came. No request is made. */
+  getConsumerClient<T = unknown>(
+    consumerName: string,
+    options: { readonly codec?: Codec<T> | undefined } = {},
+  ): ConsumerClient<T> {
+    const path = `${this.#path}/consumers/${encodeName(consumerName)}`;
+    return new ConsumerClient(this.#transport, path, consumerName, options.codec ?? json<T>());
+  }
+
+  /** All of them, in the order of their names, without the state of their partitions. */
+  listConsumers(options: OperationOptions = {}): Promise<readonly Consumer[]> {
+    return listConsumers(this.#transport, `${this.#path}/consumers`, options);
   }
 
   /** Queues and webhooks that get a message when segments change. */

@@ -9,6 +9,31 @@ export type { SegmentReadOptions } from "./segment-client.ts";
 export type { AppendOptions, AppendResult, Expected, LeaseProof, SegmentRecords, WriteOptions } from "./append.ts";
 export { bytes, json, text } from "./codecs.ts";
 export type { Codec } from "./codecs.ts";
+export { ConsumerClient } from "./consumer-client.ts";
+export type { SettleOptions } from "./consumer-client.ts";
+export type { EntryContext, EntryHandler, FailureRule, RunOptions } from "./consumer-run.ts";
+export type {
+  Consumer,
+  ConsumerFrom,
+  ConsumerRules,
+  ConsumerState,
+  Gap,
+  Parked,
+  PartitionState,
+  SettledParked,
+  WantedConsumer,
+  WhichParked,
+} from "./consumers.ts";
+export type {
+  Acknowledged,
+  ConsumedEntry,
+  DeliveredEntry,
+  Delivery,
+  Failure,
+  Fetched,
+  FetchOptions,
+  HeldClaim,
+} from "./deliveries.ts";
 export type { Credential, KeyCredential, TokenCredential } from "./credential.ts";
 export type { Entry, SegmentStatus, StreamRecord, Transaction } from "./entries.ts";
 export { isStreamkitError, StreamkitError } from "./errors.ts";

@@ -3,8 +3,12 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { StreamkitClient } from "streamkit-client";
+import { MailWorkers } from "../../../examples/worker-pool.ts";
+import type { Mail } from "../../../examples/worker-pool.ts";
 import { ItemCounts } from "../../../examples/projection.ts";
 import { orderService } from "../../../examples/order-service.ts";
 import type { OrderCommand } from "../../../examples/order-service.ts";
@@ -67,4 +71,41 @@ test("the projection counts each event once, through restarts", async () => {
     counts.close();
   }
   close();
+});
+
+test("the workers send each mail once, share the queue, and send again what failed when they are told to", async () => {
+  const storeId = randomUUID();
+  const store = new StreamkitClient(app.url).getStoreClient(storeId);
+  const mails = store.getSpaceClient<Mail>("mails");
+  const names = Array.from({ length: 20 }, (_, at) => `customer-${at}`);
+  await mails.transact(names.map((to) => ({ segment: to, records: [{ payload: { to, text: "Welcome." } }] })));
+  let isOut = true;
+  const sent: string[] = [];
+  const send = (mail: Mail): Promise<void> => {
+    if (isOut && mail.to === "customer-7") return Promise.reject(new Error("No such customer."));
+    sent.push(mail.to);
+    return Promise.resolve();
+  };
+  const pool = new MailWorkers(app.url, storeId, send);
+  await pool.create({ backoffSeconds: [0], leaseSeconds: 2 });
+  const ending = new AbortController();
+  const working = [1, 2].map(() => pool.run(ending.signal));
+  const consumer = store.getConsumerClient("mailer");
+  const parked = async (): Promise<number> => (await consumer.get())?.state.reduce((n, one) => n + one.parked, 0) ?? 0;
+  await until("all but one are sent, and that is set aside", async () => sent.length === 19 && (await parked()) === 1);
+  isOut = false;
+  expect(await pool.sendFailedAgain()).toBe(1);
+  await until("it is sent", () => sent.includes("customer-7"));
+  ending.abort();
+  await Promise.all(working);
+  expect(sent.toSorted()).toEqual(names.toSorted());
+  const recorded: string[] = [];
+  for await (const { segment } of store.getSpaceClient("sent").read()) recorded.push(segment);
+  expect(recorded.toSorted()).toEqual(names.toSorted());
+});
+
+test("the README says how long the pool of workers is", async () => {
+  const folder = join(import.meta.dirname, "../../../examples");
+  const lines = (await readFile(join(folder, "worker-pool.ts"), "utf8")).trimEnd().split("\n").length;
+  expect(await readFile(join(folder, "README.md"), "utf8")).toContain(`worker-pool.ts), in ${lines} lines`);
 });
