@@ -4,6 +4,7 @@
 // stderr.
 
 import { Command, CommanderError } from "commander";
+import { addConsuming } from "./commands/consuming.ts";
 import { addCopying } from "./commands/copying.ts";
 import { addLooking } from "./commands/looking.ts";
 import { addChecking } from "./commands/checking.ts";
@@ -62,7 +63,7 @@ export function createProgram(shell: Shell, version: string, ended: (code: ExitC
       await action(given, command.args, options);
       ended(given.exitCode);
     });
-  for (const add of [addLooking, addWriting, addCopying, addChecking, addServing]) add(program, doing);
+  for (const add of [addLooking, addWriting, addConsuming, addCopying, addChecking, addServing]) add(program, doing);
   return program;
 }
 
