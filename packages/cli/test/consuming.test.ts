@@ -88,6 +88,8 @@ test("what is parked is replayed by its id, or dropped when somebody agrees", as
   const [{ id = "" } = {}] = linesOf((await run("parked list mailer --json")).stdout) as { readonly id?: string }[];
   expect(linesOf((await run(`parked replay mailer ${id} --json`)).stdout)).toEqual([{ changed: 1 }]);
   expect(await workUntil((seen) => seen.includes("order-2"))).toContain("order-2");
+  // Whoever holds the partition next finds that nothing of the segment is left.
+  await consumer.fetch("worker");
   expect((await run("parked list mailer")).stdout).toBe("Nothing is parked.\n");
   expect(await run("parked drop mailer --all")).toMatchObject({ code: 2 });
   expect(await run("parked drop mailer --yes")).toMatchObject({ code: 2 });
