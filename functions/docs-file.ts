@@ -1,5 +1,5 @@
 // The files of the page at /docs; the build puts them beside the bundle.
-import { registerPage } from "../src/functions-app.ts";
+import { registerOpen } from "../src/functions-app.ts";
 import { docsFile, docsFilePath } from "../src/server/docs.ts";
 
-registerPage("docsFile", docsFilePath, docsFile(new URL("../docs/", import.meta.url)));
+registerOpen("docsFile", docsFilePath, docsFile(new URL("../docs/", import.meta.url)));

@@ -1,5 +1,5 @@
 // The interface as a page to read and try.
-import { registerPage } from "../src/functions-app.ts";
+import { registerOpen } from "../src/functions-app.ts";
 import { docs, docsPath } from "../src/server/docs.ts";
 
-registerPage("docs", docsPath, docs);
+registerOpen("docs", docsPath, docs);

@@ -64,8 +64,8 @@ export function registerStreams(name: string, path: PathTemplate, endpoint: Endp
   });
 }
 
-/** For people: not part of the described interface, open to everyone. */
-export function registerPage(name: string, path: PathTemplate, endpoint: Endpoint): void {
+/** Pages for people, and links that carry their own permission: not described, and no key is asked for. */
+export function registerOpen(name: string, path: PathTemplate, endpoint: Endpoint): void {
   app.http(name, {
     methods: [...methodsOf({ method: "GET" })],
     route: path.slice(1),

@@ -206,6 +206,7 @@ export const httpParts = once((): HttpParts => ({
     access: accessOf(),
     accessKind: settings.authentication.kind,
     origins: settings.origins,
+    readLinkKeys: settings.readLinkKeys,
     defaultStreams: settings.defaultStreams,
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),

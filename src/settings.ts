@@ -4,12 +4,14 @@
 import * as z from "zod";
 
 import { StoreError } from "./core/errors.ts";
-import { parseSpaceName, parseStoreId } from "./core/ids.ts";
 import { checkNetwork } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
+import { parseReadLinkKeys } from "./wire/read-link.ts";
+import type { ReadLinkKeys } from "./wire/read-link.ts";
 import { parseOrigins } from "./server/every-answer.ts";
 import type { Origins } from "./server/every-answer.ts";
 import type { DefaultStreams } from "./server/services.ts";
+import { localStreamSpace, parseStreamSpace } from "./wire/stream-calls.ts";
 import { logLevels } from "./core/logger.ts";
 import { optionsSchema } from "./store/azure/instance/options.ts";
 import type { AzureStoreOptions, AzureStoreSettings } from "./store/azure/instance/options.ts";
@@ -90,13 +92,23 @@ export const settingsSchema = z.object({
   }),
   STREAMKIT_STREAMS: z
     .string()
-    .refine((text) => text === "-" || parsePlace(text) !== undefined, {
+    .refine((text) => text === "-" || parseStreamSpace(text) !== undefined, {
       error: "<store>/<space>, such as 0190a5c4-5b1e-7c3a-9d52-3f0e6a1b2c4d/streams, or - for none",
     })
     .optional()
     .meta({
       description:
         "The store and the space of the streams at /v1/stream/{path}, as <store>/<space>; -: none. Absent: none, and with STREAMKIT_AUTH=none those of a store of zeros, in the space streams.",
+    }),
+  STREAMKIT_LINK_KEYS: z
+    .string()
+    .refine((text) => text === "" || parseReadLinkKeys(text) !== undefined, {
+      error: "<name>:<secret> with a secret of 32 characters at least, with commas between several",
+    })
+    .default("")
+    .meta({
+      description:
+        "The keys that links for reading are signed by, as <name>:<secret>, with commas between them. Any of them opens a link; without the key its links open nothing. Empty: there are no links.",
     }),
   STREAMKIT_NOTIFICATIONS_QUEUE: z
     .string()
@@ -235,6 +247,7 @@ export interface Settings {
   /** Whether everybody who is let in may remove data; with tokens their scopes say it. */
   readonly manages: boolean;
   readonly origins: Origins;
+  readonly readLinkKeys: ReadLinkKeys;
   /** Where the streams of the short path are. */
   readonly defaultStreams: DefaultStreams | undefined;
   /** Undefined: nobody is told. */
@@ -276,9 +289,7 @@ export function parseSettings(env: Environment): Settings {
   }
   const values = parsed.data;
   const connection = parseConnection(env);
-  const webhookNetworks = values.STREAMKIT_WEBHOOK_NETWORKS.split(",")
-    .map((network) => network.trim())
-    .filter((network) => network !== "");
+  const webhookNetworks = values.STREAMKIT_WEBHOOK_NETWORKS.match(/[^,\s]+/g) ?? [];
   checkNetworks(webhookNetworks);
   const store: AzureStoreSettings = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
@@ -302,6 +313,7 @@ export function parseSettings(env: Environment): Settings {
     authentication: authenticationOf(values, connection),
     manages: values.STREAMKIT_MANAGE === "true",
     origins: parseOrigins(values.STREAMKIT_CORS_ORIGINS) ?? new Set(),
+    readLinkKeys: parseReadLinkKeys(values.STREAMKIT_LINK_KEYS) ?? new Map(),
     defaultStreams: streamsOf(values),
     notificationsQueue,
     retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,
@@ -350,22 +362,10 @@ function authenticationOf(values: z.output<typeof settingsSchema>, connection: S
   return { kind, issuer, audience, jwksUrl, clockSkewSeconds: values.STREAMKIT_JWT_CLOCK_SKEW_SECONDS };
 }
 
-/** Undefined: it is none. */
-function parsePlace(text: string): DefaultStreams | undefined {
-  const at = text.indexOf("/");
-  try {
-    return at < 0 ? undefined : { store: parseStoreId(text.slice(0, at)), space: parseSpaceName(text.slice(at + 1)) };
-  } catch {
-    return undefined;
-  }
-}
-
-const localStreams = parsePlace("00000000-0000-0000-0000-000000000000/streams");
-
 function streamsOf(values: z.output<typeof settingsSchema>): DefaultStreams | undefined {
   const given = values.STREAMKIT_STREAMS;
-  if (given === undefined) return values.STREAMKIT_AUTH === "none" ? localStreams : undefined;
-  return given === "-" ? undefined : parsePlace(given);
+  if (given === undefined) return values.STREAMKIT_AUTH === "none" ? localStreamSpace : undefined;
+  return given === "-" ? undefined : parseStreamSpace(given);
 }
 
 function telemetryOf(values: z.output<typeof settingsSchema>): TelemetrySettings | undefined {

@@ -49,6 +49,8 @@ export const readStream = endpoint(streamRead, async (services, call) => {
   const offset = parseStreamOffset(text);
   const { signal } = call.connection;
   const status = await liveStream(services, place, signal);
+  const { life = status.stream.life } = call.query;
+  if (life !== status.stream.life) throw goneOffset(status.stream, status.stream.firstSequence);
   if (call.method === "HEAD") return stateAnswer(status);
   const used = await use(services, place, status, signal);
   const at = sequenceAt(offset, used);

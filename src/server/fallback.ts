@@ -7,6 +7,7 @@ import { methodsOf, matchPath } from "../wire/operation.ts";
 import { operations } from "../wire/operations.ts";
 import { defaultStreamPath, streamOperations, streamPath } from "../wire/stream-calls.ts";
 import type { PathTemplate } from "../wire/operation.ts";
+import { readLinkPath } from "../wire/read-link.ts";
 import { isPreflight, preflightHeaders } from "./every-answer.ts";
 import { correlate } from "./request-metrics.ts";
 import { docsFilePath, docsPath } from "./docs.ts";
@@ -21,7 +22,7 @@ interface Served {
 /** Names; what else is in a path is a UUID, or plain. */
 const mayHaveSlash = new Set(["{space}", "{segment}", "{key}"]);
 
-const pages: readonly PathTemplate[] = ["/", docsPath, docsFilePath];
+const pages: readonly PathTemplate[] = ["/", docsPath, docsFilePath, readLinkPath];
 const served: readonly Served[] = [
   ...operations.map((operation) => ({ path: operation.path, methods: methodsOf(operation) })),
   ...streamOperations.flatMap((operation) =>

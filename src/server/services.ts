@@ -11,6 +11,7 @@ import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { MonitorRun } from "../store/monitor-run.ts";
 import type { Retention } from "../retention/retention.ts";
 import type { StoreFactory } from "../store/store.ts";
+import type { ReadLinkKeys } from "../wire/read-link.ts";
 import type { Access } from "./access.ts";
 import type { Origins } from "./every-answer.ts";
 import type { SpaceWatches } from "./space-watch.ts";
@@ -39,6 +40,8 @@ export interface Services {
   consumers(store: StoreId): Consumers;
   readonly subscriptions: Subscriptions;
   readonly access: Access;
+  /** The secrets that links for reading are signed by; none: no link is good. */
+  readonly readLinkKeys: ReadLinkKeys;
   /** How callers are known, for the description. */
   readonly accessKind: "key" | "jwt" | "none";
   /** Undefined: there are none under the short path. */

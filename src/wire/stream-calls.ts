@@ -4,7 +4,8 @@
 import * as z from "zod";
 
 import { invalidArgument, StoreError } from "../core/errors.ts";
-import { parseSegmentName } from "../core/ids.ts";
+import { parseSegmentName, parseSpaceName, parseStoreId } from "../core/ids.ts";
+import type { SpaceName, StoreId } from "../core/ids.ts";
 import { limits } from "../core/limits.ts";
 import { storeIdSchema, spaceNameSchema } from "./names.ts";
 import { operation } from "./operation.ts";
@@ -14,6 +15,19 @@ import { bodyErrors, readErrors, writeErrors } from "./operation-parts.ts";
 /** The paths of any space's streams, and of the space that a setting names. */
 export const streamPath: PathTemplate = "/v1/stores/{store}/spaces/{space}/streams/{*path}";
 export const defaultStreamPath: PathTemplate = "/v1/stream/{*path}";
+
+/** The space of the short path's streams, where nobody is asked for a key and nothing else is set. */
+export const localStreamSpace = parseStreamSpace("00000000-0000-0000-0000-000000000000/streams");
+
+/** `<store>/<space>`. Undefined: it is none. */
+export function parseStreamSpace(text: string): { readonly store: StoreId; readonly space: SpaceName } | undefined {
+  const at = text.indexOf("/");
+  try {
+    return at < 0 ? undefined : { store: parseStoreId(text.slice(0, at)), space: parseSpaceName(text.slice(at + 1)) };
+  } catch {
+    return undefined;
+  }
+}
 
 export const streamHeaders = {
   nextOffset: "Stream-Next-Offset",
@@ -81,6 +95,8 @@ const readQuery = z.looseObject({
   offset: z.string().optional(),
   live: z.enum(["long-poll", "sse"], { error: "long-poll or sse" }).optional(),
   cursor: z.string().max(100).optional(),
+  /** The stream's life, or else 410: the first number of its offsets. */
+  life: digits(limits.sequenceMax).optional(),
 });
 
 const inStream = z.object({ store: storeIdSchema, space: spaceNameSchema, path: z.string() });

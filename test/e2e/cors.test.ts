@@ -11,6 +11,7 @@ import { launch } from "puppeteer-core";
 import type { Browser } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
+import { StreamkitClient } from "../../packages/client/src/index.ts";
 import { methodsOf, formatPath } from "../../src/wire/operation.ts";
 import { operations } from "../../src/wire/operations.ts";
 import { startApp } from "./harness.ts";
@@ -20,6 +21,7 @@ import { startIssuer } from "./issuer.ts";
 const names = { store: randomUUID(), space: "a/b", segment: "g", key: "k", id: "i", job: randomUUID(), consumer: "c" };
 const key = "host-key";
 const keys = { master: "master-key", host: { default: key } };
+const linkSecret = randomUUID();
 
 /** Serves one empty page; its origin is that of a port of its own. */
 let pages: Server;
@@ -37,7 +39,12 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${port}`;
   other = `http://localhost:${port}`;
   app = await startApp({
-    env: { STREAMKIT_AUTH: "key", STREAMKIT_LOCAL_KEYS: JSON.stringify(keys), STREAMKIT_CORS_ORIGINS: origin },
+    env: {
+      STREAMKIT_AUTH: "key",
+      STREAMKIT_LOCAL_KEYS: JSON.stringify(keys),
+      STREAMKIT_CORS_ORIGINS: origin,
+      STREAMKIT_LINK_KEYS: `pages:${linkSecret}`,
+    },
   });
   // The package unpacks its browser into the temporary folder: one of this run's own, so that runs do not meet.
   process.env["TMPDIR"] = inject("runFolder");
@@ -152,6 +159,48 @@ test("a page of another origin is kept from reading and from writing", { timeout
   const { base, space } = given();
   const { entries } = (await (await fetch(`${base}${space}/entries`, { headers })).json()) as { entries: unknown[] };
   expect(entries.length).toBeLessThan(2);
+});
+
+test("a page reads by signed links what it has no key for, live too", { timeout: 60_000 }, async () => {
+  const client = new StreamkitClient(app.url, { key }, { allowInsecureConnection: true });
+  const segment = client.getStoreClient(names.store).getSpaceClient("a/b").getSegmentClient("linked");
+  await segment.append({ payload: "one" });
+  const stream = `${app.url}${given().space}/streams/tokens`;
+  const headers = { "x-functions-key": key, "content-type": "text/plain" };
+  await fetch(stream, { method: "PUT", headers });
+  await fetch(stream, { method: "POST", headers, body: "a token" });
+  const linkKey = { name: "pages", secret: linkSecret };
+  const links = {
+    entries: await segment.createReadLink({ key: linkKey }),
+    stream: await client
+      .getStoreClient(names.store)
+      .getSpaceClient("a/b")
+      .getSegmentClient("tokens")
+      .createReadLink({ key: linkKey, form: "stream" }),
+  };
+  const seen = await inPage(
+    origin,
+    async ({ entries, stream }: typeof links) => {
+      const page = await (await fetch(`${entries}?encoding=json`)).text();
+      const source = new EventSource(`${entries}?encoding=json`);
+      const event = await new Promise<string>((resolve) => {
+        source.onmessage = (message) => resolve(message.data as string);
+        source.onerror = () => resolve("an error");
+      });
+      source.close();
+      const read = await fetch(`${stream}?offset=-1`);
+      const tokens = [await read.text(), read.headers.get("stream-next-offset"), read.headers.get("stream-up-to-date")];
+      const { status: written } = await fetch(stream, { method: "POST", body: "x" });
+      const spoilt = await fetch(`${entries}x`);
+      return { page, event, tokens, written, spoilt: [spoilt.status, await spoilt.text()] as const };
+    },
+    links,
+  );
+  expect(JSON.parse(seen.page)).toMatchObject({ entries: [{ segment: "linked", payload: "one" }] });
+  expect(JSON.parse(seen.event)).toMatchObject({ payload: "one" });
+  expect(seen.tokens).toEqual(["a token", expect.stringMatching(/^\d{16}_\d{16}$/), "true"]);
+  expect(seen.written).toBe(405);
+  expect([seen.spoilt[0], JSON.parse(seen.spoilt[1])]).toMatchObject([403, { code: "permission_denied" }]);
 });
 
 const paths = [...new Set(operations.map(({ path }) => path))];

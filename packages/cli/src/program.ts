@@ -31,7 +31,7 @@ Exit codes: 0 done, 1 failed, 2 wrongly called or not confirmed, 3 another was f
 6 it may or may not have happened, 130 interrupted.
 
 Environment: STREAMKIT_URL, STREAMKIT_STORE; STREAMKIT_KEY, or STREAMKIT_TOKEN, or STREAMKIT_AUDIENCE for who is logged in
-with Azure; NO_COLOR.`;
+with Azure; STREAMKIT_LINK_KEY for links; NO_COLOR.`;
 
 /** `ended` is told the exit code of the command that ran. */
 export function createProgram(shell: Shell, version: string, ended: (code: ExitCode) => void): Command {

@@ -11,12 +11,15 @@ import type { LocalServer } from "../src/local/start-local.ts";
 import { command } from "./command.ts";
 import type { CommandOptions, Ran } from "./command.ts";
 
+const linkKey = `pages:${"s".repeat(32)}`;
+const keyedOptions = { key: "open sesame", settings: { STREAMKIT_LINK_KEYS: linkKey } };
+
 let server: LocalServer;
 let keyed: LocalServer;
 let folder: string;
 beforeAll(async () => {
   const program = pathToFileURL(inject("localServer"));
-  [server, keyed] = await Promise.all([startServer(program, {}), startServer(program, { key: "open sesame" })]);
+  [server, keyed] = await Promise.all([startServer(program, {}), startServer(program, keyedOptions)]);
   folder = await mkdtemp(join(tmpdir(), "streamkit-cli-"));
 });
 afterAll(async () => {
@@ -35,6 +38,20 @@ const linesOf = (text: string): unknown[] =>
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as unknown);
+
+test("a link reads its segment without a key; without a key to sign it there is none", async () => {
+  const env = { STREAMKIT_URL: keyed.url, STREAMKIT_STORE: randomUUID(), STREAMKIT_KEY: "open sesame" };
+  await command(["append", "orders", "order-1", "1"], { env });
+  const made = await command(["link", "orders", "order-1", "--for", "10m", "--link-key", linkKey], { env });
+  const answer = await fetch(`${made.stdout.trim()}?encoding=json`);
+  expect(await answer.json()).toMatchObject({ entries: [{ payload: 1 }] });
+  const byEnvironment = await command(["link", "orders", "order-1", "--json"], {
+    env: { ...env, STREAMKIT_LINK_KEY: linkKey },
+  });
+  expect(byEnvironment.stdout).toMatch(/^\{"link":"http:\/\/127[^"]+"\}\n$/);
+  const refused = await command(["link", "orders", "order-1"], { env });
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("--link-key or STREAMKIT_LINK_KEY")]);
+});
 
 test("what is appended is listed, read, and told where it is", async () => {
   const run = store();

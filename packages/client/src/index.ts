@@ -53,6 +53,7 @@ export type {
 export { Producer } from "./producer.ts";
 export type { Accepted, Produced, ProducerOptions } from "./producer.ts";
 export type { Page, PagedEntries, PageSettings } from "./read.ts";
+export type { ReadLinkKey, ReadLinkOptions } from "./read-link.ts";
 export type { Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";
 export type { StatusOptions } from "./statuses.ts";
 export { Subscriptions } from "./subscriptions.ts";

@@ -13,6 +13,8 @@ import { Producer } from "./producer.ts";
 import type { Outgoing, Produced, ProducerOptions } from "./producer.ts";
 import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
+import { readLink } from "./read-link.ts";
+import type { ReadLinkOptions } from "./read-link.ts";
 import { reading } from "./reading.ts";
 import type { SegmentBounds } from "./reading.ts";
 import { trimSegment } from "./trim.ts";
@@ -100,6 +102,15 @@ export class SegmentClient<T> {
    */
   trim(beforeSequence: number, options: OperationOptions = {}): Promise<SegmentStatus> {
     return trimSegment(this.#transport, `${this.#path}/trim`, beforeSequence, options);
+  }
+
+  /**
+   * A link that lets its holder read this segment, and nothing else, without a key, until it expires. Makes no request:
+   * the app checks it by the same key, and taking the key out of its setting ends all its links.
+   */
+  createReadLink(options: ReadLinkOptions): Promise<string> {
+    const { segmentName: segment, spaceName: space, storeId: store } = this;
+    return readLink({ url: this.#transport.url, store, space, segment }, options);
   }
 
   #reading(options: SegmentReadOptions): ReturnType<typeof reading> {

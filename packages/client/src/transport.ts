@@ -45,14 +45,15 @@ export interface Answer {
 const attemptMsDefault = 30_000;
 
 export class Transport {
-  readonly #url: string;
+  /** Without a slash at its end. */
+  readonly url: string;
   readonly #authorisation: Authorisation;
   readonly #fetch: typeof fetch;
   readonly #backOff: BackOff;
   readonly #log: NonNullable<StreamkitClientOptions["log"]>;
 
   constructor(url: string, credential: Credential | undefined, options: StreamkitClientOptions) {
-    this.#url = baseOf(url, credential !== undefined && options.allowInsecureConnection !== true);
+    this.url = baseOf(url, credential !== undefined && options.allowInsecureConnection !== true);
     this.#authorisation = new Authorisation(credential, options.audience);
     // Called as a method of another object, the one of a browser fails.
     this.#fetch = options.fetch ?? ((...args) => fetch(...args));
@@ -126,7 +127,7 @@ export class Transport {
   ): Promise<T> {
     const { method, path, query = {}, accept, contentType, body } = call;
     const { abortSignal, requestOptions = {}, tracingOptions = {}, onResponse } = options;
-    const url = `${this.#url}${path}${queryText(query)}`;
+    const url = `${this.url}${path}${queryText(query)}`;
     const request: FailedRequest = { method, url };
     const isWrite = call.refutes !== undefined;
     const following = new Following(abortSignal);

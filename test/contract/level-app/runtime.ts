@@ -68,6 +68,7 @@ const parts: HttpParts = {
       newSecret: () => random.uuid(),
     }),
     access: openAccess(true),
+    readLinkKeys: new Map(),
     accessKind: "none",
     origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),

@@ -7,7 +7,7 @@ import { operations } from "../../../src/wire/operations.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const registered = ["src/functions-app.ts", ...globSync("functions/*.ts", { cwd: root })].flatMap((file) =>
-  [...readFileSync(join(root, file), "utf8").matchAll(/(?:app\.\w+|registerPage)\("([^"]+)"/g)].map(([, name]) => name),
+  [...readFileSync(join(root, file), "utf8").matchAll(/(?:app\.\w+|registerOpen)\("([^"]+)"/g)].map(([, name]) => name),
 );
 const names = [...operations.map(({ id }) => id), ...registered].map(String);
 

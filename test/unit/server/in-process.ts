@@ -224,6 +224,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
       newSecret: () => `whsec_${randomBytes(32).toString("base64")}`,
     }),
     access: openAccess(true),
+    readLinkKeys: new Map(),
     accessKind: "none",
     origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),

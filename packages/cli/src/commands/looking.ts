@@ -2,15 +2,23 @@
 
 import type { Command } from "commander";
 import { bytes } from "streamkit-client";
-import type { Entry, SegmentClient, SpaceClient } from "streamkit-client";
+import type { Entry, ReadLinkKey, SegmentClient, SpaceClient } from "streamkit-client";
+import { UsageError } from "../failures.ts";
 import type { Given } from "../given.ts";
 import type { Doing } from "../program.ts";
 import { all } from "../lines.ts";
-import { parseCount, parseTime } from "../times.ts";
+import { parseCount, parseDuration, parseTime } from "../times.ts";
 import { authStatus } from "./auth.ts";
 
 export async function spaceOf(given: Given, space: string): Promise<SpaceClient<Uint8Array>> {
   return (await given.store()).getSpaceClient(space, { codec: bytes() });
+}
+
+function readLinkKey(text = ""): ReadLinkKey {
+  const [name = "", ...rest] = text.split(":");
+  const secret = rest.join(":");
+  if (name !== "" && secret !== "") return { name, secret };
+  throw new UsageError("Which key signs the link? --link-key or STREAMKIT_LINK_KEY says it: <name>:<secret>.");
 }
 
 interface ReadOptions {
@@ -35,6 +43,24 @@ export function addLooking(program: Command, doing: Doing): void {
     async (given, [space = ""]) => {
       for await (const name of (await spaceOf(given, space)).listSegments(given.signal))
         await given.screen.name(name, "segment");
+    },
+  );
+
+  doing(
+    program
+      .command("link")
+      .description("makes a link that lets its holder read one segment without a key, such as a page in a browser")
+      .argument("<space>")
+      .argument("<segment>")
+      .option("--for <duration>", "how long it is good, at most 24h", "1h")
+      .option("--stream", "as a Durable Stream, for clients of that protocol")
+      .option("--link-key <name:secret>", "a key of the app's STREAMKIT_LINK_KEYS (default: STREAMKIT_LINK_KEY)"),
+    async (given, [space = "", segment = ""], { for: lasts, linkKey, stream }) => {
+      const expiresInSeconds = parseDuration(String(lasts)) / 1_000;
+      const form = stream === true ? "stream" : "entries";
+      const key = readLinkKey((linkKey as string | undefined) ?? given.shell.env["STREAMKIT_LINK_KEY"]);
+      const target = (await spaceOf(given, space)).getSegmentClient(segment);
+      await given.screen.name(await target.createReadLink({ key, form, expiresInSeconds }), "link");
     },
   );
 
