@@ -5,7 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import type { SegmentName, SpaceName } from "../../src/core/ids.ts";
+import type { SegmentName, SpaceName, StoreId } from "../../src/core/ids.ts";
+import type { Store } from "../../src/store/store.ts";
 import { parseConnection } from "../../src/table/connection.ts";
 import { createTableAccount } from "../../src/table/sdk.ts";
 import { startApp } from "../e2e/harness.ts";
@@ -27,8 +28,12 @@ const uncheckedNames: Backend["names"] = {
   segment: (text) => text as SegmentName,
 };
 
+export type OpenStore = (url: string, id: StoreId, path?: string) => Store;
+
+const overHttp: OpenStore = (...args) => new HttpStore(...args);
+
 /** One app, in which both instances are: LevelDB lets one process in. */
-export async function openLevelHttpBackend(): Promise<Backend> {
+export async function openLevelHttpBackend(open: OpenStore = overHttp): Promise<Backend> {
   const folder = await mkdtemp(join(tmpdir(), "streamkit-level-http-"));
   const appRoot = join(inject("runFolder"), "level-app");
   await buildLevelApp(appRoot);
@@ -38,7 +43,7 @@ export async function openLevelHttpBackend(): Promise<Backend> {
     env: { CONTRACT_FOLDER: join(folder, "data"), CONTRACT_SOCKET: socket },
   });
   return {
-    store: (instance, id) => new HttpStore(app.url, id, idAt(instance, id)),
+    store: (instance, id) => open(app.url, id, idAt(instance, id)),
     names: uncheckedNames,
     faults: remoteFaults(socket),
     async grant(id, key) {

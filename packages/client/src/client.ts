@@ -16,7 +16,7 @@ import { encodeName } from "./paths.ts";
 import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { severalReading } from "./reading.ts";
-import type { Offsets, ReadBounds } from "./reading.ts";
+import type { EntryFilter, Offsets, ReadBounds } from "./reading.ts";
 import { SpaceClient } from "./space-client.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Transport } from "./transport.ts";
@@ -53,7 +53,7 @@ export class StreamkitClient {
   }
 }
 
-export type SeveralReadOptions = ReadBounds & OperationOptions & { readonly offsets: Offsets };
+export type SeveralReadOptions = ReadBounds & EntryFilter & OperationOptions & { readonly offsets: Offsets };
 
 /** Made by `StreamkitClient.getStoreClient`, without a request: a store comes into being with its first record. */
 export class StoreClient {

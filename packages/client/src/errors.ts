@@ -162,6 +162,9 @@ const repeatedStatuses: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 
 
 function codeOf(status: number): ErrorCode {
   switch (status) {
+    // The host itself refuses some requests, such as a name with a zero byte, and says no more.
+    case 400:
+      return "invalid_argument";
     case 401:
       return "unauthenticated";
     case 403:

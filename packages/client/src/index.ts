@@ -54,7 +54,7 @@ export { Producer } from "./producer.ts";
 export type { Accepted, Produced, ProducerOptions } from "./producer.ts";
 export type { Page, PagedEntries, PageSettings } from "./read.ts";
 export type { ReadLinkKey, ReadLinkOptions } from "./read-link.ts";
-export type { Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";
+export type { EntryFilter, MinOptions, Offsets, ReadBounds, SegmentBounds, SpaceBounds } from "./reading.ts";
 export type { StatusOptions } from "./statuses.ts";
 export { Subscriptions } from "./subscriptions.ts";
 export type { PutSubscriptionOptions, Subscription, SubscriptionTarget, WantedSubscription } from "./subscriptions.ts";

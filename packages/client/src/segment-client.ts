@@ -16,7 +16,7 @@ import type { PagedEntries } from "./read.ts";
 import { readLink } from "./read-link.ts";
 import type { ReadLinkOptions } from "./read-link.ts";
 import { reading } from "./reading.ts";
-import type { SegmentBounds } from "./reading.ts";
+import type { MinOptions, SegmentBounds } from "./reading.ts";
 import { trimSegment } from "./trim.ts";
 import type { Transport } from "./transport.ts";
 
@@ -84,15 +84,17 @@ export class SegmentClient<T> {
   }
 
   /** The last entry; undefined when there is none. */
-  async getLastEntry(options: OperationOptions = {}): Promise<Entry<T> | undefined> {
-    const call = { method: "GET", path: `${this.#path}/last`, accept: "application/json" } as const;
+  async getLastEntry(options: OperationOptions & MinOptions = {}): Promise<Entry<T> | undefined> {
+    const query = { min: options.min };
+    const call = { method: "GET", path: `${this.#path}/last`, query, accept: "application/json" } as const;
     const entry = (await this.#transport.json(call, options)) as EntryJson;
     return entry.sequence === 0 ? undefined : entryOf(entry, this.#codec);
   }
 
   /** Where it begins and ends. */
-  async getStatus(options: OperationOptions = {}): Promise<SegmentStatus> {
-    const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
+  async getStatus(options: OperationOptions & MinOptions = {}): Promise<SegmentStatus> {
+    const query = { min: options.min };
+    const call = { method: "GET", path: this.#path, query, accept: "application/json" } as const;
     return (await this.#transport.json(call, options)) as SegmentStatus;
   }
 

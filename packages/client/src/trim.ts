@@ -30,7 +30,8 @@ export async function trimSegment(
 ): Promise<SegmentStatus> {
   for (;;) {
     const status = (await transport.json(trimCall(path, before), options)) as SegmentStatus;
-    if (status.firstSequence >= Math.min(before, status.lastSequence + 1)) return status;
+    // A segment that never had an entry begins nowhere.
+    if (status.lastSequence === 0 || status.firstSequence >= Math.min(before, status.lastSequence + 1)) return status;
   }
 }
 

@@ -136,6 +136,7 @@ test("a trim removes the oldest, and whoever comes from before it is told the ea
   await expect(all(web.read({ from: 2 }))).rejects.toMatchObject({ code: "trimmed", details: { earliest: 3 } });
   await expect(all(web.follow({ from: 2 }))).rejects.toMatchObject({ code: "trimmed", details: { earliest: 3 } });
   expect((await all(web.read({ from: 2, clamp: true }))).map(({ sequence }) => sequence)).toEqual([3, 4]);
+  expect(await logs.getSegmentClient("of nothing").trim(3)).toMatchObject({ firstSequence: 0, lastSequence: 0 });
   expect(await logs.trim({ upToOffset: offset })).toMatchObject({ state: "done" });
   expect(await logs.trim({ beforeTimestamp: Date.now() + 60_000 })).toMatchObject({ state: "done" });
   expect(await all(logs.read())).toEqual([]);

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { StreamkitClient } from "streamkit-client";
+import { StreamkitClient, text } from "streamkit-client";
 import type { RetryOptions, SegmentClient, SpaceClient, StreamkitError } from "streamkit-client";
 import { startApp, until } from "../../../test/e2e/harness.ts";
 import type { RunningApp } from "../../../test/e2e/harness.ts";
@@ -123,6 +123,15 @@ test("a gateway that asks for a pause gets it", async () => {
   const startedAt = performance.now();
   expect(await failure(one.append({ payload: 1 }))).toMatchObject({ statusCode: 429, retryable: true });
   expect(performance.now() - startedAt).toBeLessThan(1_000);
+});
+
+test("an append with a record that is too large is refused as a whole, however many come before it", async () => {
+  const texts = space().getSegmentClient("texts", { codec: text() });
+  const records = Array.from({ length: 1_500 }, (_, index) => ({ payload: `${index + 1}` }));
+  const large = { payload: "x".repeat(800_000) };
+  const error = await failure(texts.append([...records, large, { payload: "never" }]));
+  expect(error).toMatchObject({ code: "record_too_large", effect: "none" });
+  expect(await texts.getStatus()).toMatchObject({ firstSequence: 0, lastSequence: 0 });
 });
 
 test("what a repeat does not cure is not repeated", async () => {

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bytes, isStreamkitError, json, StreamkitClient, text } from "streamkit-client";
-import type { SpaceClient } from "streamkit-client";
+import type { EntryFilter, SpaceClient } from "streamkit-client";
 import { startApp } from "../../../test/e2e/harness.ts";
 import type { RunningApp } from "../../../test/e2e/harness.ts";
 
@@ -140,6 +140,67 @@ test("several spaces are read as one, each from its own place", async () => {
     ["payments", "paid"],
     ["orders", "new"],
   ]);
+});
+
+const kinds = ["placed", "paid", "shipped"];
+
+test("a filter lets through the segments and the metadata that it names, live as well, and limits count those", async () => {
+  const store = new StreamkitClient(app.url).getStoreClient(randomUUID());
+  const orders = store.getSpaceClient<OrderEvent>("orders");
+  for (const name of ["a/1", "a/2", "b"]) {
+    const records = kinds.map((kind) => ({ ...order(`${name} ${kind}`), metadata: { kind, "the day": "mon:day" } }));
+    await orders.getSegmentClient(name).append(records);
+  }
+  const items = (entries: readonly { readonly payload: OrderEvent }[]) => entries.map(({ payload }) => payload.item);
+  expect(items(await all(orders.read({ prefix: "a/", where: { kind: "paid" } })))).toEqual(["a/1 paid", "a/2 paid"]);
+  expect(
+    items(await all(orders.read({ prefix: ["a/2", "b"], where: { kind: ["paid", "placed"] }, limit: 3 }))),
+  ).toEqual(["a/2 placed", "a/2 paid", "b placed"]);
+  expect(items(await all(orders.read({ where: { kind: "paid", "the day": "mon:day" } })))).toHaveLength(3);
+  expect(await all(orders.read({ where: { kind: "paid", "the day": "mon" } }))).toEqual([]);
+  const offsets = { orders: "", refunds: "" };
+  expect(items(await all(store.read<OrderEvent>({ offsets, prefix: "b", where: { kind: "shipped" } })))).toEqual([
+    "b shipped",
+  ]);
+  await using follower = orders.follow({ prefix: "a/", where: { kind: "paid" } });
+  const hidden = follower.caughtUp().then(async () => {
+    const paid = { metadata: { kind: "paid" } };
+    await orders.getSegmentClient("b").append({ ...order("b paid again"), ...paid });
+    await orders.getSegmentClient("a/1").append([order("of no kind"), { ...order("a/1 paid again"), ...paid }]);
+  });
+  const followed: string[] = [];
+  for await (const { payload } of follower) if (followed.push(payload.item) === 3) break;
+  await hidden;
+  expect(followed).toEqual(["a/1 paid", "a/2 paid", "a/1 paid again"]);
+});
+
+test("a filter that would be taken for another, or for none, is refused", () => {
+  const orders = space();
+  const read = (filter: EntryFilter) => all(orders.read(filter));
+  const message = { code: "invalid_argument", message: expect.stringMatching(/^(prefix|where)/) as string };
+  return Promise.all(
+    [{ prefix: [] }, { where: { kind: [] } }, { where: { "a:b": "c" } }].map((filter) =>
+      expect(read(filter)).rejects.toMatchObject(message),
+    ),
+  );
+});
+
+test("what was written with ack=committed is read with its offset as min, however it is asked for", async () => {
+  const segment = space().getSegmentClient("order-1");
+  for (let count = 1; count <= 10; count += 1) {
+    const { offset: min } = await segment.append(order("book"), { ack: "committed" });
+    const shown = [
+      (await all(segment.read({ min }))).length,
+      (await segment.getLastEntry({ min }))?.sequence,
+      (await segment.getStatus({ min })).lastSequence,
+    ];
+    expect(shown).toEqual([count, count, count]);
+    for await (const { sequence } of segment.follow({ min, from: count })) {
+      expect(sequence).toBe(count);
+      break;
+    }
+  }
+  await expect(segment.getStatus({ min: "of no space" })).rejects.toMatchObject({ details: { field: "min" } });
 });
 
 test("names are listed, whatever they contain", async () => {

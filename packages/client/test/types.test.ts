@@ -25,6 +25,10 @@ export async function wrongUses(): Promise<void> {
   order.read({ offset: "" });
   // @ts-expect-error -- a space is read by offset
   orders.read({ from: 1 });
+  // @ts-expect-error -- a segment has no other segments' names
+  order.read({ prefix: "order-" });
+  // @ts-expect-error -- only a segment may be behind its space
+  orders.read({ min: "" });
   // @ts-expect-error -- several spaces are named
   store.read({ limit: 1 });
   // @ts-expect-error -- one of the two

@@ -303,7 +303,7 @@ class Passed {
 }
 
 /** A store does not tell the offset: it is of the interface. */
-function chunkOf(told: unknown): ProducedChunk {
+export function chunkOf(told: unknown): ProducedChunk {
   const { status, transaction } = told as ProducedChunk & { readonly transaction?: { readonly offset: string } };
   if (transaction === undefined) return { status };
   const { id, number, firstSequence, lastSequence, duplicate } = transaction;
