@@ -17,5 +17,10 @@ export function forgetfulAccount(): TableAccount {
     create: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   };
-  return { table: () => table };
+  return {
+    table: () => table,
+    tableNames: async function* () {
+      // There are none.
+    },
+  };
 }

@@ -41,6 +41,7 @@ import { trimWorks } from "./retention/trim-jobs.ts";
 import { createAzureStoreFactory } from "./store/azure/factory.ts";
 import type { AzureStoreFactory } from "./store/azure/factory.ts";
 import { registryTableName } from "./store/azure/rows/keys.ts";
+import { createStoreCatalog } from "./store/azure/read/stores.ts";
 import { readLastRun, writeLastRun } from "./store/azure/monitor/last-run.ts";
 import { resolveOptions } from "./store/azure/instance/options.ts";
 import { createProbe } from "./store/azure/log/probe.ts";
@@ -115,6 +116,11 @@ const stores = once((): AzureStoreFactory => {
     visited: (store, space) => retention().visited(store, space),
     openMemory: (store) => reads.open({ caller: "readers", store }),
   });
+});
+
+const catalog = once(() => {
+  const { tablePrefix } = resolveOptions(settings.store);
+  return createStoreCatalog({ account: account(), registry: registry(), tablePrefix, clock, random });
 });
 
 const schedule = once(() => createSchedule({ registry: registry(), clock, serviceClock, logger, telemetry }));
@@ -200,6 +206,7 @@ export const httpParts = once((): HttpParts => ({
   guard,
   services: {
     stores: stores(),
+    catalog: catalog(),
     consumers: (store) => createConsumers(consumers(), { store: stores().open(store), table: stores().table(store) }),
     leases: (store) => createLeases({ table: stores().table(store), clock, random }),
     subscriptions: subscriptions(),

@@ -10,6 +10,7 @@ import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
 import type { MonitorRun } from "../store/monitor-run.ts";
 import type { Retention } from "../retention/retention.ts";
+import type { StoreCatalog } from "../store/catalog.ts";
 import type { StoreFactory } from "../store/store.ts";
 import type { ReadLinkKeys } from "../wire/read-link.ts";
 import type { Access } from "./access.ts";
@@ -34,6 +35,7 @@ export interface DefaultStreams {
 
 export interface Services {
   readonly stores: StoreFactory;
+  readonly catalog: StoreCatalog;
   /** The leases of one store. Makes no request. */
   leases(store: StoreId): Leases;
   /** The consumers of one store. Makes no request. */

@@ -88,6 +88,8 @@ export interface Table {
 export interface TableAccount {
   /** `name`: 3 to 63 letters and digits, a letter first. Does no request. */
   table(name: string): Table;
+  /** The names of the tables that there are between the two, both exclusive, in order. Asked for page by page. */
+  tableNames(after: string, before: string): AsyncIterable<string>;
 }
 
 /**

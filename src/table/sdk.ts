@@ -38,7 +38,26 @@ export function createTableAccount(connection: StorageConnection, options: Table
       checkTableName(name);
       return new SdkTable(transport, name);
     },
+    tableNames: (after, before) => tableNames(transport, after, before),
   };
+}
+
+async function* tableNames(transport: Transport, after: string, before: string): AsyncGenerator<string> {
+  const filter = `TableName gt ${literal(after)} and TableName lt ${literal(before)}`;
+  let next: string | undefined;
+  do {
+    const query = queryString([
+      ["$filter", filter],
+      ["NextTableName", next],
+    ]);
+    const answer = await transport.read(readRequest(`Tables${query}`), undefined);
+    if (answer.status !== 200) {
+      throwUnlessMissing(answer);
+      return;
+    }
+    yield* textsOf(answer.body, "TableName");
+    next = answer.header("x-ms-continuation-nexttablename");
+  } while (next !== undefined);
 }
 
 /** Reads the keys of all rows, page by page. A table that does not exist is an empty one. */
@@ -60,7 +79,7 @@ export function createPartitionScan(connection: StorageConnection, options: Tabl
         throwUnlessMissing(answer);
         return;
       }
-      for (const partition of parsePartitions(answer.body)) {
+      for (const partition of textsOf(answer.body, "PartitionKey")) {
         if (partition !== last) yield partition;
         last = partition;
       }
@@ -201,11 +220,11 @@ function parseRows(body: string): readonly Row[] {
   });
 }
 
-function parsePartitions(body: string): readonly string[] {
+function textsOf(body: string, member: "PartitionKey" | "TableName"): readonly string[] {
   return parseEntities(body).map((entity) => {
-    const partition = isObject(entity) ? entity["PartitionKey"] : undefined;
-    if (typeof partition !== "string") throw classify.unreadableAnswer("an entity without its key", "read");
-    return partition;
+    const text = isObject(entity) ? entity[member] : undefined;
+    if (typeof text !== "string") throw classify.unreadableAnswer(`an entity without its ${member}`, "read");
+    return text;
   });
 }
 

@@ -83,6 +83,7 @@ const tagTexts: Readonly<Record<Operation["tag"], string>> = {
   Produce: "Append records.",
   Consume: "Read entries, and where segments are.",
   Manage: "End what is not needed any more.",
+  Stores: "Which stores there are, and what people call them.",
   Names: "Which spaces and segments there are.",
   Leases: "Be the only one to do something.",
   Consumers: "Share the work on entries between workers, with positions that the service keeps.",

@@ -24,7 +24,8 @@ export interface Operation {
    * everyone.
    */
   readonly access: "public" | "read" | "write" | "manage";
-  readonly tag: "Produce" | "Consume" | "Manage" | "Names" | "Leases" | "Consumers" | "Subscriptions" | "Service";
+  readonly tag:
+    "Produce" | "Consume" | "Manage" | "Stores" | "Names" | "Leases" | "Consumers" | "Subscriptions" | "Service";
   readonly summary: string;
   readonly description: string;
   readonly params: z.ZodObject;

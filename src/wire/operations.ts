@@ -29,6 +29,7 @@ import {
   storeRetentionGet,
   storeRetentionPut,
 } from "./operations/retention.ts";
+import { storeGet, storePut, stores } from "./operations/stores.ts";
 import { subscriptionDelete, subscriptionGet, subscriptionPut, subscriptions } from "./operations/subscriptions.ts";
 import { health, monitor, openapi } from "./operations/system.ts";
 
@@ -49,6 +50,9 @@ export const operations: readonly Operation[] = [
   storeRetentionPut,
   storeRetentionGet,
   storeRetentionDelete,
+  stores,
+  storeGet,
+  storePut,
   deleteSpace,
   restoreSpace,
   deleteStore,

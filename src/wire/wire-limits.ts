@@ -15,6 +15,9 @@ export const wireLimits = {
   /** Names of one JSON page when nothing is said, and at most. */
   pageNamesDefault: 1_000,
   pageNamesMax: 10_000,
+  /** Stores of one page: each is a read of its row. */
+  pageStoresMax: 100,
+  labelCharactersMax: 200,
   /** Spaces named in one consume: each is read ahead by a page. */
   consumeSpacesMax: 100,
   /** Prefixes, and conditions, of one filter: each entry is held against all of them. */

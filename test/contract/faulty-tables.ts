@@ -112,6 +112,7 @@ function silence(): Promise<never> {
 /** Tables as functions of their own, so that some of them can be replaced. */
 function mapped(account: TableAccount, map: (table: Table) => Table): TableAccount {
   return {
+    tableNames: (after, before) => account.tableNames(after, before),
     table: (name) => {
       const table = account.table(name);
       return map({

@@ -8,11 +8,13 @@ import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
 import type { StoreId } from "../../src/core/ids.ts";
 import type { Entry } from "../../src/core/entry.ts";
 import { LevelDatabase } from "../doubles/level/database.ts";
+import { createLevelCatalog } from "../doubles/level/catalog.ts";
 import { createLevelStoreFactory } from "../doubles/level/factory.ts";
 import { storeKeys } from "../doubles/level/keys.ts";
 import type { Keyspace } from "../doubles/level/keyspace.ts";
 import { openKeyspace } from "../doubles/level/keyspace.ts";
 import { readLastToken } from "../../src/lease/leases.ts";
+import type { StoreCatalog } from "../../src/store/catalog.ts";
 import type { StoreFactory } from "../../src/store/store.ts";
 import type { Table } from "../../src/table/port.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
@@ -32,7 +34,11 @@ export interface LevelBackendOptions {
   readonly folder?: string;
 }
 
-export async function openLevelBackend({ compressor, folder: given }: LevelBackendOptions): Promise<Backend> {
+export interface LevelBackend extends Backend {
+  readonly catalog: StoreCatalog;
+}
+
+export async function openLevelBackend({ compressor, folder: given }: LevelBackendOptions): Promise<LevelBackend> {
   const folder = given ?? (await mkdtemp(join(tmpdir(), "streamkit-level-")));
   const disk = await openKeyspace(folder);
   const pages = new FaultyPages();
@@ -53,6 +59,7 @@ export async function openLevelBackend({ compressor, folder: given }: LevelBacke
 
   return {
     store: (instance, id) => factories[instance].open(id),
+    catalog: createLevelCatalog(disk),
     names: { space: parseSpaceName, segment: parseSegmentName },
     faults: {
       failReads: (afterPages) => {

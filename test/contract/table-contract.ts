@@ -30,6 +30,23 @@ export function tableContract(account: TableAccount): void {
     return page.rows.map((row) => row.row);
   };
 
+  test("the names of tables between two are told in order, neither of the two among them", async () => {
+    const base = newTableName();
+    const names = ["a", "b", "c", "d"].map((end) => base + end);
+    for (const name of names) await account.table(name).create();
+    const [a, b, c, d] = names;
+    const told = async (after: string, before: string): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const name of account.tableNames(after, before)) found.push(name);
+      return found;
+    };
+    expect(await told(a!, d!)).toEqual([b, c]);
+    expect(await told(base, `${base}z`)).toEqual(names);
+    await account.table(b!).remove();
+    expect(await told(base, `${base}z`)).toEqual([a, c, d]);
+    expect(await told(d!, `${base}z`)).toEqual([]);
+  });
+
   test("a row comes back as it was written", async () => {
     const table = await newTable();
     const properties = {

@@ -95,6 +95,7 @@ export function countingAccount(account: TableAccount): CountingAccount {
 
   return {
     table: (name) => wrap(account.table(name)),
+    tableNames: (after, before) => account.tableNames(after, before),
     get counts() {
       return { ...counts };
     },

@@ -68,10 +68,15 @@ export class SimulatedAccount implements TableAccount {
     return this.#own.table(name);
   }
 
+  tableNames(after: string, before: string): AsyncIterable<string> {
+    return this.#own.tableNames(after, before);
+  }
+
   connect(client: string): SimulatedClient {
     let alive = true;
+    const service = this.#service;
     const connection: Connection = {
-      service: this.#service,
+      service,
       send: (request, arrive, signal) => {
         if (!alive) return new Promise(() => undefined);
         this.#requests += 1;
@@ -93,6 +98,15 @@ export class SimulatedAccount implements TableAccount {
       table: (name) => {
         checkTableName(name);
         return new SimulatedTable(connection, name);
+      },
+      tableNames: async function* (after, before) {
+        // The service has them as rows of a table.
+        const range: KeyRange = { partition: "", from: after, to: before };
+        yield* await connection.send(
+          { kind: "query", table: "Tables", partition: "", range, options: {} },
+          () => service.tables().filter((name) => name > after.toLowerCase() && name < before.toLowerCase()),
+          undefined,
+        );
       },
       crash: () => {
         alive = false;

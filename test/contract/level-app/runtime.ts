@@ -51,6 +51,7 @@ const parts: HttpParts = {
   guard,
   services: {
     stores,
+    catalog: backend.catalog,
     consumers: (store) => createConsumers(consumers, { store: stores.open(store), table: table(store) }),
     leases: (store) => createLeases({ table: table(store), clock, random }),
     subscriptions: createSubscriptions({

@@ -6,18 +6,30 @@ import * as z from "zod";
 import type { Clock } from "../../../src/core/clock.ts";
 import { deleted } from "../../../src/core/errors.ts";
 import type { SpaceName, StoreId } from "../../../src/core/ids.ts";
+import type { StoreFacts } from "../../../src/store/catalog.ts";
 import type { Deleted, DeletionWish } from "../../../src/store/store.ts";
 import { leastName } from "../../../src/codec/cursor.ts";
 import type { LevelDatabase } from "./database.ts";
 import type { KnownNames } from "./inventory.ts";
 import { segmentOfKey, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
-import type { KeyChange, Range } from "./keyspace.ts";
+import type { KeyChange, Keyspace, Range } from "./keyspace.ts";
 import { encodeRow } from "./rows.ts";
 
 /** `isRemoved`: all is gone, and the space may be written again. */
 const deletionRow = z.object({ isErased: z.boolean(), removeAt: z.int().min(0), isRemoved: z.boolean() });
 type DeletionRow = z.infer<typeof deletionRow>;
+
+/** Of a store: undefined, it is there. */
+export async function storeEnding(
+  keyspace: Keyspace,
+  keys: StoreKeys,
+): Promise<Pick<StoreFacts, "state" | "removedFrom"> | undefined> {
+  const value = await keyspace.get(keys.deletion(undefined));
+  if (value === undefined) return undefined;
+  const { isErased, removeAt } = deletionRow.parse(JSON.parse(Buffer.from(value).toString()));
+  return isErased ? { state: "removed", removedFrom: undefined } : { state: "deleted", removedFrom: removeAt };
+}
 
 export class LevelDeletion {
   readonly #store: StoreId;

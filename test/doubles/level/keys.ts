@@ -28,6 +28,7 @@ export interface StoreKeys {
   trim(space: SpaceName): Uint8Array;
   /** That the store, or a space, was deleted. */
   deletion(space: SpaceName | undefined): Uint8Array;
+  label(): Uint8Array;
   /** Everything that a segment has but its name. */
   allOf(space: SpaceName, segment: SegmentName): readonly Range[];
   space(space: SpaceName): Uint8Array;
@@ -56,6 +57,7 @@ export function storeKeys(store: StoreId): StoreKeys {
     fences: (space) => lexkey(id, "LSE", space),
     trim: (space) => lexkey(id, "TRM", space),
     deletion: (space) => (space === undefined ? lexkey(id, "END") : lexkey(id, "END", space)),
+    label: () => lexkey(id, "LBL"),
     allOf: (space, segment) => [
       below(id, "DAT", "SEGMENTS", space, segment),
       below(id, "TXN", space, segment),

@@ -214,6 +214,7 @@ test("answers are open, bodies are closed", () => {
     "trimSpace",
     "spaceRetentionPut",
     "storeRetentionPut",
+    "storePut",
     "leaseAcquire",
     "consumerPut",
     "consumerFetch",

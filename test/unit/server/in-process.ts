@@ -43,6 +43,7 @@ import {
   storeRetentionGet,
   storeRetentionDelete,
 } from "../../../src/server/retention.ts";
+import { storeGet, storePut, stores as storesEndpoint } from "../../../src/server/stores.ts";
 import { segments, spaces, spaceStatus } from "../../../src/server/names.ts";
 import { LivePlaces } from "../../../src/server/live-place.ts";
 import { Budget } from "../../../src/server/overload.ts";
@@ -73,6 +74,7 @@ import {
   subscriptions,
 } from "../../../src/server/subscriptions.ts";
 import { LevelDatabase } from "../../doubles/level/database.ts";
+import { createLevelCatalog } from "../../doubles/level/catalog.ts";
 import { createLevelStoreFactory } from "../../doubles/level/factory.ts";
 import { openKeyspace } from "../../doubles/level/keyspace.ts";
 import type { Table } from "../../../src/table/port.ts";
@@ -102,6 +104,9 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   restoreSpace,
   deleteStore,
   restoreStore,
+  stores: storesEndpoint,
+  storeGet,
+  storePut,
   jobs: jobsEndpoint,
   job,
   spaceRetentionPut,
@@ -206,6 +211,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
   });
   const services: Services = {
     stores,
+    catalog: createLevelCatalog(keyspace),
     consumers: (store) =>
       createConsumers(consumersInstance, { store: services.stores.open(store), table: tableOf(store) }),
     leases: (store) => createLeases({ table: tableOf(store), clock, random }),

@@ -16,6 +16,7 @@ import type { Subscriptions } from "../../../src/notify/subscriptions.ts";
 import type { Retention } from "../../../src/retention/retention.ts";
 import type { Access } from "../../../src/server/access.ts";
 import { misconfiguredHandler } from "../../../src/server/functions-http.ts";
+import type { StoreCatalog } from "../../../src/store/catalog.ts";
 import type { Store } from "../../../src/store/store.ts";
 import { errorKinds } from "../../../src/wire/errors.ts";
 import { openApiDocument } from "../../../src/wire/openapi.ts";
@@ -261,6 +262,7 @@ async function provoke(operation: Operation, code: ErrorCode): Promise<Reply> {
         consumers: () => failing(failure),
         subscriptions: failing(failure),
         jobs: failing(failure),
+        catalog: failing(failure),
         retention: failing(failure),
         lastMonitorRun: () => Promise.reject(failure),
       };
@@ -280,13 +282,15 @@ async function withService(changes: Parameters<typeof openService>[0], operation
   }
 }
 
+type Failing = Store & Leases & Subscriptions & Jobs & Retention & Consumers & StoreCatalog;
+
 /** Every promise and every stream of it fails. */
-function failing(failure: StoreError): Store & Leases & Subscriptions & Jobs & Retention & Consumers {
+function failing(failure: StoreError): Failing {
   const fails = () => ({
     then: (_: unknown, reject: (error: unknown) => void) => reject(failure),
     [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(failure) }),
   });
-  return new Proxy({} as Store & Leases & Subscriptions & Jobs & Retention & Consumers, { get: () => fails });
+  return new Proxy({} as Failing, { get: () => fails });
 }
 
 function exampleOf(media: Media): unknown {

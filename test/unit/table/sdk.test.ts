@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { parseConnectionString } from "../../../src/table/connection.ts";
 import type { Clock } from "../../../src/core/clock.ts";
-import type { Table, Write } from "../../../src/table/port.ts";
+import type { Table, TableAccount, Write } from "../../../src/table/port.ts";
 import { createTableAccount } from "../../../src/table/sdk.ts";
 import type { TableAccountOptions } from "../../../src/table/transport.ts";
 import { systemClock, systemRandom } from "../../system.ts";
@@ -27,7 +27,7 @@ async function serviceWith(
   answers: readonly Answer[],
   credential = `AccountKey=${key}`,
   options: Partial<TableAccountOptions> = {},
-): Promise<{ table: Table; seen: Seen[] }> {
+): Promise<{ account: TableAccount; table: Table; seen: Seen[] }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
     let body = "";
@@ -52,7 +52,7 @@ async function serviceWith(
     readRetryMs: 1,
     ...options,
   });
-  return { table: account.table("ttt"), seen };
+  return { account, table: account.table("ttt"), seen };
 }
 
 const error =
@@ -106,6 +106,21 @@ test("nothing listening is unavailable, and nothing was written", async () => {
 test("an answer that stops half-way is cut by the time-out", async () => {
   const { table } = await serviceWith([(response) => response.writeHead(200, { "content-length": "100" }).write("{")]);
   await expect(table.get("p", "r")).rejects.toMatchObject({ kind: "timeout", effect: "none" });
+});
+
+test("names of tables are read on, page by page, also after an empty one", async () => {
+  const pageOf = (...names: string[]): unknown => ({ value: names.map((TableName) => ({ TableName })) });
+  const { account, seen } = await serviceWith([
+    json(pageOf(), { "x-ms-continuation-nexttablename": "acct!b" }),
+    json(pageOf("b"), { "x-ms-continuation-nexttablename": "acct!c" }),
+    json(pageOf("c", "d")),
+  ]);
+  const found: string[] = [];
+  for await (const name of account.tableNames("a", "e")) found.push(name);
+  expect(found).toEqual(["b", "c", "d"]);
+  const asked = seen.map(({ url }) => new URL(url, "http://h").searchParams);
+  expect(asked.map((query) => query.get("NextTableName"))).toEqual([null, "acct!b", "acct!c"]);
+  for (const query of asked) expect(query.get("$filter")).toBe("TableName gt 'a' and TableName lt 'e'");
 });
 
 test("a read is tried again while the service is unavailable, three times in all", async () => {

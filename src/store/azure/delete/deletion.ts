@@ -35,8 +35,8 @@ export interface DeletionDeps {
 const waitedParts = 1.25;
 
 export async function deleteStore(deps: DeletionDeps, wish: DeletionWish): Promise<Deleted> {
-  const ending = await changeStore(deps, ({ ending, epoch }, now) => {
-    return { epoch: epoch + 1, ending: nextEnding(deps, ending, now, wish) };
+  const ending = await changeStore(deps, ({ ending, epoch, label }, now) => {
+    return { epoch: epoch + 1, ending: nextEnding(deps, ending, now, wish), label };
   });
   await untilKnown(deps);
   return deletedOf(ending);
@@ -44,9 +44,9 @@ export async function deleteStore(deps: DeletionDeps, wish: DeletionWish): Promi
 
 export async function restoreStore(deps: DeletionDeps): Promise<void> {
   const { store } = deps;
-  await changeStore(deps, ({ ending, epoch }) => {
+  await changeStore(deps, ({ ending, epoch, label }) => {
     if (ending !== undefined && ending.state !== "deleted") throw endedError({ store }, ending);
-    return { epoch: epoch + 1, ending: undefined };
+    return { epoch: epoch + 1, ending: undefined, label };
   });
 }
 
@@ -64,7 +64,7 @@ export async function deleteSpace(
   });
   if (ending === undefined) return undefined;
   await alignName(deps, space);
-  await changeStore(deps, ({ ending: ofStore, epoch }) => ({ epoch: epoch + 1, ending: ofStore }));
+  await changeStore(deps, (before) => ({ ...before, epoch: before.epoch + 1 }));
   await untilKnown(deps);
   return deletedOf(ending);
 }
@@ -81,7 +81,7 @@ export async function restoreSpace(deps: DeletionDeps, space: SpaceName): Promis
     };
   });
   await alignName(deps, space);
-  await changeStore(deps, ({ ending, epoch }) => ({ epoch: epoch + 1, ending }));
+  await changeStore(deps, (before) => ({ ...before, epoch: before.epoch + 1 }));
 }
 
 const unchanged = { outcome: undefined, change: undefined } as const;

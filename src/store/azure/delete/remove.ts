@@ -47,11 +47,12 @@ export async function removeStore(deps: RemovalDeps, store: StoreId, turn: Remov
   const { registry, table } = deps;
   const [partition, key] = [storeRowPartition(store), storeRowKey(store)];
   const { row, serviceTime } = await registry.get(partition, key);
-  const { ending, epoch } = row === undefined ? newStore : decodeStoreRow(row);
+  const stored = row === undefined ? newStore : decodeStoreRow(row);
+  const { ending } = stored;
   const early = notYet(ending, serviceTime);
   if (row === undefined || ending === undefined || early !== undefined) return early ?? { state: "live" };
   const put = async (state: Ending["state"], ifMatch: string): Promise<string | undefined> => {
-    const properties = encodeStoreRow({ epoch, ending: { ...ending, state } });
+    const properties = encodeStoreRow({ ...stored, ending: { ...ending, state } });
     const result = await registry.submit(partition, [{ kind: "replace", row: key, properties, ifMatch }]);
     return result.kind === "done" ? result.etags[0] : undefined;
   };

@@ -8,7 +8,7 @@ import type { StoreId } from "../../../core/ids.ts";
 import { limits } from "../../../core/limits.ts";
 import { hexKey, uuidPart } from "../../../codec/lexkey.ts";
 import type { Properties } from "../../../table/port.ts";
-import { decoder, numberIn } from "../../../table/row-values.ts";
+import { decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Ending } from "./endings.ts";
 import { decodeEnding, encodeEnding } from "./endings.ts";
 import { checkFormat, formatLatest } from "./format.ts";
@@ -17,18 +17,28 @@ export interface StoreRow {
   readonly epoch: number;
   /** Undefined: it is there. */
   readonly ending: Ending | undefined;
+  /** What people call it; undefined: nothing. */
+  readonly label: string | undefined;
 }
 
-export const newStore: StoreRow = { epoch: 0, ending: undefined };
+export const newStore: StoreRow = { epoch: 0, ending: undefined, label: undefined };
 
 export const storeRowPartition = (store: StoreId): string => hexKey("STO", uuidPart(store));
 export const storeRowKey = (store: StoreId): string => hexKey(uuidPart(store));
 
-export function encodeStoreRow({ ending, epoch }: StoreRow): Properties {
-  return { v: formatLatest, ep: BigInt(epoch), ...encodeEnding(ending) };
+export function encodeStoreRow({ ending, epoch, label }: StoreRow): Properties {
+  return {
+    ...{ v: formatLatest, ep: BigInt(epoch) },
+    ...encodeEnding(ending),
+    ...(label === undefined ? {} : { la: label }),
+  };
 }
 
 export const decodeStoreRow = decoder((row): StoreRow => {
   checkFormat(row, "the row of a store", 2);
-  return { epoch: numberIn(row, "ep", 0, limits.headNumberMax), ending: decodeEnding(row) };
+  return {
+    epoch: numberIn(row, "ep", 0, limits.headNumberMax),
+    ending: decodeEnding(row),
+    label: row.properties["la"] === undefined ? undefined : textIn(row, "la"),
+  };
 });

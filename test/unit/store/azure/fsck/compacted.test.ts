@@ -141,6 +141,7 @@ describe("a store that was compacted", () => {
 /** The same account; `before` runs before each read. */
 function interrupted(account: TableAccount, before: () => Promise<void>): TableAccount {
   return {
+    tableNames: (after, before) => account.tableNames(after, before),
     table: (name) => {
       const table = account.table(name);
       return {
