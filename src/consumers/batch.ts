@@ -5,6 +5,7 @@
 
 import { contentBytes } from "../core/entry.ts";
 import { matchesEntry } from "../core/entry-filter.ts";
+import { StoreError } from "../core/errors.ts";
 import type { Cursor, SpaceName } from "../core/ids.ts";
 import { encodeCursor } from "../codec/cursor.ts";
 import type { Store } from "../store/store.ts";
@@ -79,6 +80,8 @@ export async function readBatch(
     isCut = entries.length >= entriesMax || bytes >= bytesMax || looked >= lookedMax;
     if (isCut) break;
   }
+  const ends = heads.flatMap(({ deleted }) => deleted ?? []);
+  if (ends[0] !== undefined && ends.length === heads.length) throw ends[0];
   const position = isCut ? heads.map((head) => head.passed) : heads.map((head) => head.lookedAt);
   return {
     ...{ entries, to, looked: laterPosition(to, position), isEnd: !isCut && heads.every((head) => head.isEnd) },
@@ -138,6 +141,7 @@ class SpaceHead {
   /** Behind all that was looked at. */
   lookedAt: Cursor;
   isEnd = false;
+  deleted: StoreError | undefined;
   readonly #reading: ReadingOf;
   readonly #space: SpaceName;
   readonly #within: Cursor | undefined;
@@ -170,10 +174,25 @@ class SpaceHead {
         }
       }
       const { store, pages, consumer, since, signal } = this.#reading;
-      const page = await pages.read(store, this.#space, consumer.filter, this.lookedAt, since, signal);
+      const page = await this.#held(pages.read(store, this.#space, consumer.filter, this.lookedAt, since, signal));
+      if (page === undefined) {
+        this.isEnd = true;
+        return undefined;
+      }
       if (page.trimmedTo !== undefined) this.trimmedTo = page.trimmedTo;
       this.#page = page;
       this.#next = 0;
+    }
+  }
+
+  /** Undefined: the space was deleted. It has nothing meanwhile, and goes on from its place when it is restored. */
+  async #held(reading: Promise<SpacePage>): Promise<SpacePage | undefined> {
+    try {
+      return await reading;
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "deleted") throw error;
+      this.deleted = error;
+      return undefined;
     }
   }
 

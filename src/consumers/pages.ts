@@ -3,7 +3,7 @@
 //
 // Promise: a page tells all entries between its two places that match its filter; one that reached the end is the end
 // as of when its read began, and is told to nobody who asked later. Pages are few, small, and a few seconds old at
-// most: what was trimmed or redacted is not delivered for longer.
+// most: what was trimmed or redacted is not delivered for longer. Nothing of a space that was deleted is.
 
 import { LRUCache } from "lru-cache";
 
@@ -81,7 +81,10 @@ export class SpacePages {
       signal.throwIfAborted();
       const reading = this.#readings.get(key) ?? { pages: [], running: undefined };
       const found = this.#pageAt(reading, from, since);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        await store.confirmSpace?.(space);
+        return found;
+      }
       const { running } = reading;
       if (running === undefined) return this.#begin(key, reading, store, space, filter, from);
       // Its page may be the one that is wanted; if it is not, the next read is begun for all who waited.

@@ -3,6 +3,8 @@
 //
 // Promise: a worker that waits keeps what it holds; what is committed to one of its spaces wakes it.
 
+import { StoreError } from "../core/errors.ts";
+import type { SpaceName } from "../core/ids.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { Consumers, Delivery, Fetched } from "../consumers/consumers.ts";
 import { EntryWriter } from "../wire/entries.ts";
@@ -14,6 +16,7 @@ import { consumerFetch as fetchOperation } from "../wire/operations/consumers.ts
 import { bodyText } from "./body.ts";
 import { entryOffset, offsetsOf } from "./consumers.ts";
 import { endpoint, jsonAnswer } from "./endpoint.ts";
+import type { Services } from "./services.ts";
 import type { StreamContext } from "./streams.ts";
 import { awaitNews } from "./waiting.ts";
 import { watchAny } from "./space-watch.ts";
@@ -80,10 +83,10 @@ async function nextTurns(
   const leaseMs = 1_000 * leaseSeconds * lookLeases;
   const endsAt = clock.elapsed() + Math.min(1_000 * wait, leaseMs);
   const place = services.livePlaces.take(caller, store.id, spaces);
-  const watches: SpaceWatch[] = [];
+  let watches: readonly SpaceWatch[] = [];
   let fetched = first;
   try {
-    for (const space of spaces) watches.push(await services.watches.open(store, space));
+    watches = await openWatches(services, store, spaces);
     const watch = watchAny(watches);
     let seen = -1;
     for (;;) {
@@ -104,6 +107,27 @@ async function nextTurns(
   } finally {
     for (const watch of watches) watch.close();
     place.close();
+  }
+}
+
+/** A space that was deleted has no news; when all were, that is the answer. */
+async function openWatches(services: Services, store: Store, spaces: readonly SpaceName[]): Promise<SpaceWatch[]> {
+  const watches: SpaceWatch[] = [];
+  let deleted: StoreError | undefined;
+  try {
+    for (const space of spaces) {
+      try {
+        watches.push(await services.watches.open(store, space));
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== "deleted") throw error;
+        deleted = error;
+      }
+    }
+    if (deleted !== undefined && watches.length === 0) throw deleted;
+    return watches;
+  } catch (error) {
+    for (const watch of watches) watch.close();
+    throw error;
   }
 }
 

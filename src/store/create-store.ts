@@ -58,6 +58,7 @@ export interface Backend {
    * is known.
    */
   firstTimestamp?(space: SpaceName, args: ConsumeSpaceArgs): Promise<number>;
+  confirmSpace?(space: SpaceName): Promise<void>;
   readLast(space: SpaceName, segment: SegmentName, signal: Signal): Promise<Entry | undefined>;
   readStatus(space: SpaceName, segment: SegmentName, signal: Signal): Promise<SegmentStatus>;
   /** One transaction a segment, all or nothing. Each segment once, each with records, together no more than a chunk. */
@@ -104,6 +105,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
   const work = new RunningWork();
   const { recent } = backend;
   const readWritten = backend.readWritten?.bind(backend);
+  const confirmSpace = backend.confirmSpace?.bind(backend);
 
   async function* produce(
     space: SpaceName,
@@ -168,6 +170,7 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
       return work.stream(namingTrimmed(backend, offsets, mergeSpaces(streams, limit)));
     },
     getSpaceStatus: (space, options) => work.run(() => backend.readSpaceStatus(space, options?.signal)),
+    ...(confirmSpace === undefined ? {} : { confirmSpace: (space) => work.run(() => confirmSpace(space)) }),
     ...(readWritten === undefined ? {} : { getWritten: (space, args) => work.stream(readWritten(space, args)) }),
     peek: (space, segment, { min, signal } = {}) =>
       work.run(() =>

@@ -276,6 +276,11 @@ export interface Store {
   /** Zeros for a space that never was. A few requests, whatever its size. */
   getSpaceStatus(space: SpaceName, options?: StreamOptions): Promise<SpaceStatus>;
   /**
+   * `deleted` when the space or its store was: whoever shows what he read before asks this first. A backend answers it
+   * from what it knows for as long as that may be believed; absent where it cannot.
+   */
+  confirmSpace?(space: SpaceName): Promise<void>;
+  /**
    * Where the segments of the space were written after a timestamp, in the order of the space, without the entries.
    * Cheaper than consumeSpace where a backend can tell it; absent where it cannot.
    */

@@ -116,15 +116,14 @@ export class AzureBackend implements Backend {
     return readSpace(this.#source(space), space, args, together);
   }
 
-  async readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
-    signal?.throwIfAborted();
-    const reader = new LogReader(this.#held(space), space, this.#instance.compressor);
-    try {
-      return await readSpaceStatus({ table: this.#held(space), reader, signal }, space);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw asStoreError(error, "none");
-    }
+  readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
+    const table = this.#held(space);
+    const reader = new LogReader(table, space, this.#instance.compressor);
+    return this.#reading(signal, () => readSpaceStatus({ table, reader, signal }, space));
+  }
+
+  confirmSpace(space: SpaceName): Promise<void> {
+    return this.#reading(undefined, async () => this.#standing.check(space));
   }
 
   readWritten(space: SpaceName, args: WrittenArgs): AsyncIterable<WrittenPlace> {
@@ -284,13 +283,8 @@ export class AzureBackend implements Backend {
       const place = await readTail(this.#source(space), space, { timestamp, records }, count, signal);
       if (place !== undefined) return place;
     }
-    throw new StoreError(
-      "overloaded",
-      `The rows of space ${JSON.stringify(space)} are being merged. Try again a little later.`,
-      {
-        retryAfterMs: 1_000,
-      },
-    );
+    const what = `The rows of space ${JSON.stringify(space)} are being merged. Try again a little later.`;
+    throw new StoreError("overloaded", what, { retryAfterMs: 1_000 });
   }
 
   closed(): void {
@@ -350,10 +344,15 @@ export class AzureBackend implements Backend {
     }
   }
 
-  async #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
+  #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
+    const reader = new LogReader(this.#held(space), space, this.#instance.compressor);
+    return this.#reading(signal, async () => (await reader.readHead(signal)).head);
+  }
+
+  async #reading<T>(signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return (await new LogReader(this.#held(space), space, this.#instance.compressor).readHead(signal)).head;
+      return await read();
     } catch (error) {
       signal?.throwIfAborted();
       throw asStoreError(error, "none");

@@ -110,6 +110,10 @@ export class LevelBackend implements Backend {
     return { space, counts: { entries, bytes }, pending: 0, firstTimestamp, lastTimestamp };
   }
 
+  confirmSpace(space: SpaceName): Promise<void> {
+    return this.#deletion.check(space);
+  }
+
   async readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
     signal?.throwIfAborted();
     await this.#deletion.check(space);
