@@ -7,13 +7,13 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { launch } from "puppeteer-core";
 import type { Browser } from "puppeteer-core";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { StreamkitClient } from "../../packages/client/src/index.ts";
 import { methodsOf, formatPath } from "../../src/wire/operation.ts";
 import { operations } from "../../src/wire/operations.ts";
+import { openBrowser } from "./browser.ts";
 import { startApp } from "./harness.ts";
 import type { RunningApp } from "./harness.ts";
 import { startIssuer } from "./issuer.ts";
@@ -46,12 +46,7 @@ beforeAll(async () => {
       STREAMKIT_LINK_KEYS: `pages:${linkSecret}`,
     },
   });
-  // The package unpacks its browser into the temporary folder: one of this run's own, so that runs do not meet.
-  process.env["TMPDIR"] = inject("runFolder");
-  const { default: chromium } = await import("@sparticuz/chromium");
-  // It comes with its guard of origins off, as who renders pages wants it.
-  const args = chromium.args.filter((argument) => argument !== "--disable-web-security");
-  browser = await launch({ args, executablePath: await chromium.executablePath(), headless: "shell" });
+  browser = await openBrowser();
 }, 120_000);
 afterAll(async () => {
   await browser.close();

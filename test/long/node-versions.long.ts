@@ -3,8 +3,6 @@
 // Zstd, streams.
 
 import { randomUUID } from "node:crypto";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -13,6 +11,7 @@ import { command } from "../clients/generated.ts";
 import { startApp } from "../e2e/harness.ts";
 import { unpackedApp } from "../e2e/unpacked.ts";
 import type { Unpacked } from "../e2e/unpacked.ts";
+import { installNode } from "./node-binary.ts";
 
 const oldest = `${manifest.engines.node.replace(">=", "")}.0`;
 
@@ -22,20 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => unpacked.remove());
 
-/** The binary of a version, or of the newest in a range. */
-async function installNode(range: string): Promise<string> {
-  const folder = join(unpacked.folder, `node-${range}`);
-  await mkdir(folder, { recursive: true });
-  const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
-  const quiet = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
-  await command("npm", ["install", "--prefix", folder, ...quiet, `${name}@${range}`], folder);
-  return join(folder, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
-}
-
 test.for([oldest, "22", "24"])(
   "on Node.js %s it takes records and gives them back, as JSON and as events",
   async (range) => {
-    const node = await installNode(range);
+    const node = await installNode(unpacked.folder, range);
     const version = (await command(node, ["--version"], unpacked.folder)).trim();
     expect(`${version}.`).toContain(`v${range}.`);
     const app = await startApp({ appRoot: unpacked.appRoot, node });

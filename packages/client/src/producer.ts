@@ -142,8 +142,11 @@ export class Producer<R> implements AsyncDisposable {
    */
   get writable(): WritableStream<R> {
     return new WritableStream<R>({
-      write: async (record) => {
-        await this.send(record);
+      // An abort is not kept waiting by a write that waits for room.
+      write: async (record, controller: object) => {
+        const signal =
+          "signal" in controller && controller.signal instanceof AbortSignal ? controller.signal : undefined;
+        await this.send(record, { abortSignal: signal });
       },
       close: () => this.close(),
       abort: (reason) => {

@@ -1,63 +1,80 @@
 // The package as it is published: packed, installed into an empty project, and used from there.
 
 import { execFile } from "node:child_process";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { Server } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { build } from "esbuild";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { openBrowser } from "../../../test/e2e/browser.ts";
 import { startApp } from "../../../test/e2e/harness.ts";
 import type { RunningApp } from "../../../test/e2e/harness.ts";
+import { imports, installClient, packageRoot, program, runProgram, used } from "./installed.ts";
+import type { Installed } from "./installed.ts";
 
 const run = promisify(execFile);
-const packageRoot = join(import.meta.dirname, "..");
 /** What a user downloads, bytes. */
-const tarballBytesMax = 60_000;
+const tarballBytesMax = 70_000;
+/** What it adds to a page, minified, bytes. */
+const bundleBytesMax = 60_000;
+const key = "host-key";
 
+/** Serves one empty page, of another origin than the app's. */
+let pages: Server;
+let origin: string;
 let app: RunningApp;
-let project: string;
-let tarball: string;
+let installed: Installed;
 beforeAll(async () => {
-  app = await startApp();
-  project = join(inject("runFolder"), "client-user");
-  await mkdir(project, { recursive: true });
-  await writeFile(join(project, "package.json"), '{ "name": "user", "private": true }\n');
-  await run("npm", ["run", "build"], { cwd: packageRoot });
-  const packed = await run("npm", ["pack", "--json", "--pack-destination", project], { cwd: packageRoot });
-  tarball = join(project, /"filename": "([^"]+)"/.exec(packed.stdout)![1]!);
-  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], { cwd: project });
+  pages = createServer((_, response) => response.setHeader("content-type", "text/html").end("<title>A page</title>"));
+  pages.listen(0, "127.0.0.1");
+  await once(pages, "listening");
+  origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+  const keys = JSON.stringify({ master: "master-key", host: { default: key } });
+  app = await startApp({
+    env: { STREAMKIT_AUTH: "key", STREAMKIT_LOCAL_KEYS: keys, STREAMKIT_CORS_ORIGINS: origin },
+  });
+  installed = await installClient(join(inject("runFolder"), "client-user"));
 }, 180_000);
-afterAll(() => app.stop());
-
-const program = `
-  const store = new StreamkitClient(process.argv[2]).getStoreClient(crypto.randomUUID());
-  const segment = store.getSpaceClient("orders").getSegmentClient("1");
-  const use = async () => {
-    await segment.append([{ payload: { n: 1 } }, { payload: { n: 2 } }], { expected: "none" });
-    const seen = [];
-    for await (const { payload } of segment.follow({ limit: 2 })) seen.push(payload.n);
-    const refused = await segment.append({ payload: 3 }, { expected: 1 }).catch((error) => error);
-    console.log(seen.join(), isStreamkitError(refused, "sequence_mismatch"));
-  };
-  use();
-`;
+afterAll(async () => {
+  await app.stop();
+  pages.close();
+});
 
 /** What npm runs on, which is the system's, beside the one of the tests. */
 const nodes = [process.execPath, process.env["npm_node_execpath"] ?? process.execPath];
 
 test.each([
-  ["ESM", "user.mjs", 'import { isStreamkitError, StreamkitClient } from "streamkit-client";'],
-  ["CommonJS", "user.cjs", 'const { isStreamkitError, StreamkitClient } = require("streamkit-client");'],
-])("it works from %s, with nothing else installed", async (_, name, first) => {
-  await writeFile(join(project, name), `${first}\n${program}`);
-  for (const node of nodes) {
-    const { stdout } = await run(node, [name, app.url], { cwd: project });
-    expect(stdout).toBe("1,2 true\n");
+  ["ESM", "mjs"],
+  ["CommonJS", "cjs"],
+] as const)("it works from %s, with nothing else installed", async (_, form) => {
+  for (const node of nodes) expect(await runProgram(installed, form, node, { url: app.url, key })).toBe(used);
+});
+
+test("it works in a browser, bundled, from a page of another origin", { timeout: 120_000 }, async () => {
+  const { outputFiles } = await build({
+    stdin: { contents: `${imports.mjs}${program}globalThis.use = use;`, resolveDir: installed.project },
+    ...{ bundle: true, format: "iife", platform: "browser", minify: true, write: false },
+  });
+  const content = outputFiles[0]?.text ?? "";
+  expect(content.length).toBeLessThan(bundleBytesMax);
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(origin);
+    await page.addScriptTag({ content });
+    expect(await page.evaluate(`use(${JSON.stringify(app.url)}, ${JSON.stringify(key)})`)).toBe(used);
+  } finally {
+    await browser.close();
   }
 });
 
 test("it has what a user needs and nothing of its making", async () => {
-  const installed = join(project, "node_modules/streamkit-client");
+  const folder = join(installed.project, "node_modules/streamkit-client");
   const { stdout } = await run("npm", ["pack", "--dry-run", "--json"], { cwd: packageRoot });
   const files = [...stdout.matchAll(/"path": "([^"]+)"/g)].map(([, path]) => path!).toSorted();
   expect(files).toEqual([
@@ -69,15 +86,16 @@ test("it has what a user needs and nothing of its making", async () => {
     "dist/index.js",
     "package.json",
   ]);
-  expect((await stat(tarball)).size).toBeLessThan(tarballBytesMax);
-  const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as Record<string, unknown>;
+  expect((await stat(installed.tarball)).size).toBeLessThan(tarballBytesMax);
+  const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8")) as Record<string, unknown>;
   expect(manifest).toMatchObject({ license: "MIT", type: "module" });
   expect(manifest).not.toHaveProperty("dependencies");
-  expect(await readFile(join(installed, "dist/index.js"), "utf8")).not.toMatch(/from "node:|require\(/);
+  expect(await readFile(join(folder, "dist/index.js"), "utf8")).not.toMatch(/from "node:|require\(/);
 });
 
 test("its types are found from ESM and from CommonJS, under the strictest settings", async () => {
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
+  const { project } = installed;
   const source = `import { StreamkitClient } from "streamkit-client";
     export const sequence: Promise<number> = new StreamkitClient("http://a.example")
       .getStoreClient("s").getSpaceClient<{ n: number }>("o").getSegmentClient("1")

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { StreamkitClient } from "streamkit-client";
 import type { SpaceClient } from "streamkit-client";
-import { startApp } from "../../../test/e2e/harness.ts";
+import { startApp, until } from "../../../test/e2e/harness.ts";
 import type { RunningApp } from "../../../test/e2e/harness.ts";
 import { FaultyWay, first } from "./faulty-way.ts";
 
@@ -121,4 +121,35 @@ test("as a stream it takes what is piped into it, and closes when all is durable
     })(),
   );
   await expect(broken.pipeTo(segment.createProducer().writable)).rejects.toThrow("The source broke.");
+});
+
+test("a reader that is piped ends its request when the sink fails or is cancelled, and the sink's error is told", async () => {
+  const segment = space().getSegmentClient("a");
+  for (let part = 0; part < 4; part += 1) {
+    const metadata = { filler: "x".repeat(10_000) };
+    await segment.append(upTo(60).map((payload) => ({ payload, metadata })));
+  }
+  const failing = new WritableStream<unknown>({ write: () => Promise.reject(new Error("The sink broke.")) });
+  await expect(ReadableStream.from(segment.read()).pipeTo(failing)).rejects.toThrow("The sink broke.");
+  await until("no request is left", () => way.answering === 0);
+  const reader = ReadableStream.from(segment.follow()).getReader();
+  expect((await reader.read()).value).toMatchObject({ payload: 0 });
+  await reader.cancel();
+  await until("no request is left", () => way.answering === 0);
+});
+
+test("a stream that is aborted while a write waits for room ends at once, and gives up what is not on its way", async () => {
+  const segment = space().getSegmentClient("a");
+  const producer = segment.createProducer({ maxQueuedBytes: 1, lingerInMs: 0 });
+  way.plan = () => ({ kind: "silence", afterBytes: 0 });
+  const writer = producer.writable.getWriter();
+  const outcomes = Promise.allSettled(upTo(3).map((payload) => writer.write({ payload })));
+  await until("the first is on its way", () => writes() === 1);
+  const reason = new Error("Enough.");
+  const startedAt = performance.now();
+  await writer.abort(reason);
+  expect(performance.now() - startedAt).toBeLessThan(2_000);
+  expect((await outcomes).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+  await expect(producer.send({ payload: 9 })).rejects.toBe(reason);
+  await expect(producer.close()).rejects.toBe(reason);
 });
