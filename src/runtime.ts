@@ -34,6 +34,7 @@ import { createJobs, jobTurns, jobWhat } from "./jobs/jobs.ts";
 import type { JobsDeps } from "./jobs/jobs.ts";
 import { createSchedule } from "./jobs/schedule.ts";
 import type { Works } from "./jobs/schedule.ts";
+import { compactionDue, compactionTurns, compactionWhat } from "./retention/compaction-turns.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "./retention/retention.ts";
 import type { RetentionDeps } from "./retention/retention.ts";
 import { removalWorks } from "./retention/removal-jobs.ts";
@@ -114,6 +115,7 @@ const stores = once((): AzureStoreFactory => {
     telemetry,
     options: settings.store,
     visited: (store, space) => retention().visited(store, space),
+    compactsAgain: (store, space, at) => schedule().put(compactionDue(store, space, at)),
     openMemory: (store) => reads.open({ caller: "readers", store }),
   });
 });
@@ -146,6 +148,7 @@ const works = once((): Works => ({
     ...removalWorks(stores()),
   }),
   [retentionWhat]: retentionTurns(retentionDeps(), stores()),
+  [compactionWhat]: compactionTurns(stores()),
 }));
 
 const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));

@@ -248,6 +248,18 @@ export interface Removals {
   removeStore(store: StoreId, turn: RemovalTurn): Promise<RemovalResult>;
 }
 
+/** `againAt`: when there will be more to merge, though nothing is written; undefined: there will be nothing. */
+export type CompactionResult =
+  { readonly state: "more" } | { readonly state: "done"; readonly againAt: number | undefined };
+
+/**
+ * Merges small rows of a space into large ones; of a space that was deleted it leaves them. Each turn may be done
+ * twice, and by several at the same time.
+ */
+export interface Compactions {
+  compactSpace(store: StoreId, space: SpaceName, turn: RemovalTurn): Promise<CompactionResult>;
+}
+
 /** Absent: it can be restored for seven days. */
 export interface DeleteOptions extends StreamOptions, Partial<DeletionWish> {}
 

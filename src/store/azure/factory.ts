@@ -13,18 +13,20 @@ import type { Table, TableAccount } from "../../table/port.ts";
 import type { Memory } from "../work.ts";
 import { unboundedMemory } from "../work.ts";
 import type { StatusNotifier } from "../notifier.ts";
-import type { Removals, Store, StoreFactory } from "../store.ts";
+import type { Compactions, Removals, Store, StoreFactory } from "../store.ts";
 import { createStore } from "../create-store.ts";
 import { AzureBackend } from "./azure-backend.ts";
 import { registryTableName, storeTableName } from "./rows/keys.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { RemovalDeps } from "./delete/remove.ts";
 import { removeSpace, removeStore } from "./delete/remove.ts";
+import { isDeleted } from "./instance/failure.ts";
 import { heldTable } from "./instance/held-table.ts";
 import { StoreStanding } from "./instance/standing.ts";
 import type { AzureStoreSettings } from "./instance/options.ts";
 import { resolveOptions } from "./instance/options.ts";
-import type { MonitorOptions, MonitorReport } from "./monitor/monitor.ts";
+import { compactLog, logCompactsAgainAt } from "./monitor/compact-log.ts";
+import type { MonitorDeps, MonitorOptions, MonitorReport } from "./monitor/monitor.ts";
 import { Monitor } from "./monitor/monitor.ts";
 import { SegmentCache } from "./instance/segment-cache.ts";
 import { Semaphore } from "./instance/semaphore.ts";
@@ -47,11 +49,16 @@ export interface AzureStoreDeps {
    * interested.
    */
   readonly visited?: (store: StoreId, space: SpaceName) => Promise<void>;
+  /**
+   * Called before the monitor closes a log of which rows are to be merged again at a time, and must have succeeded.
+   * Absent: they wait until the log is written again.
+   */
+  readonly compactsAgain?: (store: StoreId, space: SpaceName, at: number) => Promise<void>;
   /** The memory that one read of a store may hold. Absent: as much as it likes. */
   readonly openMemory?: (store: StoreId) => Memory;
 }
 
-export interface AzureStoreFactory extends StoreFactory, Removals {
+export interface AzureStoreFactory extends StoreFactory, Removals, Compactions {
   /** The table of a store, for what is kept in it beside the events: as long as the store is there. Does no request. */
   table(id: StoreId): Table;
   /** One run of the monitor over all stores of the deployment: what the timer function calls. */
@@ -108,7 +115,7 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
   };
   const writers = new SpaceWriters(instance);
   const stores = new LRUCache<StoreId, Store>({ max: storesMax });
-  const monitor = new Monitor({
+  const monitorDeps: MonitorDeps = {
     registry,
     table: (id) => heldTable(table(id), standing(id)),
     standing,
@@ -117,12 +124,14 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     compressor,
     options,
     visited: deps.visited,
+    compactsAgain: deps.compactsAgain,
     notifies: notifier !== undefined,
     clock,
     random,
     logger,
     telemetry,
-  });
+  };
+  const monitor = new Monitor(monitorDeps);
   const removal = (id: StoreId): RemovalDeps => ({ registry, table: table(id), compressor, options });
   return {
     open: (id) => {
@@ -137,6 +146,16 @@ export function createAzureStoreFactory(deps: AzureStoreDeps): AzureStoreFactory
     },
     table: (id) => heldTable(table(id), standing(id)),
     recover: (monitorOptions) => monitor.run(monitorOptions),
+    compactSpace: async (id, space, { isOver }) => {
+      try {
+        await standing(id).check(space);
+        if ((await compactLog(monitorDeps, id, space, isOver)) === "more") return { state: "more" };
+        return { state: "done", againAt: await logCompactsAgainAt(monitorDeps, id, space) };
+      } catch (error) {
+        if (isDeleted(error)) return { state: "done", againAt: undefined };
+        throw error;
+      }
+    },
     removeSpace: (id, space, turn) => removeSpace(removal(id), space, turn),
     removeStore: (id, turn) => removeStore(removal(id), id, turn),
     close: async () => {

@@ -42,6 +42,9 @@ export interface CompactSpaceDeps extends CompactDeps {
   readonly isOver: () => boolean;
 }
 
+/** As much as it takes to see what there is to merge. */
+type LookDeps = Pick<CompactSpaceDeps, "options" | "table"> & { readonly reader: Pick<LogReader, "partition"> };
+
 /**
  * `done`: nothing is worth merging now. `later`: some of it will be, when it is older. `more`: the turn was over
  * before.
@@ -103,8 +106,19 @@ async function stepOf(deps: CompactSpaceDeps, space: SpaceName): Promise<"moved"
   return (await areWorthIt(deps, state.once, Math.min(settled, head.serviceTime), "once")) ? "later" : "done";
 }
 
+/**
+ * When all that was merged once is old enough to be merged again, by the service's time; undefined: it is too little to
+ * be worth it.
+ */
+export async function mergedAgainAt(deps: LookDeps): Promise<number | undefined> {
+  const { row } = await deps.table.get(deps.reader.partition, compactedRow);
+  if (row === undefined) return undefined;
+  const { again, once } = decodeCompacted(row);
+  return (await areWorthIt(deps, again, once, "again")) ? once + deps.options.compactAgainAfterMs : undefined;
+}
+
 /** Whether there are so many rows that merging is worth it: by their keys alone, which is one small request. */
-async function areWorthIt(deps: CompactSpaceDeps, from: number, until: number, tier: Tier): Promise<boolean> {
+async function areWorthIt(deps: LookDeps, from: number, until: number, tier: Tier): Promise<boolean> {
   const { compactRowsMin } = deps.options;
   const most = tier === "once" ? compactRowsMin : Math.min(againRowsMin, compactRowsMin);
   let found = 0;
@@ -119,7 +133,7 @@ async function areWorthIt(deps: CompactSpaceDeps, from: number, until: number, t
   return found >= most;
 }
 
-function rangeAfter({ reader: { partition } }: CompactSpaceDeps, from: number): KeyRange {
+function rangeAfter({ reader: { partition } }: LookDeps, from: number): KeyRange {
   const range = recordRange(partition, 1, lastRecordTimestamp);
   return from === 0 ? range : { ...range, from: keyAfter(recordRow(from)) };
 }

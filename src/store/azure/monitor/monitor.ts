@@ -15,11 +15,10 @@ import { isCorrupt, isDeleted } from "../instance/failure.ts";
 import type { StoreStanding } from "../instance/standing.ts";
 import { openLogOfRow, openLogsPartition } from "../rows/keys.ts";
 import type { PendingItem, PendingRecord } from "../apply/segment-queue.ts";
-import type { CompactState } from "../compact/compact.ts";
-import { compactSpace } from "../compact/compact.ts";
 import type { HeadRead, LogReader } from "../log/log-reader.ts";
 import { encodeLogHead } from "../rows/log-rows.ts";
 import type { LogHead } from "../rows/log-rows.ts";
+import { compactLog, logCompactsAgainAt } from "./compact-log.ts";
 import { countLog } from "./count-log.ts";
 import type { OverdueRun } from "./overdue-notifications.ts";
 import { isDue, notifyOverdue } from "./overdue-notifications.ts";
@@ -64,6 +63,11 @@ export interface MonitorDeps {
    * interested.
    */
   readonly visited?: ((store: StoreId, space: SpaceName) => Promise<void>) | undefined;
+  /**
+   * Called before a log is closed of which rows are to be merged again at a time, and must have succeeded. Absent: they
+   * wait until the log is written again.
+   */
+  readonly compactsAgain?: ((store: StoreId, space: SpaceName, at: number) => Promise<void>) | undefined;
   /** Whether records are to be notified. */
   readonly notifies: boolean;
   readonly clock: Clock;
@@ -76,8 +80,6 @@ export interface MonitorDeps {
 const visitsMax = 4;
 const visitPermitMs = 2_000;
 const visitsBesideMax = 60;
-/** How long one visit merges the rows of a log, milliseconds. */
-const compactTurnMs = 5_000;
 /** Writes of a head that the monitor tries while writers keep coming before it. */
 const settleTriesMax = 8;
 
@@ -221,7 +223,9 @@ export class Monitor {
     const seen = await reader.readHead();
     // A log that rests with nothing pending is left alone, or closed: one request, and no writer is made for it.
     if (isResting(seen.head, notifies)) {
-      if ((await this.#compact(store, space, reader, run)) === "done" && (await this.#close(row, reader, seen))) {
+      const compacted = await compactLog(this.#deps, store, space, run.isOver);
+      // A log that will have more to merge within minutes stays open.
+      if (compacted === "done" && (await this.#close(row, reader, seen))) {
         run.closed += 1;
       }
       return seen;
@@ -235,27 +239,8 @@ export class Monitor {
     for (let tries = 1; (await appender.settle()) === "lost_race" && tries < settleTriesMax; tries += 1) {
       await backOff({ clock, random }, tries);
     }
-    await this.#compact(store, space, reader, run);
+    await compactLog(this.#deps, store, space, run.isOver);
     return seen;
-  }
-
-  /** For a bounded time: the next visit goes on. A log that will have more to merge when it is older stays open. */
-  async #compact(store: StoreId, space: SpaceName, reader: LogReader, { isOver }: Run): Promise<CompactState> {
-    const { clock, compressor, options, random, table, telemetry } = this.#deps;
-    if (options.formatVersion !== 2) return "done";
-    const endsAt = clock.elapsed() + compactTurnMs;
-    return compactSpace(
-      {
-        ...{ clock, compressor, options, random, reader },
-        table: table(store),
-        isOver: () => isOver() || clock.elapsed() >= endsAt,
-        onMerged: ({ bytesSaved, rows: merged }) => {
-          telemetry.record("streamkit.compact.rows", merged);
-          telemetry.record("streamkit.compact.saved", Math.max(0, bytesSaved));
-        },
-      },
-      space,
-    );
   }
 
   /** Records that wait only for a lost record are tried again, in order, once that one is given up. */
@@ -330,6 +315,11 @@ export class Monitor {
     if (!rests(row.writtenAt) || !rests(seen.writtenAt)) return false;
     // The work for a resting space must be in the schedule before the monitor stops to visit it.
     await this.#deps.visited?.(store, space);
+    // A log with few records was never merged: that costs no request.
+    if (seen.head.count >= options.compactRowsMin) {
+      const againAt = await logCompactsAgainAt(this.#deps, store, space);
+      if (againAt !== undefined) await this.#deps.compactsAgain?.(store, space, againAt);
+    }
     const properties = encodeLogHead({ ...seen.head, registered: false });
     if (seen.etag === undefined) await table.create();
     const fenced = await table.submit(reader.partition, [
