@@ -27,6 +27,9 @@ param serverErrorsMin int = 10
 @description('Age of an unfinished record above which it is an alert, ms. The monitor takes records over after seconds.')
 param pendingAgeMsMax int = 300000
 
+@description('How late what is due may be before it is an alert, seconds. The monitor gives it turns once a minute.')
+param scheduleLateSecondsMax int = 3600
+
 @description('Storage requests refused for their rate in five minutes, above which it is an alert.')
 param throttledMax int = 50
 
@@ -57,6 +60,8 @@ var monitorFailures = '${lines} | where tostring(line.message) == "the monitor f
 // One row for each minute with a run of the monitor: a run that finished everything says 0.
 var recordsFailed = 'AppMetrics | where Name == "streamkit.monitor.records" | where tostring(Properties["streamkit.monitor.outcome"]) == "failed" and Sum > 0 | summarize Value = count()'
 var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | summarize Value = sum(ItemCount)'
+// Each run says how late the latest was: 0 where nothing waited. Work that fails is due anew later, and is told of by its line.
+var scheduleLate = 'AppMetrics | where Name == "streamkit.schedule.late" | summarize Value = max(Sum)'
 // What lies in the queue, not what arrives there: nobody has looked as long as it fires.
 var poisoned = 'AppMetrics | where Name == "streamkit.notifications.poisoned" | summarize Value = max(Sum)'
 
@@ -137,6 +142,17 @@ var queries = [
     threshold: 1
     severity: 2
     window: 'PT1H'
+    frequency: 'PT15M'
+  }
+  {
+    name: 'schedule-late'
+    title: 'Work that is due waits too long'
+    description: 'A job, a retention, a removal or a compaction had its turn more than ${scheduleLateSecondsMax} s after it was due.'
+    query: scheduleLate
+    operator: 'GreaterThan'
+    threshold: scheduleLateSecondsMax
+    severity: 2
+    window: 'PT15M'
     frequency: 'PT15M'
   }
   {

@@ -109,6 +109,14 @@ test("a monitor that does not run is missed by its runs", () => {
   expect(rules.get("monitor-absent")?.criteria.allOf[0].operator).toBe("LessThan");
 });
 
+test("what is due and waits is found by how late the schedule says it was, in seconds", () => {
+  expect(query("schedule-late")).toBe(
+    'AppMetrics | where Name == "streamkit.schedule.late" | summarize Value = max(Sum)',
+  );
+  expect(metrics["streamkit.schedule.late"]).toMatchObject({ kind: "gauge", unit: "s" });
+  expect(projectFile("src/jobs/schedule.ts")).toContain('record("streamkit.schedule.late", report.lateMs / 1_000)');
+});
+
 test("a monitor that fails is found by its line", () => {
   expect(query("monitor-failures")).toContain('tostring(line.message) == "the monitor failed"');
   expect(projectFile("src/runtime.ts")).toContain('logger.error("the monitor failed", { error })');
@@ -129,7 +137,7 @@ test("a poison queue is told of for as long as something lies in it", () => {
   expect(query("poison")).toContain("summarize Value = max(Sum)");
 });
 
-test("there is an alert for wrong settings, for damage, for errors, for age, for the monitor, for poison, for throttling and for queues that grow", () => {
+test("there is an alert for wrong settings, for damage, for errors, for age, for the monitor, for what is due, for poison, for throttling and for queues that grow", () => {
   expect(names).toEqual([
     "misconfigured",
     "corrupt-data",
@@ -138,6 +146,7 @@ test("there is an alert for wrong settings, for damage, for errors, for age, for
     "monitor-failures",
     "monitor-records-failed",
     "monitor-absent",
+    "schedule-late",
     "poison",
     "throttled",
     "queued",
