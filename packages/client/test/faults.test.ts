@@ -182,6 +182,36 @@ test("a follower whose connections break, anywhere, repeats none and skips none"
 });
 
 test(
+  "a filtered reader whose connections break, also where all is hidden, repeats none and skips none",
+  { timeout: 60_000 },
+  async () => {
+    const several = space();
+    const kinds = ["shown", "hidden", "hidden", "hidden"];
+    const isShown = (payload: number): boolean => payload % kinds.length === 0;
+    const written = Array.from({ length: 160 }, (_, payload) => payload);
+    for (let from = 0; from < written.length; from += 20) {
+      const records = written.slice(from, from + 20).map((payload) => ({
+        payload,
+        metadata: { kind: kinds[payload % kinds.length]!, filler: "x".repeat(100) },
+      }));
+      await several.getSegmentClient("a").append(records);
+      await several.getSegmentClient("b").append(records);
+    }
+    const filter = { prefix: "a", where: { kind: "shown" } };
+    way.plan = () => ({ kind: "cut", afterBytes: 500 + ((way.seen.length * 131) % 900) });
+    expect(await numbers(several.read(filter))).toEqual(written.filter(isShown));
+    expect(await numbers(several.read({ ...filter, limit: 9 }))).toEqual(written.filter(isShown).slice(0, 9));
+    const seen: number[] = [];
+    for await (const { payload } of several.follow(filter)) {
+      seen.push(payload);
+      if (payload === 156) break;
+    }
+    expect(seen).toEqual(written.filter(isShown));
+    expect(way.seen.length).toBeGreaterThan(30);
+  },
+);
+
+test(
   "an instance that is killed, and a rolling restart, cost neither writers nor a follower anything",
   { timeout: 60_000 },
   async () => {

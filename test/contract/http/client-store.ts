@@ -4,7 +4,7 @@
 // What it has no call for goes straight to the interface: records that arrive one by one or whose places do not follow
 // one another, places that only `after` hid, deletions, what a space has, and how far segments are.
 
-import { parseCursor } from "../../../src/codec/cursor.ts";
+import { encodeCursor, parseCursor } from "../../../src/codec/cursor.ts";
 import type { Place } from "../../../src/codec/cursor.ts";
 import type { AppendRecord, Entry, SegmentStatus } from "../../../src/core/entry.ts";
 import { anyEntry } from "../../../src/core/entry-filter.ts";
@@ -179,15 +179,19 @@ export class ClientStore extends HttpStore {
   }
 
   /** Where a reader begins that asks for the newest. */
-  override spaceTail(space: SpaceName, count: number, options: StreamOptions = {}): Promise<Cursor> {
-    if (count > 0) return super.spaceTail(space, count, options);
+  override spaceTail(space: SpaceName, count: number, { signal }: StreamOptions = {}): Promise<Cursor> {
+    const abortSignal = signal;
     return this.#call(async () => {
-      for await (const { continuationToken } of this.#space(space)
-        .read({ offset: "end", abortSignal: options.signal })
-        .byPage()) {
-        return JSON.parse(continuationToken) as Cursor;
+      if (count === 0) {
+        for await (const page of this.#space(space).read({ offset: "end", abortSignal }).byPage()) {
+          return JSON.parse(page.continuationToken) as Cursor;
+        }
       }
-      throw new Error("There is always a page.");
+      for await (const entry of this.#space(space).read({ last: count, abortSignal })) {
+        const first = entryOf(entry);
+        return encodeCursor({ ...first, sequence: first.sequence - 1 });
+      }
+      return "" as Cursor;
     });
   }
 
