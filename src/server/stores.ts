@@ -29,6 +29,6 @@ export const storePut = endpoint(storePutOperation, async (services, call) => {
   return jsonAnswer(JSON.stringify(shownStore(await services.catalog.setLabel(call.params.store, label))));
 });
 
-function shownStore({ id, label, removedFrom: restorableUntil, state }: StoreFacts) {
-  return { id, label, state, restorableUntil };
+function shownStore({ id, label, removedFrom, state }: StoreFacts) {
+  return { id, label, state, removedFrom };
 }

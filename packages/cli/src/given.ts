@@ -66,6 +66,14 @@ export class Given {
     if (answer.trim().toLowerCase() !== "yes") throw new UsageError("Nothing was done.");
   }
 
+  /** The same, by the name of what is deleted. */
+  async confirmName(what: string, name: string, isAgreed: boolean): Promise<void> {
+    if (isAgreed) return;
+    const answer = await ask(this.shell, `${what}\nType ${name} to go on: `);
+    if (answer === undefined) throw new UsageError(`${what}\nNobody can be asked here: --yes agrees.`);
+    if (answer.trim() !== name) throw new UsageError("Nothing was done.");
+  }
+
   async #connect(): Promise<StreamkitClient> {
     const { identity } = this;
     const audience = identity.kind === "azure" ? identity.audience : identity.kind === "token" ? "given" : undefined;

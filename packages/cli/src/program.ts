@@ -8,6 +8,7 @@ import { addConsuming } from "./commands/consuming.ts";
 import { addCopying } from "./commands/copying.ts";
 import { addLooking } from "./commands/looking.ts";
 import { addChecking } from "./commands/checking.ts";
+import { addManaging } from "./commands/managing.ts";
 import { addServing } from "./commands/serving.ts";
 import { addWriting } from "./commands/writing.ts";
 import { exitCodeOf, exitCodes, sentencesOf } from "./failures.ts";
@@ -63,7 +64,8 @@ export function createProgram(shell: Shell, version: string, ended: (code: ExitC
       await action(given, command.args, options);
       ended(given.exitCode);
     });
-  for (const add of [addLooking, addWriting, addConsuming, addCopying, addChecking, addServing]) add(program, doing);
+  for (const add of [addLooking, addWriting, addConsuming, addManaging, addCopying, addChecking, addServing])
+    add(program, doing);
   return program;
 }
 

@@ -137,7 +137,7 @@ export class Screen {
 }
 
 function isTime(name: string): boolean {
-  return /(At|Timestamp|Since)$/.test(name);
+  return /(At|Timestamp|Since|Until|removedFrom)$/.test(name);
 }
 
 function valueText(name: string, value: unknown): string {

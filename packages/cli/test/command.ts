@@ -32,7 +32,8 @@ export async function command(args: readonly string[], options: CommandOptions =
     return Object.assign(stream, { isTTY: terminal, columns: 80 });
   };
   const [stdout, stderr] = [output("stdout"), output("stderr")];
-  const shell = { env, signal, stdin: Readable.from(stdin === "" ? [] : [stdin]), stdout, stderr };
+  const input = Object.assign(Readable.from(stdin === "" ? [] : [stdin]), { isTTY: terminal });
+  const shell = { env, signal, stdin: input, stdout, stderr };
   const code = await run(args, shell, "0.0.0");
   return { code, ...written };
 }

@@ -4,10 +4,13 @@ import { json } from "./codecs.ts";
 import type { Codec } from "./codecs.ts";
 import { ConsumerClient, listConsumers } from "./consumer-client.ts";
 import type { Consumer } from "./consumers.ts";
+import { deleteAt, restoreAt } from "./deletion.ts";
+import type { DeleteOptions, Deletion } from "./deletion.ts";
 import type { Entry } from "./entries.ts";
 import type { Credential } from "./credential.ts";
 import { followedEntries, follower } from "./follow.ts";
 import type { Follower } from "./follow.ts";
+import { Jobs } from "./jobs.ts";
 import { LeaseClient } from "./lease-client.ts";
 import { names } from "./names.ts";
 import type { PagedNames } from "./names.ts";
@@ -17,7 +20,10 @@ import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { severalReading } from "./reading.ts";
 import type { EntryFilter, Offsets, ReadBounds } from "./reading.ts";
+import { RetentionClient } from "./retention.ts";
 import { SpaceClient } from "./space-client.ts";
+import { listStores, setLabel } from "./stores.ts";
+import type { PagedStores, StoreStatus } from "./stores.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Transport } from "./transport.ts";
 
@@ -42,6 +48,11 @@ export class StreamkitClient {
   /** `storeId`: a UUID of your choice. No request is made. */
   getStoreClient(storeId: string): StoreClient {
     return new StoreClient(this.#transport, storeId);
+  }
+
+  /** In which something is kept, by their ids; deleted ones that can be restored among them. */
+  listStores(options: OperationOptions = {}): PagedStores {
+    return listStores(this.#transport, options);
   }
 
   async getHealth(options: HealthOptions = {}): Promise<Health> {
@@ -101,6 +112,40 @@ export class StoreClient {
   /** All of them, in the order of their names, without the state of their partitions. */
   listConsumers(options: OperationOptions = {}): Promise<readonly Consumer[]> {
     return listConsumers(this.#transport, `${this.#path}/consumers`, options);
+  }
+
+  /** Its label and its state, also of one that was deleted. */
+  async getStatus(options: OperationOptions = {}): Promise<StoreStatus> {
+    const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
+    return (await this.#transport.json(call, options)) as StoreStatus;
+  }
+
+  /** What people call it; undefined takes the label away. Needs the permission to manage. */
+  setLabel(label: string | undefined, options: OperationOptions = {}): Promise<StoreStatus> {
+    return setLabel(this.#transport, this.#path, label, options);
+  }
+
+  /** Work that takes longer than a call may. */
+  get jobs(): Jobs {
+    return new Jobs(this.#transport, `${this.#path}/jobs`);
+  }
+
+  /** How long entries are kept in the spaces that have no policy of their own. */
+  get retention(): RetentionClient {
+    return new RetentionClient(this.#transport, `${this.#path}/retention`);
+  }
+
+  /**
+   * Deletes the whole store: when it is answered, nobody reads or writes it any more. Until `removedFrom` it can be
+   * restored; after that its id is never used again. Needs the permission to manage.
+   */
+  delete(options: DeleteOptions): Promise<Deletion | undefined> {
+    return deleteAt(this.#transport, this.#path, options);
+  }
+
+  /** All of it is there again; `deleted`: it is too late. A store that was not deleted stays as it is. */
+  restore(options: OperationOptions = {}): Promise<void> {
+    return restoreAt(this.#transport, this.#path, options);
   }
 
   /** Queues and webhooks that get a message when segments change. */

@@ -23,6 +23,7 @@ export type ErrorCode =
   | "transaction_id_mismatch"
   | "lease_held"
   | "trimmed"
+  | "deleted"
   | "format_not_enabled"
   | "record_too_large"
   | "request_timeout"

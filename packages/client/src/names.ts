@@ -1,6 +1,7 @@
 // Lists of names.
 
 import type { OperationOptions } from "./options.ts";
+import { answersOf } from "./paged.ts";
 import type { PageSettings } from "./read.ts";
 import type { Transport } from "./transport.ts";
 
@@ -21,19 +22,10 @@ export function names(
   member: "spaces" | "segments",
   options: OperationOptions,
 ): PagedNames {
-  async function* byPage({ continuationToken, maxPageSize }: PageSettings = {}): AsyncGenerator<
-    NamePage,
-    void,
-    undefined
-  > {
-    let next = continuationToken;
-    do {
-      const query = { next, limit: maxPageSize };
-      const answer = await transport.json({ method: "GET", path, query, accept: "application/json" }, options);
-      const page = answer as Readonly<Record<typeof member, readonly string[]>> & { readonly next?: string };
-      ({ next } = page);
-      yield { names: page[member], continuationToken: next };
-    } while (next !== undefined);
+  type Answer = Readonly<Record<typeof member, readonly string[]>>;
+  async function* byPage(settings: PageSettings = {}): AsyncGenerator<NamePage, void, undefined> {
+    for await (const page of answersOf<Answer>(transport, path, settings, options))
+      yield { names: page[member], continuationToken: page.next };
   }
   return {
     byPage,

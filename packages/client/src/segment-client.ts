@@ -103,7 +103,8 @@ export class SegmentClient<T> {
    * is gone.
    */
   trim(beforeSequence: number, options: OperationOptions = {}): Promise<SegmentStatus> {
-    return trimSegment(this.#transport, `${this.#path}/trim`, beforeSequence, options);
+    const jobsPath = `/v1/stores/${encodeName(this.storeId)}/jobs`;
+    return trimSegment(this.#transport, { path: `${this.#path}/trim`, jobsPath }, beforeSequence, options);
   }
 
   /**

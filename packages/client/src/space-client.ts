@@ -3,6 +3,8 @@
 import { batchesCall, transactionCall, transactionResults } from "./append.ts";
 import type { AppendResult, SegmentRecords, WriteOptions } from "./append.ts";
 import type { Codec } from "./codecs.ts";
+import { deleteAt, restoreAt } from "./deletion.ts";
+import type { DeleteOptions, Deletion } from "./deletion.ts";
 import { encodingOf, recordText } from "./entries.ts";
 import type { Entry, SegmentStatus, StreamRecord } from "./entries.ts";
 import { followedEntries, follower } from "./follow.ts";
@@ -17,12 +19,29 @@ import { pagedEntries } from "./read.ts";
 import type { PagedEntries } from "./read.ts";
 import { reading } from "./reading.ts";
 import type { SpaceBounds } from "./reading.ts";
+import { RetentionClient } from "./retention.ts";
+import type { Retention } from "./retention.ts";
 import { followedStatuses, statusesNow } from "./statuses.ts";
 import type { StatusOptions } from "./statuses.ts";
 import { SegmentClient } from "./segment-client.ts";
 import { trimSpace } from "./trim.ts";
 import type { SpaceTrim, TrimSpaceOptions } from "./trim.ts";
 import type { Transport } from "./transport.ts";
+
+export interface SpaceStatus {
+  readonly space: string;
+  /** Undefined: nobody has counted yet what an earlier version of the service wrote. */
+  readonly entries?: number;
+  /** Payloads and metadata, before compression. */
+  readonly bytes?: number;
+  /** Commits that are not in all of their segments yet. */
+  readonly pending: number;
+  /** Of its first and its last commit, milliseconds since 1970; 0: there is none. */
+  readonly firstTimestamp: number;
+  readonly lastTimestamp: number;
+  /** Undefined: all is kept. */
+  readonly retention?: Retention;
+}
 
 export type SpaceReadOptions = SpaceBounds & OperationOptions;
 
@@ -125,7 +144,33 @@ export class SpaceClient<T> {
    * to manage.
    */
   trim(options: TrimSpaceOptions): Promise<SpaceTrim> {
-    return trimSpace(this.#transport, `${this.#path}/trim`, options);
+    const jobsPath = `/v1/stores/${encodeName(this.storeId)}/jobs`;
+    return trimSpace(this.#transport, { path: `${this.#path}/trim`, jobsPath }, options);
+  }
+
+  /** How much there is, since when, and for how long. */
+  async getStatus(options: OperationOptions = {}): Promise<SpaceStatus> {
+    const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
+    return (await this.#transport.json(call, options)) as SpaceStatus;
+  }
+
+  /** How long entries are kept. */
+  get retention(): RetentionClient {
+    return new RetentionClient(this.#transport, `${this.#path}/retention`);
+  }
+
+  /**
+   * Deletes the space: when it is answered, nobody reads or writes it any more. Until `removedFrom` it can be restored;
+   * once it has been removed it may be written again. Undefined: there is no such space. Needs the permission to
+   * manage.
+   */
+  delete(options: DeleteOptions): Promise<Deletion | undefined> {
+    return deleteAt(this.#transport, this.#path, options);
+  }
+
+  /** All of it is there again; `deleted`: it is too late. A space that was not deleted stays as it is. */
+  restore(options: OperationOptions = {}): Promise<void> {
+    return restoreAt(this.#transport, this.#path, options);
   }
 
   /** The names of its segments, in the order of their UTF-8. */

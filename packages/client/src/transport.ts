@@ -67,9 +67,14 @@ export class Transport {
 
   /** The answer as JSON. */
   async json(call: Call, options: OperationOptions): Promise<unknown> {
-    const { text } = await this.send(call, options);
+    return (await this.answer(call, options)).body;
+  }
+
+  /** Its status, and its body as JSON; undefined where it has none by its status. */
+  async answer(call: Call, options: OperationOptions): Promise<{ readonly status: number; readonly body: unknown }> {
+    const { status, text } = await this.send(call, options);
     try {
-      return JSON.parse(text) as unknown;
+      return { status, body: status === 204 ? undefined : (JSON.parse(text) as unknown) };
     } catch (cause) {
       const effect = call.refutes === undefined ? undefined : "unknown";
       throw new StreamkitError("unexpected_answer", "The answer is not JSON.", { cause, effect });

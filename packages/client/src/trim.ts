@@ -1,6 +1,8 @@
-// Trims: one call of the service removes only so much, so it is made until all that was asked for is gone.
+// Trims: of what takes longer than a call may, a job of the service removes the rest. It is waited for.
 
 import type { SegmentStatus } from "./entries.ts";
+import { Jobs } from "./jobs.ts";
+import type { Job } from "./jobs.ts";
 import type { OperationOptions } from "./options.ts";
 import { pause } from "./timing.ts";
 import type { Call, Transport } from "./transport.ts";
@@ -22,16 +24,23 @@ export interface SpaceTrim {
   readonly state: "done" | "pending";
 }
 
+/** Where the call goes, and where the jobs of the store are. */
+export interface TrimPaths {
+  readonly path: string;
+  readonly jobsPath: string;
+}
+
 export async function trimSegment(
   transport: Transport,
-  path: string,
+  { path, jobsPath }: TrimPaths,
   before: number,
   options: OperationOptions,
 ): Promise<SegmentStatus> {
+  const jobs = new Jobs(transport, jobsPath);
   for (;;) {
-    const status = (await transport.json(trimCall(path, before), options)) as SegmentStatus;
-    // A segment that never had an entry begins nowhere.
-    if (status.lastSequence === 0 || status.firstSequence >= Math.min(before, status.lastSequence + 1)) return status;
+    const { body, status } = await transport.answer(trimCall(path, before), options);
+    if (status !== 202) return body as SegmentStatus;
+    await jobs.wait((body as Job).id, options);
   }
 }
 
@@ -39,15 +48,24 @@ export async function trimSegment(
 const pendingTries = 5;
 const pendingPauseMs = 1_000;
 
-export async function trimSpace(transport: Transport, path: string, options: TrimSpaceOptions): Promise<SpaceTrim> {
+export async function trimSpace(
+  transport: Transport,
+  { path, jobsPath }: TrimPaths,
+  options: TrimSpaceOptions,
+): Promise<SpaceTrim> {
+  const jobs = new Jobs(transport, jobsPath);
   const before = options.upToOffset ?? options.beforeTimestamp;
   for (let pending = 0; ;) {
-    const { earliest, state } = (await transport.json(trimCall(path, before), options)) as {
-      readonly earliest: string;
-      readonly state: "done" | "pending" | "more";
-    };
-    if (state === "done" || (state === "pending" && ++pending === pendingTries)) return { earliest, state };
-    if (state === "pending") await pause(pendingPauseMs, options.abortSignal);
+    const { body, status } = await transport.answer(trimCall(path, before), options);
+    if (status === 202) {
+      await jobs.wait((body as Job).id, options);
+      continue;
+    }
+    const { earliest, state } = body as SpaceTrim;
+    if (state === "done") return { earliest, state };
+    pending += 1;
+    if (pending === pendingTries) return { earliest, state };
+    await pause(pendingPauseMs, options.abortSignal);
   }
 }
 

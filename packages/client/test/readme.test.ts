@@ -28,4 +28,6 @@ test("the README's program runs from its first line to its last", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [program]);
   expect(stdout).toContain("1 placed\n2 shipped\n");
   expect(stdout).toContain("up to date\n");
+  expect(stdout).toContain("0 entries of 0 segments would go\n");
+  expect(stdout).toMatch(/kind: 'deleteSpace'/);
 });

@@ -33,6 +33,14 @@ export async function wrongUses(): Promise<void> {
   store.read({ limit: 1 });
   // @ts-expect-error -- one of the two
   await orders.trim({ beforeTimestamp: 1, upToOffset: "" });
+  // @ts-expect-error -- a policy has a bound
+  await orders.retention.put({});
+  // @ts-expect-error -- a deletion is confirmed by the name
+  await orders.delete({ graceInSeconds: 60 });
+  // @ts-expect-error -- so is that of a store
+  await store.delete();
+  // @ts-expect-error -- a label is text, or undefined
+  await store.setLabel(null);
   // @ts-expect-error -- a lease proves itself by its token
   await order.append({ payload: { type: "placed" } }, { lease: { key: "k" } });
   // @ts-expect-error -- the codec says what payloads are

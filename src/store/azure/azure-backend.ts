@@ -68,6 +68,8 @@ const entryFixedBytes = 88;
 /** Looks for the newest entries that rows merged meanwhile may spoil. */
 const tailTriesMax = 5;
 
+type Signal = AbortSignal | undefined;
+
 export class AzureBackend implements Backend {
   readonly recent: RecentSpaces;
   readonly #id: StoreId;
@@ -116,7 +118,7 @@ export class AzureBackend implements Backend {
     return readSpace(this.#source(space), space, args, together);
   }
 
-  readSpaceStatus(space: SpaceName, signal: AbortSignal | undefined): Promise<SpaceStatus> {
+  readSpaceStatus(space: SpaceName, signal: Signal): Promise<SpaceStatus> {
     const table = this.#held(space);
     const reader = new LogReader(table, space, this.#instance.compressor);
     return this.#reading(signal, () => readSpaceStatus({ table, reader, signal }, space));
@@ -135,11 +137,11 @@ export class AzureBackend implements Backend {
     return firstTimestamp(this.#source(space), space, args);
   }
 
-  readLast(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<Entry | undefined> {
+  readLast(space: SpaceName, segment: SegmentName, signal: Signal): Promise<Entry | undefined> {
     return readLast(this.#source(space), space, segment, signal);
   }
 
-  readStatus(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<SegmentStatus> {
+  readStatus(space: SpaceName, segment: SegmentName, signal: Signal): Promise<SegmentStatus> {
     return readStatus(this.#source(space), space, segment, signal);
   }
 
@@ -165,7 +167,7 @@ export class AzureBackend implements Backend {
     segment: SegmentName,
     { records, wish }: StreamRequest,
     { id, keyed }: { readonly id: TransactionId; readonly keyed: boolean },
-    signal: AbortSignal | undefined,
+    signal: Signal,
   ): Promise<StreamOutcome> {
     if (this.#instance.options.formatVersion === 1) throw formatNotEnabled("A stream");
     const part = { ...partOf(space, segment, records), wish };
@@ -178,16 +180,11 @@ export class AzureBackend implements Backend {
     return { kind: "written", stream: appended.stream, lastSequence: appended.place.lastSequence };
   }
 
-  streamOf(space: SpaceName, segment: SegmentName, signal: AbortSignal | undefined): Promise<StreamStatus | undefined> {
+  streamOf(space: SpaceName, segment: SegmentName, signal: Signal): Promise<StreamStatus | undefined> {
     return readStream(this.#source(space), space, segment, signal);
   }
 
-  async trimSegment(
-    space: SpaceName,
-    segment: SegmentName,
-    before: number,
-    signal: AbortSignal | undefined,
-  ): Promise<SegmentStatus> {
+  async trimSegment(space: SpaceName, segment: SegmentName, before: number, signal: Signal): Promise<SegmentStatus> {
     this.#checkFormat("A trim");
     return this.#changing(signal, async () => {
       const writer = this.#writer(space);
@@ -199,7 +196,7 @@ export class AzureBackend implements Backend {
     });
   }
 
-  async trimSpace(space: SpaceName, before: TrimPoint, signal: AbortSignal | undefined): Promise<SpaceTrim> {
+  async trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim> {
     this.#checkFormat("A trim");
     return this.#changing(signal, async () => {
       const writer = this.#writer(space);
@@ -208,11 +205,7 @@ export class AzureBackend implements Backend {
     });
   }
 
-  async deleteSpace(
-    space: SpaceName,
-    wish: DeletionWish,
-    signal: AbortSignal | undefined,
-  ): Promise<Deleted | undefined> {
+  async deleteSpace(space: SpaceName, wish: DeletionWish, signal: Signal): Promise<Deleted | undefined> {
     this.#checkFormat("A deletion");
     return this.#changing(signal, async () => {
       // A space of a store that was deleted goes with it.
@@ -221,20 +214,18 @@ export class AzureBackend implements Backend {
     });
   }
 
-  async restoreSpace(space: SpaceName, signal: AbortSignal | undefined): Promise<void> {
-    return this.#changing(signal, async () => {
-      await this.#standing.confirm();
-      return restoreSpace(this.#deletion(), space);
-    });
+  async restoreSpace(space: SpaceName, signal: Signal): Promise<void> {
+    const restore = () => this.#standing.confirm().then(() => restoreSpace(this.#deletion(), space));
+    return this.#changing(signal, restore, isDeleted);
   }
 
-  async deleteStore(wish: DeletionWish, signal: AbortSignal | undefined): Promise<Deleted> {
+  async deleteStore(wish: DeletionWish, signal: Signal): Promise<Deleted> {
     this.#checkFormat("A deletion");
     return this.#changing(signal, () => deleteStore(this.#deletion(), wish));
   }
 
-  async restoreStore(signal: AbortSignal | undefined): Promise<void> {
-    return this.#changing(signal, () => restoreStore(this.#deletion()));
+  async restoreStore(signal: Signal): Promise<void> {
+    return this.#changing(signal, () => restoreStore(this.#deletion()), isDeleted);
   }
 
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
@@ -245,18 +236,13 @@ export class AzureBackend implements Backend {
     return this.#writer(space).onCommit(listener);
   }
 
-  async appliedThrough(space: SpaceName, signal: AbortSignal | undefined): Promise<number> {
+  async appliedThrough(space: SpaceName, signal: Signal): Promise<number> {
     const { timestamp, unapplied } = await this.#logHead(space, signal);
     return doneThrough(unapplied, timestamp);
   }
 
   /** A call that hangs is given up after as long as a produce would wait. */
-  async bringUp(
-    space: SpaceName,
-    segment: SegmentName,
-    through: number,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
+  async bringUp(space: SpaceName, segment: SegmentName, through: number, signal: Signal): Promise<boolean> {
     const { clock, options } = this.#instance;
     const outcome = await withDeadline(clock, options.produceTimeoutMs, signal, () =>
       this.#writer(space).bringUp(segment, through),
@@ -276,7 +262,7 @@ export class AzureBackend implements Backend {
     }
   }
 
-  async spaceTail(space: SpaceName, count: number, signal: AbortSignal | undefined): Promise<Cursor> {
+  async spaceTail(space: SpaceName, count: number, signal: Signal): Promise<Cursor> {
     for (let tries = 0; tries < tailTriesMax; tries += 1) {
       const { timestamp, count: records } = await this.#logHead(space, signal);
       if (count === 0) return cursorAfter(space, timestamp);
@@ -328,28 +314,35 @@ export class AzureBackend implements Backend {
     return { store: this.#id, registry, table: this.#table, clock, random, options };
   }
 
-  #trimDeps(space: SpaceName, signal: AbortSignal | undefined): TrimDeps {
+  #trimDeps(space: SpaceName, signal: Signal): TrimDeps {
     const { clock, compressor, options, random, telemetry } = this.#instance;
     return { table: this.#held(space), clock, compressor, options, random, telemetry, signal };
   }
 
-  /** A change that fails keeps what it has done, and a repeat goes on from there. */
-  async #changing<T>(signal: AbortSignal | undefined, change: () => Promise<T>): Promise<T> {
+  /**
+   * A change that fails keeps what it has done, and a repeat goes on from there. `isRefused`: failures of this kind
+   * come before anything is written.
+   */
+  async #changing<T>(
+    signal: Signal,
+    change: () => Promise<T>,
+    isRefused: (error: unknown) => boolean = () => false,
+  ): Promise<T> {
     signal?.throwIfAborted();
     try {
       return await change();
     } catch (error) {
       signal?.throwIfAborted();
-      throw asStoreError(error, "unknown");
+      throw isRefused(error) ? error : asStoreError(error, "unknown");
     }
   }
 
-  #logHead(space: SpaceName, signal: AbortSignal | undefined): Promise<LogHead> {
+  #logHead(space: SpaceName, signal: Signal): Promise<LogHead> {
     const reader = new LogReader(this.#held(space), space, this.#instance.compressor);
     return this.#reading(signal, async () => (await reader.readHead(signal)).head);
   }
 
-  async #reading<T>(signal: AbortSignal | undefined, read: () => Promise<T>): Promise<T> {
+  async #reading<T>(signal: Signal, read: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     try {
       return await read();

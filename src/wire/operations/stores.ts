@@ -28,7 +28,7 @@ const storeSchema = z
       description:
         "unused: nothing was ever kept in it. deleted: it can be restored. removed: it cannot, and its id is never used again.",
     }),
-    restorableUntil: z
+    removedFrom: z
       .int()
       .min(0)
       .optional()

@@ -48,7 +48,7 @@ test("a deleted store tells until when it can be restored; its label waits for t
   await service.call("PUT", path, json({ label: "one" }));
   const deleted = await service.call("DELETE", `${path}?confirm=${id}`);
   const { removedFrom } = deleted.json as unknown as { readonly removedFrom: number };
-  const told = { id, label: "one", state: "deleted", restorableUntil: removedFrom };
+  const told = { id, label: "one", state: "deleted", removedFrom };
   expect((await service.call("GET", path)).json).toEqual(told);
   expect((await service.call("GET", "/v1/stores")).json).toEqual({ stores: [told] });
   expect(await service.call("PUT", path, json({ label: "two" }))).toMatchObject({
