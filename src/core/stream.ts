@@ -60,7 +60,12 @@ export type SegmentChange =
   /** Only that it was used. */
   | { readonly kind: "use" }
   /** It ends now. */
-  | { readonly kind: "end" };
+  | { readonly kind: "end" }
+  /**
+   * It is of a backup, and follows the transaction with the number `after` (0: none), whatever its own number is. A
+   * segment without entries begins with it, at any sequence.
+   */
+  | { readonly kind: "restore"; readonly after: number };
 
 /**
  * A sliding end is stored as so much more than was asked for: whoever uses the stream in the first tenth of it writes

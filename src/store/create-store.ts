@@ -32,6 +32,8 @@ import type {
   WrittenArgs,
   WrittenPlace,
 } from "./store.ts";
+import type { RestoredRecord, RestoreOutcome } from "./restoring.ts";
+import { restoreEntries } from "./restoring.ts";
 import { changeStream } from "./streams.ts";
 import { checkTogether } from "./together.ts";
 import { RunningWork } from "./work.ts";
@@ -88,6 +90,11 @@ export interface Backend {
   restoreSpace(space: SpaceName, signal: Signal): Promise<void>;
   deleteStore(wish: DeletionWish, signal: Signal): Promise<Deleted>;
   restoreStore(signal: Signal): Promise<void>;
+  /**
+   * Commits records of a backup, all or nothing, behind what the space has, ascending; none: only brings what is
+   * committed into the segments.
+   */
+  restoreRecords(space: SpaceName, records: readonly RestoredRecord[], signal: Signal): Promise<RestoreOutcome>;
   onCommit(space: SpaceName, listener: () => void): () => void;
   appliedThrough(space: SpaceName, signal: Signal): Promise<number>;
   /**
@@ -204,6 +211,8 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
     restoreSpace: (space, options) => work.run(() => backend.restoreSpace(space, options?.signal)),
     deleteStore: (options) => work.run(() => backend.deleteStore(wishOf(options), options?.signal)),
     restoreStore: (options) => work.run(() => backend.restoreStore(options?.signal)),
+    restoreEntries: (space, entries, options) =>
+      work.run(() => restoreEntries(backend, space, entries, options?.signal)),
     onCommit: (space, listener) => backend.onCommit(space, listener),
     appliedThrough: (space, options) => work.run(() => backend.appliedThrough(space, options?.signal)),
     spaceTail: (space, count, options) => work.run(() => backend.spaceTail(space, count, options?.signal)),

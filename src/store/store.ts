@@ -8,6 +8,7 @@ import type { AppendRecord, Entry, SegmentStatus } from "../core/entry.ts";
 import type { EntryFilter } from "../core/entry-filter.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../core/ids.ts";
 import type { StreamState } from "../core/stream.ts";
+import type { RestoringStore } from "./restoring.ts";
 import type { StreamAnswer, StreamWish } from "./stream-rules.ts";
 
 export interface StreamOptions {
@@ -270,9 +271,8 @@ export interface DeleteOptions extends StreamOptions, Partial<DeletionWish> {}
  * `record_too_large`, `trimmed`, `deleted`, `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`,
  * `corrupt_data`.
  */
-export interface Store {
+export interface Store extends RestoringStore {
   readonly id: StoreId;
-
   /** Names in UTF-8 order. Complete as soon as a produce to them was acknowledged. */
   getSpaces(options?: NamesOptions): AsyncIterable<SpaceName>;
   getSegments(space: SpaceName, options?: NamesOptions): AsyncIterable<SegmentName>;

@@ -18,6 +18,7 @@ import {
 } from "./operations/consumers.ts";
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
+import { restoreEntries } from "./operations/restore.ts";
 import { deleteSpace, deleteStore, restoreSpace, restoreStore, trimSegment, trimSpace } from "./operations/manage.ts";
 import { spaces, segments, spaceStatus } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
@@ -44,6 +45,7 @@ export const operations: readonly Operation[] = [
   liveStatus,
   trimSegment,
   trimSpace,
+  restoreEntries,
   spaceRetentionPut,
   spaceRetentionGet,
   spaceRetentionDelete,

@@ -244,7 +244,7 @@ function plainMembers(
 }
 
 /** `record` names it in errors. No more is read than a record may have. */
-function parseMetadata(text: JsonSlice, record: string): Metadata {
+export function parseMetadata(text: JsonSlice, record: string): Metadata {
   const field = `${record}.metadata`;
   const metadata = new Map<string, string>();
   let bytes = 0;

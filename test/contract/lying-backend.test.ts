@@ -15,6 +15,7 @@ import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
 import { ownWriteLiars } from "./liars/own-writes.ts";
 import { readingLiars } from "./liars/reading.ts";
+import { restoringLiars } from "./liars/restoring.ts";
 import { streamingLiars } from "./liars/streaming.ts";
 import { trimmingLiars } from "./liars/trimming.ts";
 import { writingLiars } from "./liars/writing.ts";
@@ -22,7 +23,7 @@ import { directClaims as claims } from "./store-contract.ts";
 
 const liars: readonly Liar[] = [
   ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars, ...countingLiars],
-  ...[...trimmingLiars, ...streamingLiars, ...deletingLiars],
+  ...[...trimmingLiars, ...streamingLiars, ...deletingLiars, ...restoringLiars],
 ];
 
 describe("a lying backend", () => {

@@ -62,6 +62,7 @@ async function playerOf(
   if (mutation.play === "later view") return (await import("./later-view.ts")).laterView;
   if (mutation.play === "streams") return (await import("./streams.ts")).streams;
   if (mutation.play === "endings") return (await import("./endings.ts")).endings;
+  if (mutation.play === "restores") return (await import("./restores.ts")).restores;
   const { simulate } = await import("./simulate.ts");
   return (seed) => simulate(seed, { keepsHistory: false });
 }

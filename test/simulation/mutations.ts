@@ -9,6 +9,7 @@ import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
 import { streaming } from "./mutations/streaming.ts";
 import { trimming } from "./mutations/trimming.ts";
+import { restoringMistakes } from "./mutations/restoring.ts";
 import { recovering } from "./mutations/recovering.ts";
 
 export const mutations: readonly Mutation[] = [
@@ -24,4 +25,5 @@ export const mutations: readonly Mutation[] = [
   ...compacting,
   ...streaming,
   ...endingMistakes,
+  ...restoringMistakes,
 ];

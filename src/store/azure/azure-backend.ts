@@ -1,15 +1,14 @@
 // A store's rows in Azure Tables: the product's backend. Each call finds the space's writer, or reads the rows.
 
-import type { AppendRecord, Entry, SegmentStatus } from "../../core/entry.ts";
-import { contentBytes } from "../../core/entry.ts";
+import type { Entry, SegmentStatus } from "../../core/entry.ts";
 import { formatNotEnabled, StoreError } from "../../core/errors.ts";
 import { withFields } from "../../core/logger.ts";
 import type { Logger } from "../../core/logger.ts";
 import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../../core/ids.ts";
 import { cursorAfter } from "../../codec/cursor.ts";
-import { contentDigest } from "../../codec/transaction.ts";
 import type { Table } from "../../table/port.ts";
 import type { Backend } from "../create-store.ts";
+import type { RestoredRecord, RestoreOutcome } from "../restoring.ts";
 import type {
   ConsumeSegmentArgs,
   ConsumeSpaceArgs,
@@ -35,7 +34,7 @@ import { deleteSpace, deleteStore, restoreSpace, restoreStore } from "./delete/d
 import { asStoreError, isDeleted } from "./instance/failure.ts";
 import { heldTable } from "./instance/held-table.ts";
 import type { StoreStanding } from "./instance/standing.ts";
-import type { SegmentAppend, SegmentAppended } from "./append/append-request.ts";
+import { chunkOf, partOf } from "./parts.ts";
 import { LogReader } from "./log/log-reader.ts";
 import type { LogHead } from "./rows/log-rows.ts";
 import { logPartition } from "./rows/keys.ts";
@@ -63,8 +62,6 @@ import type { TrimDeps } from "./trim/segment-trim.ts";
 import { trimSegment } from "./trim/segment-trim.ts";
 import { trimSpace } from "./trim/space-trim.ts";
 
-/** Bytes that an entry takes in a record beside its content and its names: identity, lengths, sequence, timestamp. */
-const entryFixedBytes = 88;
 /** Looks for the newest entries that rows merged meanwhile may spoil. */
 const tailTriesMax = 5;
 
@@ -228,6 +225,18 @@ export class AzureBackend implements Backend {
     return this.#changing(signal, () => restoreStore(this.#deletion()), isDeleted);
   }
 
+  async restoreRecords(
+    space: SpaceName,
+    records: readonly RestoredRecord[],
+    signal: AbortSignal | undefined,
+  ): Promise<RestoreOutcome> {
+    this.#checkFormat("Restoring entries");
+    return this.#changing(signal, async () => {
+      await this.#standing.check(space);
+      return this.#writer(space).restore(records, signal);
+    });
+  }
+
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
     return trimmedTo(this.#source(space), space, offset);
   }
@@ -355,37 +364,4 @@ export class AzureBackend implements Backend {
   #writer(space: SpaceName): SpaceWriter {
     return this.#writers.get(this.#id, space, this.#table);
   }
-}
-
-function partOf(space: SpaceName, segment: SegmentName, records: readonly AppendRecord[]): SegmentAppend {
-  const firstSequence = records[0]?.sequence;
-  const names = Buffer.byteLength(space) + Buffer.byteLength(segment);
-  let plainBytes = 256;
-  let allBytes = 0;
-  let gap: SegmentAppend["gap"];
-  records.forEach((record, index) => {
-    const bytes = contentBytes(record);
-    allBytes += bytes;
-    plainBytes += bytes + names + entryFixedBytes;
-    const { sequence } = record;
-    if (gap !== undefined || sequence === undefined || firstSequence === undefined) return;
-    if (sequence !== firstSequence + index) gap = { index, received: sequence };
-  });
-  return { segment, records, digest: contentDigest(records), plainBytes, contentBytes: allBytes, firstSequence, gap };
-}
-
-function chunkOf(space: SpaceName, segment: SegmentName, result: SegmentAppended, duplicate: boolean): ProducedChunk {
-  const { id, number, firstSequence, lastSequence, timestamp } = result.place;
-  return {
-    status: {
-      space,
-      segment,
-      // It may have been trimmed beyond this chunk by now.
-      firstSequence: Math.min(result.firstSequence, lastSequence + 1),
-      firstTimestamp: result.firstTimestamp,
-      lastSequence,
-      lastTimestamp: timestamp,
-    },
-    transaction: { id, number, firstSequence, lastSequence, duplicate },
-  };
 }

@@ -11,6 +11,11 @@ export function recordJson({ sequence, payload, metadata }: AppendRecord): objec
   };
 }
 
+/** A line of a backup. */
+export function restoredJson({ segment, sequence, timestamp, trx, ...content }: Entry): object {
+  return { segment, sequence, timestamp, trx, ...recordJson(content) };
+}
+
 type EntryJson = Omit<Entry, "payload" | "metadata"> & {
   readonly payload: string;
   readonly metadata?: Record<string, string>;

@@ -28,10 +28,11 @@ import type {
   StreamOptions,
   TrimPoint,
 } from "../../../src/store/store.ts";
+import type { RestoredEntries } from "../../../src/store/restoring.ts";
 import { RunningWork } from "../../../src/store/work.ts";
 import { HttpClient } from "./http-client.ts";
 import type { Query } from "./http-client.ts";
-import { entryOf, entryOrNone, recordJson } from "./http-json.ts";
+import { entryOf, entryOrNone, recordJson, restoredJson } from "./http-json.ts";
 
 /** A space as the interface tells it. */
 type ToldSpace = Omit<SpaceStatus, "counts"> & { readonly entries?: number; readonly bytes?: number };
@@ -192,6 +193,20 @@ export class HttpStore implements Store {
 
   restoreStore(options: StreamOptions = {}): Promise<void> {
     return this.#work.run(() => this.#restore("", options));
+  }
+
+  restoreEntries(
+    space: SpaceName,
+    entries: AsyncIterable<Entry> | Iterable<Entry>,
+    options: StreamOptions = {},
+  ): Promise<RestoredEntries> {
+    return this.#work.run(async () => {
+      let body = "";
+      for await (const entry of entries) body += `${JSON.stringify(restoredJson(entry))}\n`;
+      const path = `/spaces/${encodeURIComponent(space)}/restore-entries`;
+      const request = { method: "POST", contentType: "application/x-ndjson", body, ...signalOf(options) };
+      return (await this.#http.json(path, {}, request)) as RestoredEntries;
+    });
   }
 
   /** A live reader of the space: what was there before is a hint as well. */

@@ -49,6 +49,7 @@ export function honest(store: Store): Store {
     restoreSpace: (space, options) => store.restoreSpace(space, options),
     deleteStore: (options) => store.deleteStore(options),
     restoreStore: (options) => store.restoreStore(options),
+    restoreEntries: (space, entries, options) => store.restoreEntries(space, entries, options),
     onCommit: (space, listener) => store.onCommit(space, listener),
     appliedThrough: (space, options) => store.appliedThrough(space, options),
     spaceTail: (space, count, options) => store.spaceTail(space, count, options),

@@ -5,7 +5,7 @@
 // inventory become visible together, so `committed` and `applied` are one.
 
 import type { Entry, SegmentStatus } from "../../../src/core/entry.ts";
-import { contentBytes, emptyStatus } from "../../../src/core/entry.ts";
+import { contentBytes } from "../../../src/core/entry.ts";
 import type { Clock, Random } from "../../../src/core/clock.ts";
 import {
   leaseNotGranted,
@@ -37,12 +37,13 @@ import type {
   StreamStatus,
   TrimPoint,
 } from "../../../src/store/store.ts";
+import type { RestoredRecord, RestoreOutcome } from "../../../src/store/restoring.ts";
 import { areJson, decideStream, refusedPlain, streamRefused } from "../../../src/store/stream-rules.ts";
 import { changesOf, rowsOf } from "./commit.ts";
 import type { SegmentChange } from "./commit.ts";
 import type { LevelDatabase } from "./database.ts";
 import { decide } from "./decision.ts";
-import type { Proposal, Repeat, SegmentView } from "./decision.ts";
+import type { Proposal, SegmentView } from "./decision.ts";
 import { LevelDeletion } from "./deletion.ts";
 import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
@@ -51,7 +52,8 @@ import type { KeyValue } from "./keyspace.ts";
 import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail, trimmedTo } from "./read.ts";
 import type { Source } from "./read.ts";
 import { decodeFences, decodeHead, decodeProducer, decodeTransaction, decodeTrim, encodeFences } from "./rows.ts";
-import type { HeadRow, TransactionRow } from "./rows.ts";
+import { firstAnswer, numbersOf, statusOf } from "./answers.ts";
+import { restoredRows } from "./restore.ts";
 import { recordsBefore, trimmedSegment, trimmedSpace } from "./trim.ts";
 
 export interface LevelStoreParts {
@@ -161,6 +163,29 @@ export class LevelBackend implements Backend {
       const trim = decodeTrim(await this.#source.keyspace.get(this.#keys.trim(space)));
       return { earliest: cursorAfter(space, trim?.timestamp ?? 0), state: "done" };
     }
+  }
+
+  async restoreRecords(
+    space: SpaceName,
+    records: readonly RestoredRecord[],
+    signal: AbortSignal | undefined,
+  ): Promise<RestoreOutcome> {
+    signal?.throwIfAborted();
+    await this.#deletion.check(space);
+    const [first] = records;
+    if (first === undefined) return { kind: "done" };
+    const segments = [...new Set(records.flatMap(({ batches }) => batches.map(({ segment }) => segment)))];
+    const { clock, database } = this.#parts;
+    return database.holdSegments(this.#id, space, segments, () =>
+      database.holdSpace(this.#id, space, async (): Promise<RestoreOutcome> => {
+        const lastTimestamp = await this.#lastTimestamp(space);
+        if (first.timestamp <= lastTimestamp) return { kind: "behind", lastTimestamp };
+        await this.#source.keyspace.write(await restoredRows(this.#source, space, records, clock.now()));
+        this.#known.add(space, segments);
+        database.committed(this.#id, space);
+        return { kind: "done" };
+      }),
+    );
   }
 
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {
@@ -372,27 +397,4 @@ export class LevelBackend implements Backend {
     }
     return undefined;
   }
-}
-
-function statusOf(space: SpaceName, segment: SegmentName, head: HeadRow): SegmentStatus {
-  const { firstSequence, firstTimestamp, lastSequence, lastTimestamp } = head;
-  return { ...emptyStatus(space, segment), firstSequence, firstTimestamp, lastSequence, lastTimestamp };
-}
-
-/** The segment as it was after that transaction. */
-function firstAnswer(space: SpaceName, { view, earlier }: Repeat): ProducedChunk {
-  const { lastSequence, timestamp } = earlier;
-  return {
-    status: statusOf(space, view.segment, { ...view.head, lastSequence, lastTimestamp: timestamp }),
-    transaction: { ...numbersOf(earlier), duplicate: true },
-  };
-}
-
-function numbersOf({
-  id,
-  number,
-  firstSequence,
-  lastSequence,
-}: TransactionRow): Omit<TransactionRow, "timestamp" | "digest" | "segments"> {
-  return { id, number, firstSequence, lastSequence };
 }

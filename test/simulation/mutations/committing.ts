@@ -3,9 +3,9 @@
 import type { Mutation } from "./mutation.ts";
 import { azure, mutation } from "./mutation.ts";
 
-const inSend = `version.etag === undefined
+const inSend = `etag === undefined
         ? { kind: "insert", row: headRow, properties }
-        : { kind: "replace", row: headRow, properties, ifMatch: version.etag },`;
+        : { kind: "replace", row: headRow, properties, ifMatch: etag },`;
 
 export const committing: readonly Mutation[] = [
   mutation(

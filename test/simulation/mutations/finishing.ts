@@ -10,8 +10,8 @@ export const applying: readonly Mutation[] = [
     "no help for earlier pending",
     azure(
       "apply/segment-queue",
-      "if (item.transaction.number !== next ||",
-      "if (!item.record.isOwn) break;\n      if (item.transaction.number !== next ||",
+      "if (numberBefore(item.transaction) !== last ||",
+      "if (!item.record.isOwn) break;\n      if (numberBefore(item.transaction) !== last ||",
     ),
   ),
   mutation(
@@ -37,7 +37,7 @@ export const applying: readonly Mutation[] = [
     "inventory only by the head's creator",
     azure(
       "apply/segment-queue",
-      "this.listed = transaction.number !== 1;",
+      "this.listed = numberBefore(transaction) !== 0;",
       "this.listed = transaction.number !== 1 || !record.isOwn;",
     ),
   ),

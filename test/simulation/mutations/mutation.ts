@@ -20,9 +20,10 @@ export interface Mutation {
   readonly seeds: number;
   /**
    * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a
-   * stream and its producers (`../streams.ts`), or how a space ends (`../endings.ts`).
+   * stream and its producers (`../streams.ts`), how a space ends (`../endings.ts`), or a backup that is restored
+   * (`../restores.ts`).
    */
-  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings";
+  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings" | "restores";
   readonly patches: readonly Patch[];
 }
 

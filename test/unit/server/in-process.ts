@@ -35,6 +35,7 @@ import {
   trimSegment,
   trimSpace,
 } from "../../../src/server/manage.ts";
+import { restoreEntries } from "../../../src/server/restore-entries.ts";
 import {
   spaceRetentionPut,
   spaceRetentionGet,
@@ -100,6 +101,7 @@ export const someone: Caller = { caller: "someone", store: undefined };
 const endpoints: Readonly<Record<string, Endpoint>> = {
   trimSegment,
   trimSpace,
+  restoreEntries,
   deleteSpace,
   restoreSpace,
   deleteStore,

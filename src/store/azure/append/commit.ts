@@ -158,6 +158,12 @@ function batchOf({ part, summary }: AcceptedPart, space: SpaceName, timestamp: n
   return { trx, space, segment, firstSequence, lastSequence, timestamp, entries };
 }
 
+/** A record with its entries as they are stored. */
+interface StoredData {
+  readonly record: RecordSummary;
+  readonly data: Uint8Array;
+}
+
 /**
  * Writes to the log: a record with the head that it makes, or a head alone; each under the version that it replaces. A
  * write whose failure leaves its outcome open is thrown; a refusal too means no more than: look at the log.
@@ -173,13 +179,20 @@ export class LogWrites {
 
   /** The commit point: the record is in the log if and only if this succeeds. */
   commit(version: LogVersion, head: LogHead, { content, record }: Attempt): Promise<SubmitResult> {
+    return this.commitRecords(version.etag, head, [{ record, data: content.data }]);
+  }
+
+  /** The same of several records: all of them are in the log, or none is. */
+  commitRecords(etag: string | undefined, head: LogHead, records: readonly StoredData[]): Promise<SubmitResult> {
     const { headRow } = this.#log;
     const properties = encodeLogHead(head);
     return this.#submit([
-      version.etag === undefined
+      etag === undefined
         ? { kind: "insert", row: headRow, properties }
-        : { kind: "replace", row: headRow, properties, ifMatch: version.etag },
-      { kind: "insert", row: recordRow(record.timestamp), properties: encodeRecord(record, content.data) },
+        : { kind: "replace", row: headRow, properties, ifMatch: etag },
+      ...records.map(({ record, data }): Write => {
+        return { kind: "insert", row: recordRow(record.timestamp), properties: encodeRecord(record, data) };
+      }),
     ]);
   }
 

@@ -98,11 +98,11 @@ export class Applier {
     return this.#records.get(timestamp);
   }
 
-  /** A committed record that the log lists as pending. */
-  add(summary: RecordSummary, writtenAt: number, content?: RecordContent): PendingRecord {
+  /** A committed record that the log lists as pending. `isOwn`: this instance tells of it. */
+  add(summary: RecordSummary, writtenAt: number, content?: RecordContent, isOwn?: boolean): PendingRecord {
     const known = this.#records.get(summary.timestamp);
     if (known !== undefined) return known;
-    const record = new PendingRecord(summary, writtenAt, content);
+    const record = new PendingRecord(summary, writtenAt, content, isOwn);
     this.#records.set(summary.timestamp, record);
     if (!record.spaceListed) this.#opening = record;
     for (const item of record.items) {
@@ -298,7 +298,8 @@ export class Applier {
   }
 
   async #apply(queue: SegmentQueue, physical: PhysicalHead, candidates: readonly PendingItem[]): Promise<boolean> {
-    const block = await this.#blocks.make(physical.head.lastSequence + 1, candidates);
+    const first = candidates.find(({ index }) => index !== undefined)?.transaction.firstSequence;
+    const block = await this.#blocks.make(first ?? physical.head.lastSequence + 1, candidates);
     const partition = segmentPartition(this.#space, queue.segment);
     let head = physical.head;
     const used: Write[] = [];

@@ -5,7 +5,7 @@ import { corruptData } from "../../../core/errors.ts";
 import type { SegmentName } from "../../../core/ids.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
-import { hasEntries } from "../rows/log-rows.ts";
+import { hasEntries, numberBefore } from "../rows/log-rows.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../../core/clock.ts";
@@ -22,7 +22,7 @@ export class PendingRecord {
   readonly summary: RecordSummary;
   /** The service's time of its commit, milliseconds. */
   readonly writtenAt: number;
-  /** Whether this instance committed it. */
+  /** Whether this instance committed it, and tells of it. */
   readonly isOwn: boolean;
   readonly items: readonly PendingItem[];
   /**
@@ -32,10 +32,10 @@ export class PendingRecord {
   spaceListed: boolean;
   #content: RecordContent | undefined;
 
-  constructor(summary: RecordSummary, writtenAt: number, content?: RecordContent) {
+  constructor(summary: RecordSummary, writtenAt: number, content?: RecordContent, isOwn = content !== undefined) {
     this.summary = summary;
     this.writtenAt = writtenAt;
-    this.isOwn = content !== undefined;
+    this.isOwn = isOwn;
     this.#content = content;
     let batches = 0;
     this.items = summary.transactions.map((transaction) => {
@@ -76,7 +76,7 @@ export class PendingItem {
     this.record = record;
     this.transaction = transaction;
     this.index = index;
-    this.listed = transaction.number !== 1;
+    this.listed = numberBefore(transaction) !== 0;
   }
 
   get isDone(): boolean {
@@ -146,16 +146,16 @@ export class SegmentQueue {
    */
   runAfter(transactionNumber: number, rowsMax: number): PendingItem[] {
     const run: PendingItem[] = [];
-    let next = transactionNumber + 1;
+    let last = transactionNumber;
     let rows = 0;
     for (const item of this.#items) {
-      if (item.transaction.number < next) continue;
+      if (item.transaction.number <= last) continue;
       rows += Math.max(1, item.rowsBeside);
-      if (item.transaction.number !== next || rows > rowsMax) break;
+      if (numberBefore(item.transaction) !== last || rows > rowsMax) break;
       if (item.unreadable && run.length > 0) break;
       run.push(item);
       if (item.unreadable) break;
-      next += 1;
+      last = item.transaction.number;
     }
     return run;
   }

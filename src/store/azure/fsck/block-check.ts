@@ -40,6 +40,12 @@ export class SegmentLog {
     this.#byFirst = new Map(transactions.filter(hasEntries).map((one) => [one.firstSequence, one]));
   }
 
+  /** The first sequence of the segment, as its log tells it. */
+  get begins(): number {
+    const [first] = this.transactions;
+    return first?.change?.kind === "restore" && first.change.after === 0 ? first.firstSequence : 1;
+  }
+
   at(firstSequence: number): LoggedTransaction | undefined {
     return this.#byFirst.get(firstSequence);
   }

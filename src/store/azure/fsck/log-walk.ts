@@ -10,7 +10,7 @@ import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import type { Counts } from "../rows/format.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
-import { decodeRecordSummary, emptyLog, hasEntries } from "../rows/log-rows.ts";
+import { decodeRecordSummary, emptyLog, hasEntries, numberBefore } from "../rows/log-rows.ts";
 import type { LogMarker } from "../rows/markers.ts";
 import { isPending, listedMax, nothingPending } from "../rows/pending.ts";
 import { timestampOfRow } from "../rows/keys.ts";
@@ -48,7 +48,6 @@ export interface LoggedSegment {
 type LoggedSummary = Omit<TransactionSummary, "keyed"> & Pick<LoggedTransaction, "keyed">;
 type RecordOf = Pick<RecordSummary, "node" | "timestamp">;
 type PendingLists = Pick<LogHead, "unapplied" | "unnotified">;
-/** Whether a record that was written then may still be pending. */
 type MayWait = (writtenAt: number) => boolean;
 
 export class LogWalk {
@@ -69,6 +68,7 @@ export class LogWalk {
   readonly #source: Source;
   readonly #space: SpaceName;
   readonly #pending: PendingLists;
+  /** Whether a record that was written then may still be pending. */
   readonly #mayWait: MayWait;
   readonly #findings: Findings;
   #whole = true;
@@ -335,15 +335,16 @@ export class LogWalk {
     this.segments.set(segment, logged);
     const last = logged.transactions.at(-1);
     const next = (last?.lastSequence ?? 0) + 1;
-    const nextNumber = (last?.number ?? 0) + 1;
+    const isBegun = next > 1 || transaction.change?.kind !== "restore";
     // A trimmed part does not tell how far a segment had come.
     const isContinued =
-      (last === undefined && this.trimmedThrough > 0) || (firstSequence === next && number === nextNumber);
+      (last === undefined && this.trimmedThrough > 0) ||
+      ((firstSequence === next || !isBegun) && numberBefore(transaction) === (last?.number ?? 0));
     if (!isContinued) {
       logged.whole = false;
       this.#findings.add(
         "sequence_fork",
-        `the log has transaction ${number} at ${rangeText(firstSequence, lastSequence)} (record ${record.timestamp}), and transaction ${nextNumber} at ${next} was expected`,
+        `the log has transaction ${number} at ${rangeText(firstSequence, lastSequence)} (record ${record.timestamp}), and transaction ${(last?.number ?? 0) + 1} at ${next} was expected`,
         segment,
       );
     }

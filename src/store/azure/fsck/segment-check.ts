@@ -205,7 +205,7 @@ class SegmentCheck {
     }
     const reach = later === undefined || this.#head === undefined ? Infinity : this.#lastSequenceIn(later);
     const end = Math.min(this.#lastSequence, this.#log.lastSequence);
-    const firstSequence = this.#head?.firstSequence ?? this.#goneThrough + 1;
+    const firstSequence = this.#head?.firstSequence ?? Math.max(this.#log.begins, this.#goneThrough + 1);
     const isTrimmedAway =
       this.#log.transactions.length === 0 &&
       this.#head !== undefined &&

@@ -98,6 +98,11 @@ export function hasEntries({
   return lastSequence >= firstSequence;
 }
 
+/** The number of the transaction of its segment that comes before it; 0: none. */
+export function numberBefore({ change, number }: Pick<TransactionSummary, "change" | "number">): number {
+  return change?.kind === "restore" ? change.after : number - 1;
+}
+
 /** One log record without its data. */
 export interface RecordSummary {
   readonly timestamp: number;

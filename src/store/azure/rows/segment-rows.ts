@@ -13,7 +13,7 @@ import type { Properties, Row } from "../../../table/port.ts";
 import { bytesIn, decoder, numberIn, textIn } from "../../../table/row-values.ts";
 import type { Format } from "./format.ts";
 import type { TransactionSummary, RecordSummary } from "./log-rows.ts";
-import { hasEntries } from "./log-rows.ts";
+import { hasEntries, numberBefore } from "./log-rows.ts";
 import { checkFormat, formatFirst, formatLatest, formatOf } from "./format.ts";
 import { segmentRowOf } from "./keys.ts";
 import { isMarker, kindProperty } from "./markers.ts";
@@ -219,7 +219,13 @@ export function movedProducer({
 /** Whether the state has the transaction, or it comes next. */
 export function follows(state: SegmentHead, place: TransactionPlace): boolean {
   if (place.number <= state.transactionNumber) return true;
-  return place.firstSequence === state.lastSequence + 1 && place.number === state.transactionNumber + 1;
+  if (numberBefore(place) !== state.transactionNumber) return false;
+  return beginsSegment(state, place) || place.firstSequence === state.lastSequence + 1;
+}
+
+/** A segment begins at any sequence with what was restored to it. */
+function beginsSegment(state: SegmentHead, { change }: TransactionPlace): boolean {
+  return change?.kind === "restore" && state.lastSequence === 0;
 }
 
 /** The state after a transaction; the same when it has it already. */
@@ -235,6 +241,7 @@ export function advance(state: SegmentHead, place: TransactionPlace): SegmentHea
     ? { changedAt: timestamp }
     : {
         changedAt: 0,
+        firstSequence: beginsSegment(state, place) ? firstSequence : state.firstSequence,
         firstTimestamp: state.firstSequence > state.lastSequence ? timestamp : state.firstTimestamp,
         lastSequence,
         lastTimestamp: timestamp,

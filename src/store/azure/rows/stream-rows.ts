@@ -33,6 +33,7 @@ const changeSchema = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("use") }),
   z.object({ kind: z.literal("end") }),
+  z.object({ kind: z.literal("restore"), after: count }),
 ]);
 
 /** Which of the record's transactions it is, and the change. */

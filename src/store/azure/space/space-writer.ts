@@ -20,6 +20,8 @@ import { catchUp } from "../append/catch-up.ts";
 import { buildAttempt, LogWrites } from "../append/commit.ts";
 import { Applier } from "../apply/applier.ts";
 import { DoneList, LogState } from "../append/log-state.ts";
+import { restoreRecords } from "../append/restore.ts";
+import type { RestoredRecord, RestoreOutcome } from "../../restoring.ts";
 import { asStoreError } from "../instance/failure.ts";
 import { heldTable } from "../instance/held-table.ts";
 import type { AppendRequest, AppendOutcome, SegmentAppended } from "../append/append-request.ts";
@@ -62,6 +64,8 @@ export class SpaceWriter {
   readonly #instance: Instance;
   readonly #table: Table;
   readonly #queue: AppendQueue;
+  readonly #writes: LogWrites;
+  readonly #registration: Registration;
   readonly #serviceClock: ServiceClock;
   readonly #listeners = new Set<() => void>();
   #active = 0;
@@ -97,13 +101,16 @@ export class SpaceWriter {
     const { done, notifies } = this;
     const serviceClock = this.#serviceClock;
     const known = { reader, state, applier, done, turns, serviceClock, options, logger, telemetry };
+    const writes = new LogWrites(heldTable(table, instance.standing(store), { space, commits: true }), reader);
+    const registration = new Registration(instance.registry, store, space);
+    this.#writes = writes;
+    this.#registration = registration;
     this.appender = new Appender({
       ...known,
       ...{ space, queue, clock, random, notifies },
-      writes: new LogWrites(heldTable(table, instance.standing(store), { space, commits: true }), reader),
+      ...{ writes, registration },
       readHead: () => reader.readHead(),
       loader: new ViewLoader({ space, table: held, state, applier, queue, clock, random, refresh, wake }),
-      registration: new Registration(instance.registry, store, space),
       buildAttempt: (version, timestamp, members) =>
         buildAttempt({ space, node, compressor, random, options }, version, timestamp, members),
       catchUp: () => catchUp(known),
@@ -186,6 +193,21 @@ export class SpaceWriter {
       const last = applier.pendingIn(segment).findLast(({ record }) => record.summary.timestamp <= through);
       if (last !== undefined) await applier.ensure(segment, last.transaction.number);
       return true;
+    } finally {
+      this.#active -= 1;
+    }
+  }
+
+  /** Commits records of a backup, with their own times, and applies them. */
+  async restore(records: readonly RestoredRecord[], signal: AbortSignal | undefined): Promise<RestoreOutcome> {
+    this.#active += 1;
+    try {
+      const { applier, reader, space } = this;
+      const { clock, compressor, random } = this.#instance;
+      const [table, writes, registration] = [this.#table, this.#writes, this.#registration];
+      const applyPending = (): Promise<void> => this.applyPending();
+      const deps = { space, table, reader, writes, registration, applier, compressor, clock, random, applyPending };
+      return await restoreRecords({ ...deps, signal }, records);
     } finally {
       this.#active -= 1;
     }
