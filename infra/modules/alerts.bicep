@@ -36,6 +36,9 @@ param throttledMax int = 50
 @description('Messages in all queues of the account, above which it is an alert.')
 param queuedMessagesMax int = 1000
 
+@description('Age of an entry that a worker of a consumer is given above which it is an alert, seconds.')
+param consumerLagSecondsMax int = 900
+
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
   name: workspaceName
 }
@@ -64,6 +67,8 @@ var monitorRuns = 'AppMetrics | where Name == "streamkit.monitor.duration" | sum
 var scheduleLate = 'AppMetrics | where Name == "streamkit.schedule.late" | summarize Value = max(Sum)'
 // What lies in the queue, not what arrives there: nobody has looked as long as it fires.
 var poisoned = 'AppMetrics | where Name == "streamkit.notifications.poisoned" | summarize Value = max(Sum)'
+// Of each delivery the age of its oldest entry: a consumer that nobody works for delivers nothing, and is not seen.
+var consumerLag = 'AppMetrics | where Name == "streamkit.consumers.lag" | summarize Value = max(Max)'
 
 // How often each is asked is what it costs: a third of the price every fifteen minutes, for what can wait so long.
 var queries = [
@@ -162,6 +167,17 @@ var queries = [
     query: poisoned
     operator: 'GreaterThan'
     threshold: 0
+    severity: 2
+    window: 'PT15M'
+    frequency: 'PT15M'
+  }
+  {
+    name: 'consumer-lag'
+    title: 'A consumer is far behind'
+    description: 'A worker of a consumer was given an entry that is older than ${consumerLagSecondsMax} seconds.'
+    query: consumerLag
+    operator: 'GreaterThan'
+    threshold: consumerLagSecondsMax
     severity: 2
     window: 'PT15M'
     frequency: 'PT15M'

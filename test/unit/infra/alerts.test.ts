@@ -104,6 +104,12 @@ test("the age of what is pending is the monitor's own figure, in milliseconds", 
   expect(query("pending-age")).toContain("1000 * max(Sum)");
 });
 
+test("a consumer that is far behind is found by the age of what it delivers, in seconds", () => {
+  expect(metricsIn(query("consumer-lag"))).toEqual(["streamkit.consumers.lag"]);
+  expect(metrics["streamkit.consumers.lag"].unit).toBe("s");
+  expect(query("consumer-lag")).toContain("max(Max)");
+});
+
 test("a monitor that does not run is missed by its runs", () => {
   expect(metricsIn(query("monitor-absent"))).toEqual(["streamkit.monitor.duration"]);
   expect(rules.get("monitor-absent")?.criteria.allOf[0].operator).toBe("LessThan");
@@ -137,7 +143,7 @@ test("a poison queue is told of for as long as something lies in it", () => {
   expect(query("poison")).toContain("summarize Value = max(Sum)");
 });
 
-test("there is an alert for wrong settings, for damage, for errors, for age, for the monitor, for what is due, for poison, for throttling and for queues that grow", () => {
+test("there is an alert for wrong settings, for damage, for errors, for age, for the monitor, for what is due, for poison, for consumers that are behind, for throttling and for queues that grow", () => {
   expect(names).toEqual([
     "misconfigured",
     "corrupt-data",
@@ -148,6 +154,7 @@ test("there is an alert for wrong settings, for damage, for errors, for age, for
     "monitor-absent",
     "schedule-late",
     "poison",
+    "consumer-lag",
     "throttled",
     "queued",
   ]);
