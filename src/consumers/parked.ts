@@ -11,6 +11,7 @@ import { limits } from "../core/limits.ts";
 import { TableFailure } from "../table/port.ts";
 import { asStoreError } from "../table/store-error.ts";
 import { readParked } from "./batch.ts";
+import type { ReadingOf } from "./batch.ts";
 import type { Consumer } from "./consumer.ts";
 import { consumerPartition } from "./consumer.ts";
 import type { Snapshot } from "./decide.ts";
@@ -100,6 +101,10 @@ async function wishOf(
   limit: number,
 ): Promise<{ readonly count: number; readonly isMore: boolean }> {
   const { clock, random } = instance.parts;
+  const reading = (consumer: Consumer): ReadingOf => ({
+    ...{ store: parts.store, pages: instance.pages, consumer, since: clock.elapsed() },
+    signal: new AbortController().signal,
+  });
   const most = Math.min(limit, limits.batchOperationsMax - 1);
   let count = 0;
   for (let attempt = 1; ; attempt += 1) {
@@ -108,10 +113,11 @@ async function wishOf(
     const isOther = consumer.life !== life || consumer.generation !== generation;
     if (seen === undefined || isOther) return { count, isMore: false };
     const before = await instance.snapshot(parts, consumer, number, seen.partition, undefined);
-    const wished = before.marks.flatMap((mark) => {
-      const next = wishedMark(consumer, number, before, mark, which, action);
-      return next === undefined ? [] : [[mark, next] as const];
-    });
+    const wished: (readonly [Mark, Mark])[] = [];
+    for (const mark of before.marks) {
+      const next = await wishedMark(reading(consumer), number, before, mark, which, action);
+      if (next !== undefined) wished.push([mark, next]);
+    }
     if (wished.length === 0) return { count, isMore: false };
     if (count >= limit) return { count, isMore: true };
     const now = new Map(wished.slice(0, most));
@@ -136,15 +142,15 @@ async function wishOf(
 }
 
 /** Undefined: the mark is not meant, or has the wish already. A replay under way is not dropped. */
-function wishedMark(
-  consumer: Consumer,
+async function wishedMark(
+  reading: ReadingOf,
   number: number,
   { partition }: Snapshot,
   mark: Mark,
   which: Which,
   action: "replay" | "drop",
-): Mark | undefined {
-  const upTo = meantUpTo(consumer, number, mark, which);
+): Promise<Mark | undefined> {
+  const upTo = meantUpTo(reading.consumer, number, mark, which);
   if (upTo === undefined) return undefined;
   const { outstanding } = partition;
   const isServed =
@@ -153,8 +159,13 @@ function wishedMark(
   if (isServed || mark.droppedTo !== "") return undefined;
   // It covers what was there then: entries that came to the segment since are delivered.
   const passed = partition.position[mark.space] ?? ("" as Cursor);
-  if (upTo === limits.sequenceMax || mark.alone) return { ...mark, droppedTo: passed, replayTo: limits.sequenceMax };
-  return mark.first > upTo ? undefined : { ...mark, first: upTo + 1 };
+  const all = { ...mark, droppedTo: passed, replayTo: limits.sequenceMax };
+  if (upTo === limits.sequenceMax || mark.alone) return all;
+  // The mark stays for what waits behind. Without that it would keep the segment from its next entries.
+  const behind = { ...mark, first: upTo + 1 };
+  const bounds = { entriesMax: 1, bytesMax: Infinity, to: limits.sequenceMax };
+  const [waiting] = await readParked(reading, behind, partition.position, bounds);
+  return waiting === undefined ? all : behind;
 }
 
 function meantUpTo(consumer: Consumer, number: number, mark: Mark, which: Which): number | undefined {

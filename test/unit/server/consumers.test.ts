@@ -248,6 +248,24 @@ describe("what fails", () => {
     expect(payloads(next)).not.toContain("bad");
   });
 
+  test.each([1, 9])("is dropped up to an id of entry %i, and nothing later is passed over", async (upTo) => {
+    const { produce, fetch, call, pass } = await given();
+    await produce("a", "bad");
+    const [delivery] = (await fetch("w")).deliveries;
+    const { claim } = await call<{ claim: string }>("POST", "/nack", {
+      ...{ claim: delivery!.claim, offset: delivery!.entries[0]!.offset, action: "park" },
+    });
+    const idle = await fetch("w", { ack: [{ claim }] });
+    const kept = await call<{ claim: string }>("POST", "/ack", claims(idle)[0]);
+    const [{ id }] = (await call<{ parked: [{ id: string }] }>("GET", "/parked")).parked;
+    const ids = [id.replace(/\d+$/, String(upTo))];
+    expect(await call("POST", "/parked", { action: "drop", ids })).toMatchObject({ changed: 1 });
+    await produce("a", "new");
+    pass(15);
+    expect(payloads(await fetch("w", { ack: [{ claim: kept.claim }] }))).toEqual(["new"]);
+    expect((await call<{ parked: unknown[] }>("GET", "/parked")).parked).toEqual([]);
+  });
+
   test("alone is set aside where the consumer says so, and skipped where the worker does", async () => {
     const { produce, fetch, call } = await given({ onPoison: "park" });
     await produce("a", 1, 2, 3);
