@@ -63,6 +63,7 @@ async function playerOf(
   if (mutation.play === "streams") return (await import("./streams.ts")).streams;
   if (mutation.play === "endings") return (await import("./endings.ts")).endings;
   if (mutation.play === "restores") return (await import("./restores.ts")).restores;
+  if (mutation.play === "consumers") return (await import("./consumers/play.ts")).consumers;
   const { simulate } = await import("./simulate.ts");
   return (seed) => simulate(seed, { keepsHistory: false });
 }

@@ -4,6 +4,7 @@ import { committing } from "./mutations/committing.ts";
 import { answering, knowing } from "./mutations/deciding.ts";
 import { applying, owning, settling } from "./mutations/finishing.ts";
 import { compacting } from "./mutations/compacting.ts";
+import { consuming } from "./mutations/consuming.ts";
 import { endingMistakes } from "./mutations/ending.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
@@ -26,4 +27,5 @@ export const mutations: readonly Mutation[] = [
   ...streaming,
   ...endingMistakes,
   ...restoringMistakes,
+  ...consuming,
 ];

@@ -20,10 +20,10 @@ export interface Mutation {
   readonly seeds: number;
   /**
    * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a
-   * stream and its producers (`../streams.ts`), how a space ends (`../endings.ts`), or a backup that is restored
-   * (`../restores.ts`).
+   * stream and its producers (`../streams.ts`), how a space ends (`../endings.ts`), a backup that is restored
+   * (`../restores.ts`), or a consumer and its workers (`../consumers/play.ts`).
    */
-  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings" | "restores";
+  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings" | "restores" | "consumers";
   readonly patches: readonly Patch[];
 }
 
