@@ -7,7 +7,7 @@ test(
   { timeout: 600_000 },
   async () => {
     const wrong: string[] = [];
-    for (let seed = 1; seed <= 6; seed += 1) {
+    for (let seed = 1; seed <= 25; seed += 1) {
       const result = await consumers(seed);
       if (result.wrong !== undefined) wrong.push(`seed ${seed}: ${result.wrong}`);
     }

@@ -153,7 +153,7 @@ class Play {
       case "drop": {
         const wish = { began: ledger.next(), ended: Infinity };
         if (operation === "drop") ledger.drops.push(wish);
-        const which = await this.#which(space, chance, operation);
+        const which = await this.#which(space, chance);
         await this.#ask(chance, ({ consumers: all }) => all.wish(consumerName, which, operation, 1_000));
         wish.ended = ledger.next();
         return;
@@ -187,10 +187,9 @@ class Play {
     }
   }
 
-  /** All, a segment, or, to be replayed, some of those that are listed, each up to its entry. */
-  async #which(space: SpaceName, chance: Chance, operation: "replay" | "drop"): Promise<Which> {
-    const kind =
-      operation === "drop" ? chance.pick(["all", "segment"] as const) : chance.pick(["all", "segment", "ids"] as const);
+  /** All, a segment, or some of those that are listed, each up to its entry. */
+  async #which(space: SpaceName, chance: Chance): Promise<Which> {
+    const kind = chance.pick(["all", "segment", "ids"] as const);
     if (kind === "all") return { kind };
     if (kind === "segment") return { kind, space, segment: chance.pick(segments) };
     const page = { after: "", limit: 100 };
