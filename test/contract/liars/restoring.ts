@@ -1,6 +1,7 @@
 // Lies about what was restored of a backup.
 
 import type { Entry } from "../../../src/core/entry.ts";
+import { all } from "../given.ts";
 import type { Liar } from "./liar.ts";
 
 export const restoringLiars: readonly Liar[] = [
@@ -11,7 +12,7 @@ export const restoringLiars: readonly Liar[] = [
       restoreEntries: async (space, entries, options) => {
         const given = await listed(entries);
         for (const { segment, payload, metadata } of given) {
-          await truth.produce(space, segment, [{ payload, metadata }], options)[Symbol.asyncIterator]().next();
+          await all(truth.produce(space, segment, [{ payload, metadata }], options));
         }
         return { restored: given.length, present: 0, lastTimestamp: given.at(-1)?.timestamp ?? 0 };
       },
