@@ -35,6 +35,7 @@ import type { JobsDeps } from "./jobs/jobs.ts";
 import { createSchedule } from "./jobs/schedule.ts";
 import type { Works } from "./jobs/schedule.ts";
 import { compactionDue, compactionTurns, compactionWhat } from "./retention/compaction-turns.ts";
+import { streamExpiryTurns, streamExpiryWhat } from "./retention/stream-expiry.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "./retention/retention.ts";
 import type { RetentionDeps } from "./retention/retention.ts";
 import { removalWorks } from "./retention/removal-jobs.ts";
@@ -149,6 +150,7 @@ const works = once((): Works => ({
   }),
   [retentionWhat]: retentionTurns(retentionDeps(), stores()),
   [compactionWhat]: compactionTurns(stores()),
+  [streamExpiryWhat]: streamExpiryTurns(stores()),
 }));
 
 const registry = once(() => account().table(registryTableName(resolveOptions(settings.store).tablePrefix)));
@@ -217,6 +219,7 @@ export const httpParts = once((): HttpParts => ({
     accessKind: settings.authentication.kind,
     origins: settings.origins,
     readLinkKeys: settings.readLinkKeys,
+    sharesStreams: settings.sharesStreams,
     defaultStreams: settings.defaultStreams,
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", settings.bodyBytesMax, { ...shares, kept: keptForSmall }),
@@ -232,6 +235,7 @@ export const httpParts = once((): HttpParts => ({
     stopping: stopping.signal,
     probe: () => probe()(),
     jobs: jobs(),
+    schedule: schedule(),
     retention: retention(),
     lastMonitorRun: () => readLastRun(registry()),
   },

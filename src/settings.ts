@@ -4,7 +4,7 @@
 import * as z from "zod";
 
 import { StoreError } from "./core/errors.ts";
-import { checkNetwork } from "./notify/addresses.ts";
+import { areNetworks, networksIn } from "./notify/addresses.ts";
 import { isSchedule } from "./schedule.ts";
 import { parseReadLinkKeys } from "./wire/read-link.ts";
 import type { ReadLinkKeys } from "./wire/read-link.ts";
@@ -42,6 +42,10 @@ function option(name: IntegerOption, description: string) {
   return integer(schema.parse(undefined), minValue ?? 0, maxValue ?? Number.MAX_SAFE_INTEGER, description);
 }
 
+function flag(description: string) {
+  return z.enum(["true", "false"], { error: "true or false" }).default("false").meta({ description });
+}
+
 function url(description: string) {
   return z
     .url({ protocol: /^https?$/, error: "a URL" })
@@ -56,10 +60,7 @@ export const settingsSchema = z.object({
     description:
       "The storage account: a connection string; or by identity with STREAMKIT_STORAGE__accountName (or __tableServiceUri and __queueServiceUri, and __clientId). Absent: AzureWebJobsStorage, in the same forms.",
   }),
-  STREAMKIT_ALLOW_INSECURE_HTTP: z
-    .enum(["true", "false"], { error: "true or false" })
-    .default("false")
-    .meta({ description: "Allows plain HTTP to a storage endpoint that is not on this machine." }),
+  STREAMKIT_ALLOW_INSECURE_HTTP: flag("Allows plain HTTP to a storage endpoint that is not on this machine."),
   STREAMKIT_TABLE_PREFIX: optionsSchema.shape.tablePrefix.meta({
     description:
       "Leads the names of all tables, and of the notifications' queue. Two deployments in one account need two.",
@@ -86,10 +87,12 @@ export const settingsSchema = z.object({
       description:
         "The origins whose pages may call from a browser (CORS), with commas between them; *: all; empty: none.",
     }),
-  STREAMKIT_MANAGE: z.enum(["true", "false"], { error: "true or false" }).default("false").meta({
-    description:
-      "Whether who may write may also remove: trims. Not with jwt, where a scope says it (`streamkit::{store}::manage`).",
-  }),
+  STREAMKIT_MANAGE: flag(
+    "Whether who may write may also remove: trims. Not with jwt, where a scope says it (`streamkit::{store}::manage`).",
+  ),
+  STREAMKIT_PUBLIC_STREAMS: flag(
+    "Whether caches may give one caller's answer of a Durable Stream to others. They may with STREAMKIT_AUTH=none.",
+  ),
   STREAMKIT_STREAMS: z
     .string()
     .refine((text) => text === "-" || parseStreamSpace(text) !== undefined, {
@@ -129,10 +132,14 @@ export const settingsSchema = z.object({
     "notificationPauseMs",
     "While a space is written to, how long after one status message of it the next comes, with all that moved meanwhile, ms.",
   ),
-  STREAMKIT_WEBHOOK_NETWORKS: z.string().default("").meta({
-    description:
-      "Private networks that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; empty: only what is on the internet.",
-  }),
+  STREAMKIT_WEBHOOK_NETWORKS: z
+    .string()
+    .refine(areNetworks, { error: "networks such as 10.1.0.0/16,fd00::/8, or nothing" })
+    .default("")
+    .meta({
+      description:
+        "Private networks that webhooks may be sent to, such as 10.1.0.0/16,fd00::/8; empty: only what is on the internet.",
+    }),
   STREAMKIT_MONITOR_SCHEDULE: z
     .string()
     .refine(isSchedule, { error: "six fields of NCRONTAB, such as 0 * * * * *" })
@@ -248,6 +255,7 @@ export interface Settings {
   readonly manages: boolean;
   readonly origins: Origins;
   readonly readLinkKeys: ReadLinkKeys;
+  readonly sharesStreams: boolean;
   /** Where the streams of the short path are. */
   readonly defaultStreams: DefaultStreams | undefined;
   /** Undefined: nobody is told. */
@@ -289,8 +297,6 @@ export function parseSettings(env: Environment): Settings {
   }
   const values = parsed.data;
   const connection = parseConnection(env);
-  const webhookNetworks = values.STREAMKIT_WEBHOOK_NETWORKS.match(/[^,\s]+/g) ?? [];
-  checkNetworks(webhookNetworks);
   const store: AzureStoreSettings = {
     tablePrefix: values.STREAMKIT_TABLE_PREFIX,
     formatVersion: values.STREAMKIT_FORMAT === "1" ? 1 : 2,
@@ -313,12 +319,13 @@ export function parseSettings(env: Environment): Settings {
     authentication: authenticationOf(values, connection),
     manages: values.STREAMKIT_MANAGE === "true",
     origins: parseOrigins(values.STREAMKIT_CORS_ORIGINS) ?? new Set(),
+    sharesStreams: values.STREAMKIT_PUBLIC_STREAMS === "true" || values.STREAMKIT_AUTH === "none",
     readLinkKeys: parseReadLinkKeys(values.STREAMKIT_LINK_KEYS) ?? new Map(),
     defaultStreams: streamsOf(values),
     notificationsQueue,
     retriesQueue: notificationsQueue === undefined ? undefined : `${notificationsQueue}-retry`,
     subscriptionQueuePrefix: values.STREAMKIT_SUBSCRIPTION_QUEUE_PREFIX,
-    webhookNetworks,
+    webhookNetworks: networksIn(values.STREAMKIT_WEBHOOK_NETWORKS),
     monitorSchedule: values.STREAMKIT_MONITOR_SCHEDULE,
     logLevel: values.STREAMKIT_LOG_LEVEL,
     telemetry: telemetryOf(values),
@@ -384,14 +391,6 @@ function telemetryOf(values: z.output<typeof settingsSchema>): TelemetrySettings
 function queueOf(values: z.output<typeof settingsSchema>): string | undefined {
   const name = values.STREAMKIT_NOTIFICATIONS_QUEUE ?? `${values.STREAMKIT_TABLE_PREFIX.toLowerCase()}-status`;
   return name === "" || name === "-" ? undefined : name;
-}
-
-function checkNetworks(networks: readonly string[]): void {
-  try {
-    networks.forEach(checkNetwork);
-  } catch {
-    throw wrong("STREAMKIT_WEBHOOK_NETWORKS: expected networks such as 10.1.0.0/16,fd00::/8, or nothing");
-  }
 }
 
 function wrong(sentence: string): StoreError {

@@ -75,6 +75,20 @@ export function createAddressPolicy(options: AddressOptions): AddressPolicy {
   };
 }
 
+/** Networks with commas between them. */
+export function networksIn(text: string): readonly string[] {
+  return text.match(/[^,\s]+/g) ?? [];
+}
+
+export function areNetworks(text: string): boolean {
+  try {
+    networksIn(text).forEach(checkNetwork);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `invalid_argument` unless it is a network in CIDR notation. */
 export function checkNetwork(network: string): void {
   parseNetwork(network);

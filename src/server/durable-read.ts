@@ -168,7 +168,7 @@ function stateAnswer(status: StreamStatus): HttpResponse {
 }
 
 function pageAnswer(
-  services: Pick<Services, "accessKind">,
+  services: Pick<Services, "sharesStreams">,
   call: Pick<Call<typeof streamRead>, "headers">,
   status: StreamStatus,
   from: number,
@@ -180,7 +180,7 @@ function pageAnswer(
   const etag = etagOf(stream, from, page.lastSequence, over);
   // A page before the end never changes. Caches look at the end again, by its tag.
   const isFinal = over || !page.isEnd;
-  const who = services.accessKind === "none" ? "public" : "private";
+  const who = services.sharesStreams ? "public" : "private";
   const headers = {
     ...placeHeaders({ ...stream, closed: over }, page.lastSequence),
     ...more,

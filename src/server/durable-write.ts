@@ -6,7 +6,8 @@ import { noMetadata } from "../core/entry.ts";
 import type { AppendRecord } from "../core/entry.ts";
 import { invalidArgument, StoreError } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
-import type { ProducerStep } from "../core/stream.ts";
+import type { ProducerStep, StreamState } from "../core/stream.ts";
+import { streamExpiryDue } from "../retention/stream-expiry.ts";
 import { segmentTrimJob } from "../retention/trim-jobs.ts";
 import { isJsonType } from "../store/stream-rules.ts";
 import type { StreamOutcome } from "../store/store.ts";
@@ -44,12 +45,19 @@ export const makeStream = endpoint(streamMake, async (services, call) => {
   const { signal } = call.connection;
   const outcome = await services.stores.open(store).changeStream(space, segment, { wish, records }, { signal });
   const { lastSequence } = outcome;
+  const schedule = async (stream: StreamState): Promise<void> => {
+    const due = streamExpiryDue(store, space, segment, stream);
+    if (due !== undefined) await services.schedule.put(due);
+  };
   if (outcome.kind === "answered") {
     const { answer } = outcome;
     if (answer.kind !== "as_wanted" && answer.kind !== "repeated") return refusal(answer, lastSequence, call.requestId);
+    // The call before may have ended without an answer, and before it had written the row.
+    await schedule(answer.stream);
     return empty(200, { ...placeHeaders(answer.stream, lastSequence), "content-type": answer.stream.contentType });
   }
   const { stream } = outcome;
+  await schedule(stream);
   const location = call.url.split("?", 1)[0] ?? call.url;
   return empty(201, { ...placeHeaders(stream, lastSequence), "content-type": stream.contentType, location });
 });

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.ts";
 import type { Telemetry } from "../core/telemetry.ts";
 import type { SpaceName, StoreId } from "../core/ids.ts";
 import type { Jobs } from "../jobs/jobs.ts";
+import type { Schedule } from "../jobs/schedule.ts";
 import type { Consumers } from "../consumers/consumers.ts";
 import type { Leases } from "../lease/leases.ts";
 import type { Subscriptions } from "../notify/subscriptions.ts";
@@ -44,6 +45,8 @@ export interface Services {
   readonly access: Access;
   /** The secrets that links for reading are signed by; none: no link is good. */
   readonly readLinkKeys: ReadLinkKeys;
+  /** Whether a cache may give one caller's answer of a stream to others. */
+  readonly sharesStreams: boolean;
   /** How callers are known, for the description. */
   readonly accessKind: "key" | "jwt" | "none";
   /** Undefined: there are none under the short path. */
@@ -71,6 +74,7 @@ export interface Services {
   /** Writes to the storage and reads from it; rejects with the StoreError that says why it cannot. */
   probe(): Promise<void>;
   readonly jobs: Jobs;
+  readonly schedule: Pick<Schedule, "put">;
   readonly retention: Retention;
   /** How the last run of the monitor went; undefined: none has ended yet, or nothing here needs one. One point read. */
   lastMonitorRun(): Promise<MonitorRun | undefined>;

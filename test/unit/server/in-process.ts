@@ -27,6 +27,7 @@ import { leaseAcquire, leaseRelease } from "../../../src/server/leases.ts";
 import { liveStatus } from "../../../src/server/live-status.ts";
 import { createRetention, retentionJobs, retentionTurns, retentionWhat } from "../../../src/retention/retention.ts";
 import { trimWorks } from "../../../src/retention/trim-jobs.ts";
+import { streamExpiryTurns, streamExpiryWhat } from "../../../src/retention/stream-expiry.ts";
 import {
   deleteSpace,
   deleteStore,
@@ -234,6 +235,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     access: openAccess(true),
     readLinkKeys: new Map(),
     accessKind: "none",
+    sharesStreams: true,
     origins: new Set(),
     watches: new SpaceWatches(clock, random, logger),
     bodies: new Budget("bodies", 256 * 1024 * 1024),
@@ -249,6 +251,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
     stopping: new AbortController().signal,
     probe: () => Promise.resolve(),
     jobs,
+    schedule,
     retention: createRetention(retentionDeps),
     lastMonitorRun: () => Promise.resolve(undefined),
     ...changes,
@@ -266,6 +269,7 @@ export async function openService(changes: Partial<Services> = {}): Promise<Serv
       const works = {
         [jobWhat]: jobTurns(jobsDeps, jobWorks),
         [retentionWhat]: retentionTurns(retentionDeps, services.stores),
+        [streamExpiryWhat]: streamExpiryTurns(services.stores),
       };
       return schedule.run(works, { deadlineMs: 60_000 });
     },
