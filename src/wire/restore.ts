@@ -50,7 +50,8 @@ export const restoredEntrySchema = z
     segment: segmentNameSchema,
     offset: z.string().optional().meta({ description: "Not looked at: it follows from the others." }),
   })
-  .meta({ id: "RestoredEntry" });
+  // Without a name: OpenAPI 3.1 has no place that refers to the schema of a line, and a name must be used.
+  .meta({ description: "One entry of a backup." });
 
 /** One line; `field` names it in errors. */
 export function parseRestoredEntry(text: string, space: SpaceName, encoding: Encoding, field: string): Entry {
