@@ -10,7 +10,7 @@ import { limits } from "../core/limits.ts";
 import { ByteReader, ByteWriter, lengthBytes } from "./bytes.ts";
 import { decodeColumns, encodeColumns, isColumns } from "./columns.ts";
 import type { EntryBatch } from "./transaction.ts";
-import { batchBytes, decodeBatch, writeBatch } from "./transaction.ts";
+import { batchBytes, decodeBatch, hasRedacted, writeBatch } from "./transaction.ts";
 
 export interface Compressor {
   compress(plain: Uint8Array): Promise<Uint8Array>;
@@ -27,10 +27,14 @@ export const plainCompressor: Compressor = {
       : Promise.resolve(data),
 };
 
-/** Callers plan by `blockPlainBytes` and the length of the answer; beyond `plainBytesMax` is a mistake of theirs. */
+/**
+ * Callers plan by `blockPlainBytes` and the length of the answer; beyond `plainBytesMax` is a mistake of theirs. Only
+ * columns can say of an entry that it was redacted.
+ */
 export async function encodeBlock(batches: readonly EntryBatch[], compressor: Compressor): Promise<Uint8Array> {
   const size = blockPlainBytes(batches);
   if (size > limits.plainBytesMax) throw tooLarge("before compression", size, limits.plainBytesMax);
+  if (batches.some(hasRedacted)) return compressor.compress(encodeColumns(batches));
   const writer = new ByteWriter(size);
   for (const batch of batches) {
     const lengthAt = writer.at;

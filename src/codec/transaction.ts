@@ -24,6 +24,7 @@ import {
   writeTransaction,
   sortedMetadata,
 } from "./entry.ts";
+import { noMetadata } from "../core/entry.ts";
 import { invalidArgument } from "../core/errors.ts";
 import { parseTransactionId } from "../core/ids.ts";
 import { uuidPart } from "./lexkey.ts";
@@ -118,6 +119,33 @@ const chunkNamespace = "streamkit chunk of a transaction";
 const appendNamespace = "streamkit append of a producer";
 const keyNamespace = "streamkit idempotency key";
 const deliveryNamespace = "streamkit delivery of an entry";
+
+/** In place of the digest of a transaction that has redacted entries: digests of short payloads can be guessed. */
+export const redactedDigest = "0".repeat(2 * digestBytes);
+
+export function hasRedacted({ entries }: EntryBatch): boolean {
+  return entries.some(({ redacted }) => redacted === true);
+}
+
+/** The sequences of its entries that were redacted. */
+export function redactedIn(batch: EntryBatch | undefined): readonly number[] {
+  return batch?.entries.flatMap(({ redacted, sequence }) => (redacted === true ? [sequence] : [])) ?? [];
+}
+
+/** The same transaction without the payloads and metadata of these entries; undefined: it has none of them any more. */
+export function withoutContent(batch: EntryBatch, sequences: ReadonlySet<number>): EntryBatch | undefined {
+  const isWanted = ({ redacted, sequence }: Entry): boolean => redacted !== true && sequences.has(sequence);
+  if (!batch.entries.some(isWanted)) return undefined;
+  const entries = batch.entries.map((entry): Entry =>
+    isWanted(entry) ? { ...entry, payload: new Uint8Array(), metadata: noMetadata, redacted: true } : entry,
+  );
+  return { ...batch, entries };
+}
+
+/** The digest of the entries as they are stored. */
+export function storedDigest(batch: EntryBatch): string {
+  return hasRedacted(batch) ? redactedDigest : contentDigest(batch.entries);
+}
 
 interface Content {
   readonly payload: Uint8Array;

@@ -44,6 +44,8 @@ export const limits = {
   workerNameBytesMax: 256,
   /** Why an entry failed, bytes: kept in a row that each call rewrites. */
   failureReasonBytesMax: 1 * KiB,
+  /** Entries of one redaction: each may be a row of the log and a block of its own, which a call rewrites. */
+  redactedTogetherMax: 100,
   /** How long what was deleted can be restored, milliseconds: a week, and a year at the most. */
   graceMsDefault: 7 * 86_400_000,
   graceMsMax: 366 * 86_400_000,

@@ -121,7 +121,8 @@ export async function readPage(
   let bytes = 0;
   if (after < status.lastSequence) {
     for await (const entry of store.consumeSegment(space, segment, { from: after + 1, signal })) {
-      payloads.push(entry.payload);
+      // Nothing is left to show of it; in JSON an empty value would be none.
+      if (entry.redacted !== true) payloads.push(entry.payload);
       lastSequence = entry.sequence;
       bytes += entry.payload.byteLength;
       if (bytes >= pageBytesMax && lastSequence < status.lastSequence) return { payloads, lastSequence, isEnd: false };

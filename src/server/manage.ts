@@ -1,4 +1,4 @@
-// Trims, deletions and restores: what a caller may end, who may.
+// Trims, redactions, deletions and restores: what a caller may end, who may.
 
 import { invalidArgument } from "../core/errors.ts";
 import { limits } from "../core/limits.ts";
@@ -12,6 +12,8 @@ import { cursorOf, integerIn } from "../wire/names.ts";
 import {
   deleteSpace as deleteSpaceOperation,
   deleteStore as deleteStoreOperation,
+  redact as redactOperation,
+  redactBodySchema,
   restoreSpace as restoreSpaceOperation,
   restoreStore as restoreStoreOperation,
   trimSegment as trimSegmentOperation,
@@ -42,6 +44,13 @@ export const trimSpace = endpoint(trimSpaceOperation, async (services, call) => 
   const { earliest, state } = await services.stores.open(store).trimSpace(space, point, { signal });
   if (state === "more") return startJob(services, store, spaceTrimJob(space, point, call.caller.caller));
   return jsonAnswer(JSON.stringify({ earliest, state }));
+});
+
+export const redact = endpoint(redactOperation, async (services, call) => {
+  const { store, space, segment } = call.params;
+  const { sequences } = parseObject(redactBodySchema, await bodyText(redactOperation, call));
+  await services.stores.open(store).redact(space, segment, sequences, { signal: call.connection.signal });
+  return emptyAnswer;
 });
 
 export const deleteSpace = endpoint(deleteSpaceOperation, async (services, call) => {

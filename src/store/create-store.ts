@@ -81,6 +81,8 @@ export interface Backend {
   streamOf(space: SpaceName, segment: SegmentName, signal: Signal): Promise<StreamStatus | undefined>;
   trimSegment(space: SpaceName, segment: SegmentName, before: number, signal: Signal): Promise<SegmentStatus>;
   trimSpace(space: SpaceName, before: TrimPoint, signal: Signal): Promise<SpaceTrim>;
+  /** Each sequence once, ascending. */
+  redact(space: SpaceName, segment: SegmentName, sequences: readonly number[], signal: Signal): Promise<void>;
   /**
    * The earliest there is of a space, where who goes on from this place would be told `trimmed`; not for the empty
    * cursor.
@@ -207,6 +209,8 @@ export function createStore(id: StoreId, backend: Backend, random: Random): Stor
         else if (before.offset !== "") checkSpace(space, before.offset);
         return backend.trimSpace(space, before, options?.signal);
       }),
+    redact: (space, segment, sequences, options) =>
+      work.run(() => backend.redact(space, segment, checkedSequences(sequences), options?.signal)),
     deleteSpace: (space, options) => work.run(() => backend.deleteSpace(space, wishOf(options), options?.signal)),
     restoreSpace: (space, options) => work.run(() => backend.restoreSpace(space, options?.signal)),
     deleteStore: (options) => work.run(() => backend.deleteStore(wishOf(options), options?.signal)),
@@ -258,6 +262,15 @@ async function* namingTrimmed(
     const trimmed = [...known].map(([space, earliest]) => ({ space, earliest }));
     throw new StoreError("trimmed", message, { cause: error, details: { ...details, trimmed } });
   }
+}
+
+function checkedSequences(sequences: readonly number[]): readonly number[] {
+  const { redactedTogetherMax } = limits;
+  if (sequences.length === 0 || sequences.length > redactedTogetherMax) {
+    throw invalidArgument("sequences", `1 to ${redactedTogetherMax} sequences`, sequences.length);
+  }
+  const checked = sequences.map((sequence, index) => parseInteger(`sequences[${index}]`, sequence, 1));
+  return [...new Set(checked)].sort((one, other) => one - other);
 }
 
 function wishOf({ erase = false, graceMs = limits.graceMsDefault }: DeleteOptions = {}): DeletionWish {

@@ -358,6 +358,14 @@ export interface Store extends RestoringStore {
   trimSpace(space: SpaceName, before: TrimPoint, options?: StreamOptions): Promise<SpaceTrim>;
 
   /**
+   * Removes payload and metadata of these entries, for good: they keep place, time and transaction, and are read as
+   * `redacted`, by everybody who begins to read from then on. A repeat of their produce gets its first answer. At most
+   * `limits.redactedTogetherMax` of them; again is no error. `invalid_argument`: the segment has not come so far.
+   * `trimmed`: one of them was trimmed.
+   */
+  redact(space: SpaceName, segment: SegmentName, sequences: readonly number[], options?: StreamOptions): Promise<void>;
+
+  /**
    * Deletes the space: from the answer on no instance shows anything of it, lists its name, or commits to it
    * (`deleted`). It is answered after some seconds, when that is known everywhere. Until its time is up it can be
    * restored; then all that it had is removed, and the space may be written again: its segments begin at 1, its offsets

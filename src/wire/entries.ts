@@ -31,6 +31,10 @@ export const entrySchema = z
       .literal("base64")
       .optional()
       .meta({ description: "There when the payload cannot be shown as asked for." }),
+    redacted: z
+      .literal(true)
+      .optional()
+      .meta({ description: "Payload and metadata were removed for good: there is nothing of them any more." }),
     metadata: metadataSchema.optional(),
     space: z.string(),
     segment: z.string(),
@@ -96,11 +100,11 @@ export class EntryWriter {
       const members = fields.map((field) => this.#member(entry, field)).filter((member) => member !== "");
       return `{${members.join(",")}}`;
     }
-    const { metadata, payload, sequence, timestamp } = entry;
+    const { metadata, sequence, timestamp } = entry;
     const more = metadata.size === 0 ? "" : `,${this.#metadata(metadata)}`;
     return (
       `{"sequence":${sequence},"timestamp":${timestamp},${this.#trxText},` +
-      `${payloadMembers(payload, this.#encoding, this.#oneLine)}${more},` +
+      `${this.#payload(entry)}${more},` +
       `${this.#spaceText},${this.#segmentText},"offset":"${this.#cursors.text(entry)}"}`
     );
   }
@@ -126,7 +130,7 @@ export class EntryWriter {
       case "trx":
         return this.#trxText;
       case "payload":
-        return payloadMembers(entry.payload, this.#encoding, this.#oneLine);
+        return this.#payload(entry);
       case "metadata":
         return entry.metadata.size === 0 ? "" : this.#metadata(entry.metadata);
       case "space":
@@ -136,6 +140,11 @@ export class EntryWriter {
       case "offset":
         return `"offset":"${this.#cursors.text(entry)}"`;
     }
+  }
+
+  #payload({ payload, redacted }: Entry): string {
+    const members = payloadMembers(payload, this.#encoding, this.#oneLine);
+    return redacted === true ? `${members},"redacted":true` : members;
   }
 
   /** From the map and by hand: a key may be `__proto__`. */

@@ -19,7 +19,15 @@ import {
 import { leaseAcquire, leaseRelease } from "./operations/leases.ts";
 import { liveStatus } from "./operations/live.ts";
 import { restoreEntries } from "./operations/restore.ts";
-import { deleteSpace, deleteStore, restoreSpace, restoreStore, trimSegment, trimSpace } from "./operations/manage.ts";
+import {
+  deleteSpace,
+  deleteStore,
+  redact,
+  restoreSpace,
+  restoreStore,
+  trimSegment,
+  trimSpace,
+} from "./operations/manage.ts";
 import { spaces, segments, spaceStatus } from "./operations/names.ts";
 import { produce, produceAll } from "./operations/produce.ts";
 import {
@@ -46,6 +54,7 @@ export const operations: readonly Operation[] = [
   trimSegment,
   trimSpace,
   restoreEntries,
+  redact,
   spaceRetentionPut,
   spaceRetentionGet,
   spaceRetentionDelete,

@@ -15,6 +15,7 @@ import type { Liar } from "./liars/liar.ts";
 import { lying } from "./liars/liar.ts";
 import { ownWriteLiars } from "./liars/own-writes.ts";
 import { readingLiars } from "./liars/reading.ts";
+import { redactingLiars } from "./liars/redacting.ts";
 import { restoringLiars } from "./liars/restoring.ts";
 import { streamingLiars } from "./liars/streaming.ts";
 import { trimmingLiars } from "./liars/trimming.ts";
@@ -23,7 +24,7 @@ import { directClaims as claims } from "./store-contract.ts";
 
 const liars: readonly Liar[] = [
   ...[...readingLiars, ...ownWriteLiars, ...writingLiars, ...fencingLiars, ...filteringLiars, ...countingLiars],
-  ...[...trimmingLiars, ...streamingLiars, ...deletingLiars, ...restoringLiars],
+  ...[...trimmingLiars, ...streamingLiars, ...deletingLiars, ...restoringLiars, ...redactingLiars],
 ];
 
 describe("a lying backend", () => {

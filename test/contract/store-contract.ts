@@ -16,6 +16,7 @@ import { peekClaims } from "./claims/peek.ts";
 import { produceAllClaims } from "./claims/produce-all.ts";
 import { produceClaims } from "./claims/produce.ts";
 import { racingClaims } from "./claims/racing.ts";
+import { redactionClaims } from "./claims/redaction.ts";
 import { restoreClaims } from "./claims/restore.ts";
 import { segmentClaims } from "./claims/segment.ts";
 import { sequenceClaims } from "./claims/sequences.ts";
@@ -50,6 +51,7 @@ export const claims: Readonly<Record<string, readonly Claim[]>> = {
   applied: appliedClaims,
   trim: trimClaims,
   restore: restoreClaims,
+  redaction: redactionClaims,
   deletion: deletionClaims,
   "errors on the way": errorClaims,
   "cancel and close": lifetimeClaims,

@@ -31,6 +31,7 @@ import type {
 import { withDeadline } from "../../table/deadline.ts";
 import type { DeletionDeps } from "./delete/deletion.ts";
 import { deleteSpace, deleteStore, restoreSpace, restoreStore } from "./delete/deletion.ts";
+import { checkRedactable, redactEntries } from "./delete/redact.ts";
 import { asStoreError, isDeleted } from "./instance/failure.ts";
 import { heldTable } from "./instance/held-table.ts";
 import type { StoreStanding } from "./instance/standing.ts";
@@ -200,6 +201,20 @@ export class AzureBackend implements Backend {
       await writer.applyPending();
       return trimSpace({ ...this.#trimDeps(space, signal), reader: writer.reader }, space, before);
     });
+  }
+
+  async redact(
+    space: SpaceName,
+    segment: SegmentName,
+    sequences: readonly number[],
+    signal: Signal,
+  ): Promise<void> {
+    this.#checkFormat("A redaction");
+    const writer = this.#writer(space);
+    const deps = { ...this.#trimDeps(space, signal), reader: writer.reader };
+    await this.#changing(signal, () => writer.applyPending(segment));
+    await checkRedactable(deps, space, segment, sequences);
+    await this.#changing(signal, () => redactEntries(deps, space, segment, sequences));
   }
 
   async deleteSpace(space: SpaceName, wish: DeletionWish, signal: Signal): Promise<Deleted | undefined> {

@@ -90,6 +90,39 @@ export const trimSpace = operation({
   errors: [...new Set(trimErrors)],
 });
 
+export const redactBodySchema = z
+  .strictObject({
+    sequences: z
+      .array(
+        z
+          .int({ error: sequenceExpected })
+          .min(1, { error: sequenceExpected })
+          .max(limits.sequenceMax, { error: sequenceExpected }),
+      )
+      .min(1)
+      .max(limits.redactedTogetherMax)
+      .meta({ description: "The entries that lose their payload and metadata." }),
+  })
+  .meta({ id: "Redact", examples: [{ sequences: [2] }] });
+
+export const redact = operation({
+  id: "redact",
+  method: "POST",
+  path: "/v1/stores/{store}/spaces/{space}/segments/{segment}/redact",
+  access: "manage",
+  tag: "Manage",
+  summary: "Remove payload and metadata of single entries",
+  description:
+    "For good, from every row, before it is answered. The entries keep their place, time and transaction, and are read with `redacted`. A repeat of their produce gets its first answer; there is nothing left to compare its content with. Again is no error.",
+  params: inSegment,
+  query: z.strictObject({}),
+  headers: none,
+  body: { "application/json": { schema: redactBodySchema } },
+  status: 204,
+  answer: {},
+  errors: [...new Set([...silentErrors, ...bodyErrors, "format_not_enabled", "trimmed"] as const)],
+});
+
 const deleteErrors = [...silentErrors, "format_not_enabled"] as const;
 const restoreErrors = silentErrors;
 

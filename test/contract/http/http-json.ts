@@ -22,7 +22,7 @@ type EntryJson = Omit<Entry, "payload" | "metadata"> & {
 };
 
 export function entryOf(line: unknown): Entry {
-  const { sequence, timestamp, trx, payload, metadata, space, segment } = line as EntryJson;
+  const { sequence, timestamp, trx, payload, metadata, space, segment, redacted } = line as EntryJson;
   return {
     sequence,
     timestamp,
@@ -31,6 +31,7 @@ export function entryOf(line: unknown): Entry {
     metadata: new Map(Object.entries(metadata ?? {})),
     space,
     segment,
+    ...(redacted === undefined ? {} : { redacted }),
   };
 }
 

@@ -179,6 +179,18 @@ export class HttpStore implements Store {
     });
   }
 
+  redact(
+    space: SpaceName,
+    segment: SegmentName,
+    sequences: readonly number[],
+    options: StreamOptions = {},
+  ): Promise<void> {
+    return this.#work.run(async () => {
+      const request = { method: "POST", contentType: "application/json", body: JSON.stringify({ sequences }) };
+      await this.#http.jsonOrNone(`${segmentPath(space, segment)}/redact`, {}, { ...request, ...signalOf(options) });
+    });
+  }
+
   deleteSpace(space: SpaceName, options: DeleteOptions = {}): Promise<Deleted | undefined> {
     return this.#work.run(() => this.#delete(`/spaces/${encodeURIComponent(space)}`, space, options));
   }

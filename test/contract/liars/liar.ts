@@ -44,6 +44,7 @@ export function honest(store: Store): Store {
     changeStream: (space, segment, request, options) => store.changeStream(space, segment, request, options),
     streamOf: (space, segment, options) => store.streamOf(space, segment, options),
     trimSegment: (space, segment, before, options) => store.trimSegment(space, segment, before, options),
+    redact: (space, segment, sequences, options) => store.redact(space, segment, sequences, options),
     trimSpace: (space, before, options) => store.trimSpace(space, before, options),
     deleteSpace: (space, options) => store.deleteSpace(space, options),
     restoreSpace: (space, options) => store.restoreSpace(space, options),

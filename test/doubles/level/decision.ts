@@ -4,6 +4,7 @@
 import type { AppendRecord } from "../../../src/core/entry.ts";
 import type { SegmentName, TransactionId } from "../../../src/core/ids.ts";
 import type { SegmentChange } from "../../../src/core/stream.ts";
+import { redactedDigest } from "../../../src/codec/transaction.ts";
 import type { HeadRow, TransactionRow } from "./rows.ts";
 
 /** One segment's share of a transaction id, and what the segment holds; read under the segment's lock. */
@@ -65,7 +66,9 @@ export function decide({ views }: Proposal): Decision {
 function isSame({ view, earlier }: Repeat, all: readonly Repeat[]): boolean {
   const asked = view.records[0]?.sequence;
   return (
-    earlier.digest === view.digest &&
+    // What was redacted has no digest to compare with.
+    (earlier.digest === view.digest || earlier.digest === redactedDigest) &&
+    earlier.lastSequence - earlier.firstSequence + 1 === view.records.length &&
     earlier.segments === all.length &&
     all.every((other) => other.earlier.timestamp === earlier.timestamp) &&
     (asked === undefined || asked === earlier.firstSequence)

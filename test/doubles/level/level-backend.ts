@@ -45,6 +45,7 @@ import type { LevelDatabase } from "./database.ts";
 import { decide } from "./decision.ts";
 import type { Proposal, SegmentView } from "./decision.ts";
 import { LevelDeletion } from "./deletion.ts";
+import { firstAnswer, numbersOf, statusOf } from "./answers.ts";
 import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
@@ -53,6 +54,7 @@ import { lastEntry, readSegment, readSegments, readSpace, readSpaces, readTail, 
 import type { Source } from "./read.ts";
 import { decodeFences, decodeHead, decodeProducer, decodeTransaction, decodeTrim, encodeFences } from "./rows.ts";
 import { firstAnswer, numbersOf, statusOf } from "./answers.ts";
+import { redacted } from "./redact.ts";
 import { restoredRows } from "./restore.ts";
 import { recordsBefore, trimmedSegment, trimmedSpace } from "./trim.ts";
 
@@ -185,6 +187,22 @@ export class LevelBackend implements Backend {
         database.committed(this.#id, space);
         return { kind: "done" };
       }),
+    );
+  }
+
+  async redact(
+    space: SpaceName,
+    segment: SegmentName,
+    sequences: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    signal?.throwIfAborted();
+    await this.#deletion.check(space);
+    const { database } = this.#parts;
+    await database.holdSegments(this.#id, space, [segment], () =>
+      database.holdSpace(this.#id, space, async () =>
+        this.#source.keyspace.write(await redacted(this.#source, space, segment, sequences)),
+      ),
     );
   }
 

@@ -212,6 +212,7 @@ test("answers are open, bodies are closed", () => {
     "consume",
     "trimSegment",
     "trimSpace",
+    "redact",
     "spaceRetentionPut",
     "storeRetentionPut",
     "storePut",

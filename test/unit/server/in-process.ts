@@ -31,6 +31,7 @@ import { streamExpiryTurns, streamExpiryWhat } from "../../../src/retention/stre
 import {
   deleteSpace,
   deleteStore,
+  redact,
   restoreSpace,
   restoreStore,
   trimSegment,
@@ -103,6 +104,7 @@ const endpoints: Readonly<Record<string, Endpoint>> = {
   trimSegment,
   trimSpace,
   restoreEntries,
+  redact,
   deleteSpace,
   restoreSpace,
   deleteStore,

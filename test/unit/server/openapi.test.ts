@@ -196,6 +196,12 @@ async function prepare({ id }: Operation, store: string): Promise<CallParts> {
     expect((await makeCall(service, put, { store })).status).toBe(200);
     return {};
   }
+  if (id === "redact") {
+    const put = operations.find((operation) => operation.id === "produce")!;
+    const body = { records: [{ payload: "one" }, { payload: "two" }] };
+    expect((await makeCall(service, put, { store, body })).status).toBe(200);
+    return {};
+  }
   if (id.startsWith("consumer") && id !== "consumers" && id !== "consumerPut") return prepareConsumer(id, store);
   if (id !== "subscriptionGet" && id !== "subscriptionDelete") return {};
   const put = operations.find((operation) => operation.id === "subscriptionPut")!;

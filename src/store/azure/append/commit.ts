@@ -77,6 +77,7 @@ export function nextHead(
     format: laterFormat(before.format, options.formatVersion),
     counts: record.counts,
     life: before.life,
+    redactions: before.redactions,
   };
 }
 

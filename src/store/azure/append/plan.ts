@@ -4,6 +4,7 @@
 // holds the rule.
 
 import { limits } from "../../../core/limits.ts";
+import { redactedDigest } from "../../../codec/transaction.ts";
 import type { SegmentName, TransactionId } from "../../../core/ids.ts";
 import type { AppendRequest, SegmentAppend, SegmentAppended } from "./append-request.ts";
 import type { TransactionSummary } from "../rows/log-rows.ts";
@@ -295,10 +296,13 @@ function producerKey(segment: SegmentName, id: string): string {
   return `${segment}\0${id}`;
 }
 
-/** The same number of records with the same content and, where the caller named them, the same sequences. */
+/**
+ * The same number of records with the same content and, where the caller named them, the same sequences. What was
+ * redacted has no digest to compare with.
+ */
 function isSameContent(place: TransactionPlace, part: SegmentAppend): boolean {
   return (
-    place.digest === part.digest &&
+    (place.digest === part.digest || place.digest === redactedDigest) &&
     place.lastSequence - place.firstSequence + 1 === part.records.length &&
     (part.firstSequence === undefined || part.firstSequence === place.firstSequence)
   );

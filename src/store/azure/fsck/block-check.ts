@@ -7,6 +7,7 @@ import { changedStream } from "../../../core/stream.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
+import { hasRedacted, redactedDigest } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
 import { producerRow } from "../rows/keys.ts";
@@ -188,18 +189,34 @@ function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentL
     if (firstSequence > log.lastSequence) continue;
     if (isCut && batch === batches[0] && isRestOf(log.holderOf(firstSequence), log.segment, batch)) continue;
     const logged = log.at(firstSequence);
-    if (logged === undefined || !isBatchOf(logged, log.segment, batch)) {
+    if (
+      logged === undefined ||
+      !hasAllRedacted(batch, logged) ||
+      !isBatchOf(asRedacted(logged, batch), log.segment, batch)
+    ) {
       return differs(`its entries ${rangeText(firstSequence, lastSequence)} (transaction ${trx.id}) are not the log's`);
     }
   }
   return next === seen.lastSequence + 1 ? undefined : differs(`it ends at ${next - 1}`);
 }
 
+/** Whether all that the log has redacted of it is redacted in the block, too. */
+function hasAllRedacted({ entries, firstSequence }: EntryBatch, { redacted }: LoggedTransaction): boolean {
+  return redacted.every((sequence) => sequence < firstSequence || entries[sequence - firstSequence]?.redacted === true);
+}
+
+/** The log is redacted first: where the block has lost more, the log has lost it since it was read. */
+function asRedacted(logged: LoggedTransaction, batch: EntryBatch): LoggedTransaction {
+  return hasRedacted(batch) ? { ...logged, digest: redactedDigest } : logged;
+}
+
 /** The end of a transaction, whose digest says nothing of it any more. */
 function isRestOf(logged: LoggedTransaction | undefined, segment: SegmentName, batch: EntryBatch): boolean {
   return (
     batch.segment === segment &&
-    batch.lastSequence === logged?.lastSequence &&
+    logged !== undefined &&
+    hasAllRedacted(batch, logged) &&
+    batch.lastSequence === logged.lastSequence &&
     batch.timestamp === logged.timestamp &&
     batch.trx.id === logged.id &&
     batch.trx.number === logged.number &&

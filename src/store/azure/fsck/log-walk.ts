@@ -4,7 +4,7 @@ import type { StoreError } from "../../../core/errors.ts";
 import { isUnreadable } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
-import { contentDigest } from "../../../codec/transaction.ts";
+import { redactedIn, storedDigest } from "../../../codec/transaction.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
@@ -35,6 +35,8 @@ export interface LoggedTransaction extends TransactionPlace {
   readonly confirmed: boolean;
   /** Its entries can be read from the log. */
   readonly readable: boolean;
+  /** The sequences of those of its entries that were redacted. */
+  readonly redacted: readonly number[];
 }
 
 export interface LoggedSegment {
@@ -130,9 +132,9 @@ export class LogWalk {
     let next = 0;
     for (const transaction of summary.transactions) {
       const index = hasEntries(transaction) ? next++ : undefined;
-      const readable =
-        index === undefined || (batches !== undefined && this.#agrees(summary, transaction, batches[index]));
-      this.#follow(summary, transaction, index, readable, mayWait);
+      const batch = index === undefined ? undefined : batches?.[index];
+      const readable = index === undefined || (batches !== undefined && this.#agrees(summary, transaction, batch));
+      this.#follow(summary, transaction, { index, readable, redacted: redactedIn(batch) }, mayWait);
     }
   }
 
@@ -187,7 +189,8 @@ export class LogWalk {
       const transaction = transactions[index];
       if (transaction === undefined) continue;
       const record = { timestamp, node: batch.trx.node };
-      this.#follow(record, transaction, index, this.#agrees(record, transaction, batch), false);
+      const readable = this.#agrees(record, transaction, batch);
+      this.#follow(record, transaction, { index, readable, redacted: redactedIn(batch) }, false);
     }
   }
 
@@ -326,8 +329,7 @@ export class LogWalk {
   #follow(
     record: RecordOf,
     transaction: LoggedSummary,
-    index: number | undefined,
-    readable: boolean,
+    entries: Pick<LoggedTransaction, "index" | "readable" | "redacted">,
     mayWait: boolean,
   ): void {
     const { segment, firstSequence, lastSequence, number, keyed } = transaction;
@@ -354,23 +356,22 @@ export class LogWalk {
     logged.transactions.push({
       ...placeOf(record, transaction),
       node: record.node,
-      index,
       keyed,
       pending,
       confirmed,
-      readable,
+      ...entries,
     });
   }
 }
 
 /** The digest is that of the entries as they are: a merged row has no other. */
 function transactionOf(batch: EntryBatch, record: readonly EntryBatch[]): LoggedSummary {
-  const { entries, firstSequence, lastSequence, segment, trx } = batch;
+  const { firstSequence, lastSequence, segment, trx } = batch;
   return {
     ...{ segment, firstSequence, lastSequence },
     number: trx.number,
     id: trx.id,
-    digest: contentDigest(entries),
+    digest: storedDigest(batch),
     segments: record.filter(({ trx: { id } }) => id === trx.id).length,
     keyed: undefined,
   };
@@ -391,7 +392,7 @@ export function isBatchOf(
     batch.trx.number === place.number &&
     batch.trx.node === place.node &&
     batch.entries.every((entry) => entry.timestamp === place.timestamp) &&
-    contentDigest(batch.entries) === place.digest
+    storedDigest(batch) === place.digest
   );
 }
 

@@ -9,8 +9,10 @@ import { limits } from "../../../core/limits.ts";
 import type { SpaceName } from "../../../core/ids.ts";
 import { blockPlainBytes, encodeBlock } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
+import { hasRedacted } from "../../../codec/transaction.ts";
 import type { Properties, Table, Write } from "../../../table/port.ts";
 import { writeBytes } from "../../../table/sizes.ts";
+import { formatLatest } from "../rows/format.ts";
 import { blockRow, segmentHeadRow, transactionRow } from "../rows/keys.ts";
 import { LogReader } from "../log/log-reader.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";
@@ -35,6 +37,8 @@ import type { SegmentPicture } from "./segment-check.ts";
 export interface RebuildOptions extends Pick<AzureStoreOptions, "batchOperations" | "batchBytes"> {
   /** The segment has entries that its log does not have: they go. */
   readonly forked: boolean;
+  /** How many redactions the log's head counted before its records were read; undefined: it cannot tell. */
+  readonly redactions: number | undefined;
 }
 
 /** Rows that go together, and the head that goes with them when the segment gets longer by them. */
@@ -62,7 +66,9 @@ export async function rebuildSegment(
   options: RebuildOptions,
 ): Promise<boolean> {
   const { partition } = picture;
-  const rebuild = new Rebuild(space, source, picture, options.forked);
+  // The picture of the log may have what was redacted since.
+  if (options.redactions !== undefined && (picture.head?.redactions ?? 0) > options.redactions) return false;
+  const rebuild = new Rebuild(space, source, picture, options);
   const rows = new GuardedRows(source.table, picture);
   let writes: Write[] = [];
   let bytes = headBytesMax;
@@ -127,6 +133,8 @@ class GuardedRows {
   async #hasGrown(): Promise<boolean> {
     const { row } = await this.#table.get(this.#partition, segmentHeadRow(this.#partition));
     if (row === undefined || row.etag === this.#etag) return false;
+    // Nor what was redacted since: the rows that are to be written may have it.
+    if (row.properties["rd"] !== this.#checked?.["rd"]) return false;
     this.head = row.properties;
     this.#etag = row.etag;
     return true;
@@ -149,15 +157,17 @@ class Rebuild {
   readonly #reader: LogReader;
   readonly #source: Source;
   readonly #picture: SegmentPicture;
+  readonly #redactions: number;
   /** Rows that are not what they should be, and not replaced yet. */
   readonly #bad: Map<string, string>;
   /** The content of the row that was read last, by the records' timestamps. */
   #known: ReadonlyMap<number, readonly EntryBatch[]> = new Map();
 
-  constructor(space: SpaceName, source: Source, picture: SegmentPicture, forked: boolean) {
+  constructor(space: SpaceName, source: Source, picture: SegmentPicture, { forked, redactions }: RebuildOptions) {
     this.#reader = new LogReader(source.table, space, source.compressor);
     this.#source = source;
     this.#picture = picture;
+    this.#redactions = Math.max(picture.head?.redactions ?? 0, redactions ?? 0);
     this.isTrusted = picture.head !== undefined && !forked;
     const isKept = (lastSequence: number): boolean => !forked || lastSequence <= picture.log.lastSequence;
     const bad = picture.blocks.filter(({ good, lastSequence }) => !good || !isKept(lastSequence));
@@ -258,7 +268,8 @@ class Rebuild {
     const batches: EntryBatch[] = [];
     for (const transaction of run) batches.push(await this.#batch(transaction));
     const data = await encodeBlock(entriesFrom(batches, firstSequence), this.#source.compressor);
-    return isCut ? encodeCutBlock(firstSequence, data) : encodeBlockRow(firstSequence, data);
+    if (isCut) return encodeCutBlock(firstSequence, data);
+    return { ...encodeBlockRow(firstSequence, data), ...(batches.some(hasRedacted) ? { v: formatLatest } : {}) };
   }
 
   async #headAt(last: LoggedTransaction): Promise<Properties> {
@@ -272,12 +283,13 @@ class Rebuild {
       firstSequence,
       // How far the segment's own trims went, where nothing tells: not at all.
       ownFirst: stored?.ownFirst ?? 1,
-      format: isTrimmed || stream !== undefined ? 2 : (stored?.format ?? 1),
+      format: isTrimmed || stream !== undefined || this.#redactions > 0 ? 2 : (stored?.format ?? 1),
       firstTimestamp: log.holderOf(firstSequence)?.timestamp ?? (isTrimmed ? last.timestamp : 0),
       lastSequence: last.lastSequence,
       lastTimestamp: withEntries?.timestamp ?? stored?.lastTimestamp ?? 0,
       changedAt: hasEntries(last) ? 0 : last.timestamp,
       stream,
+      ...(this.#redactions === 0 ? {} : { redactions: this.#redactions }),
       transactionNumber: last.number,
       transactionId: last.id,
     };

@@ -40,15 +40,18 @@ export async function repairSpace(deps: SpaceCheckDeps, picture: SpacePicture, o
   const needsHead = isOffline && isSure && picture.findings.some(isHeadWrong);
   for (let round = 0; round < roundsMax; round += 1) {
     let changes = 0;
+    let redactions = 0;
     const now = await checkSpace(deps, picture.log.space, {
       ...options,
       appliedAfterMs: isOffline ? 0 : options.walGraceMs,
       // A log whose head is rebuilt counts all its records as applied: they are, after this.
       ignoreHead: needsHead,
       onSegment: async (segment, forked, log) => {
+        redactions = Math.max(redactions, segment.head?.redactions ?? 0);
         if (!isRepairable(segment, forked, log, { isOffline, needsHead })) return;
         changes += 1;
-        await rebuildSegment(deps.source, log.space, segment, { ...options, forked });
+        const counted = needsHead ? undefined : (log.head.redactions ?? 0);
+        await rebuildSegment(deps.source, log.space, segment, { ...options, forked, redactions: counted });
       },
     });
     changes += await repairNames(deps.source.table, now);
@@ -59,7 +62,8 @@ export async function repairSpace(deps: SpaceCheckDeps, picture: SpacePicture, o
     // The head says that all is applied only when a whole round has seen that it is.
     if (changes > 0) continue;
     if (!needsHead) await settle(deps, now.log, now.findings);
-    else if (!now.findings.some(({ kind }) => kind === "segment_beyond_log")) await rebuildHead(deps, now.log);
+    else if (!now.findings.some(({ kind }) => kind === "segment_beyond_log"))
+      await rebuildHead(deps, now.log, redactions);
     return;
   }
 }
@@ -122,11 +126,15 @@ async function settle({ source }: SpaceCheckDeps, log: LogPicture, findings: rea
   ]);
 }
 
-/** As the records tell it. The row first: a head that says it is listed must not be wrong. */
-async function rebuildHead(deps: SpaceCheckDeps, log: LogPicture): Promise<void> {
+/**
+ * As the records tell it, and of redactions as the segments do. The row first: a head that says it is listed must not
+ * be wrong.
+ */
+async function rebuildHead(deps: SpaceCheckDeps, log: LogPicture, redactions: number): Promise<void> {
   await register(deps, log);
   const row = logHeadRow(log.space);
-  const properties = encodeLogHead({ ...log.head, registered: true });
+  const counted = redactions === 0 ? {} : { redactions, format: 2 as const };
+  const properties = encodeLogHead({ ...log.head, ...counted, registered: true });
   await deps.source.table.submit(logPartition(log.space), [
     log.headEtag === undefined
       ? { kind: "insert", row, properties }

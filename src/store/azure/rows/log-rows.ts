@@ -55,6 +55,11 @@ export interface LogHead {
    * nothing that is there.
    */
   readonly life?: number | undefined;
+  /**
+   * How many redactions of its entries have begun; absent: none. A picture of the log that was begun before one of
+   * them may have what is gone.
+   */
+  readonly redactions?: number | undefined;
 }
 
 export const emptyLog: LogHead = {
@@ -139,6 +144,7 @@ export function encodeLogHead(head: LogHead): Properties {
     ...encodeCounts(head.counts),
     ...encodeEnding(head.ending),
     ...(head.life === undefined ? {} : { life: BigInt(head.life) }),
+    ...(head.redactions === undefined ? {} : { rd: BigInt(head.redactions) }),
   };
 }
 
@@ -163,6 +169,7 @@ export const decodeLogHead = decoder((row): LogHead => {
     counts: decodeCounts(row),
     ending: decodeEnding(row),
     life: row.properties["life"] === undefined ? undefined : numberIn(row, "life", 0, count),
+    redactions: row.properties["rd"] === undefined ? undefined : numberIn(row, "rd", 1, limits.headNumberMax),
   };
 });
 

@@ -38,6 +38,8 @@ export interface SegmentHead {
   readonly changedAt: number;
   /** The segment's state as a stream; undefined: it is no stream. */
   readonly stream: StreamState | undefined;
+  /** The last redaction in it, as the log's head counts them; absent: there was none. */
+  readonly redactions?: number | undefined;
   /** The least format that the row was written in; it never goes back. */
   readonly format: Format;
 }
@@ -55,14 +57,15 @@ export const emptySegment: SegmentHead = {
   format: 1,
 };
 
-export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti", "at", "st"];
+export const headProperties: readonly string[] = ["v", "fs", "ow", "ft", "l", "lt", "tn", "ti", "at", "st", "rd"];
 export const blockProperties: readonly string[] = ["v", kindProperty, "g", "f", "lost", ...dataPropertyNames];
 
 /** A last entry up to this size, bytes, rides in the head, so that peek is one point read. */
 const lastEntryBytesMax = 32 * 1024;
 
 export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefined): Properties {
-  const entry = lastEntry === undefined ? undefined : encodeEntry(lastEntry);
+  // The encoding of one entry cannot say that it was redacted.
+  const entry = lastEntry === undefined || lastEntry.redacted === true ? undefined : encodeEntry(lastEntry);
   return {
     v: head.format === 2 ? formatLatest : formatFirst,
     ...(head.firstSequence === 1 ? {} : { fs: BigInt(head.firstSequence) }),
@@ -74,6 +77,7 @@ export function encodeSegmentHead(head: SegmentHead, lastEntry: Entry | undefine
     ti: head.transactionId,
     ...(head.changedAt === 0 ? {} : { at: BigInt(head.changedAt) }),
     ...(head.stream === undefined ? {} : { st: encodeStream(head.stream) }),
+    ...(head.redactions === undefined ? {} : { rd: BigInt(head.redactions) }),
     ...(entry !== undefined && entry.byteLength <= lastEntryBytesMax ? { e: entry } : {}),
   };
 }
@@ -98,6 +102,7 @@ export const decodeSegmentHead = decoder((row): SegmentHead => {
     transactionId: textIn(row, "ti"),
     changedAt: row.properties["at"] === undefined ? 0 : numberIn(row, "at", lastTimestamp, limits.headNumberMax),
     stream: row.properties["st"] === undefined ? undefined : decodeStream(bytesIn(row, "st")),
+    redactions: row.properties["rd"] === undefined ? undefined : numberIn(row, "rd", 1, limits.headNumberMax),
   };
 });
 

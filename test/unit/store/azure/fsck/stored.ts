@@ -51,11 +51,11 @@ export class Stored {
     this.#clock = clock;
   }
 
-  /** A further instance of the application. */
-  instance(options: AzureStoreSettings = {}): Instance {
+  /** A further instance of the application; `through`: how it reaches the account. */
+  instance(options: AzureStoreSettings = {}, through?: TableAccount): Instance {
     const client = this.account.connect(`instance ${this.#factories.length}`);
     const factory = createAzureStoreFactory({
-      account: client,
+      account: through ?? client,
       notifier: undefined,
       compressor: plainCompressor,
       clock: this.#clock,
