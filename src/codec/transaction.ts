@@ -127,9 +127,17 @@ export function hasRedacted({ entries }: EntryBatch): boolean {
   return entries.some(({ redacted }) => redacted === true);
 }
 
-/** The sequences of its entries that were redacted. */
-export function redactedIn(batch: EntryBatch | undefined): readonly number[] {
-  return batch?.entries.flatMap(({ redacted, sequence }) => (redacted === true ? [sequence] : [])) ?? [];
+/** The entries of a transaction as they are stored: their digest, and the sequences of those that were redacted. */
+export interface StoredContent {
+  /** Undefined: they cannot be read, or there are none. */
+  readonly content: string | undefined;
+  readonly redacted: readonly number[];
+}
+
+export function contentOf(batch: EntryBatch | undefined): StoredContent {
+  if (batch === undefined) return { content: undefined, redacted: [] };
+  const redacted = batch.entries.flatMap((entry) => (entry.redacted === true ? [entry.sequence] : []));
+  return { content: contentDigest(batch.entries), redacted };
 }
 
 /** The same transaction without the payloads and metadata of these entries; undefined: it has none of them any more. */

@@ -10,6 +10,7 @@ import type { Cursor, SegmentName, SpaceName, StoreId, TransactionId } from "../
 import type { StreamState } from "../core/stream.ts";
 import type { RestoringStore } from "./restoring.ts";
 import type { StreamAnswer, StreamWish } from "./stream-rules.ts";
+import type { Redacting } from "./redacting.ts";
 
 export interface StreamOptions {
   readonly signal?: AbortSignal | undefined;
@@ -52,10 +53,7 @@ export interface ConsumeSegmentArgs extends StreamOptions, ClampOptions, MinOpti
   /** Timestamps, milliseconds: inclusive. */
   readonly until?: number | undefined;
   readonly limit?: number | undefined;
-  /**
-   * Told, in order, the sequence of each entry that `after` hides: whoever goes on behind the last of them never reads
-   * them again.
-   */
+  /** Told, in order, the sequence of each entry that `after` hides: who goes on behind the last misses none. */
   readonly passed?: (sequence: number) => void;
 }
 
@@ -271,7 +269,7 @@ export interface DeleteOptions extends StreamOptions, Partial<DeletionWish> {}
  * `record_too_large`, `trimmed`, `deleted`, `format_not_enabled`, `throttled`, `overloaded`, `storage_unavailable`,
  * `corrupt_data`.
  */
-export interface Store extends RestoringStore {
+export interface Store extends Redacting, RestoringStore {
   readonly id: StoreId;
   /** Names in UTF-8 order. Complete as soon as a produce to them was acknowledged. */
   getSpaces(options?: NamesOptions): AsyncIterable<SpaceName>;
@@ -356,14 +354,6 @@ export interface Store extends RestoringStore {
    * `invalid_argument`.
    */
   trimSpace(space: SpaceName, before: TrimPoint, options?: StreamOptions): Promise<SpaceTrim>;
-
-  /**
-   * Removes payload and metadata of these entries, for good: they keep place, time and transaction, and are read as
-   * `redacted`, by everybody who begins to read from then on. A repeat of their produce gets its first answer. At most
-   * `limits.redactedTogetherMax` of them; again is no error. `invalid_argument`: the segment has not come so far.
-   * `trimmed`: one of them was trimmed.
-   */
-  redact(space: SpaceName, segment: SegmentName, sequences: readonly number[], options?: StreamOptions): Promise<void>;
 
   /**
    * Deletes the space: from the answer on no instance shows anything of it, lists its name, or commits to it

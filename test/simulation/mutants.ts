@@ -61,6 +61,7 @@ async function playerOf(
   if (mutation.play === "crowd") return (await import("./crowd.ts")).crowd;
   if (mutation.play === "later view") return (await import("./later-view.ts")).laterView;
   if (mutation.play === "streams") return (await import("./streams.ts")).streams;
+  if (mutation.play === "redactions") return (await import("./redactions.ts")).redactions;
   if (mutation.play === "endings") return (await import("./endings.ts")).endings;
   if (mutation.play === "restores") return (await import("./restores.ts")).restores;
   if (mutation.play === "consumers") return (await import("./consumers/play.ts")).consumers;

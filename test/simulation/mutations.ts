@@ -6,6 +6,7 @@ import { applying, owning, settling } from "./mutations/finishing.ts";
 import { compacting } from "./mutations/compacting.ts";
 import { consuming } from "./mutations/consuming.ts";
 import { endingMistakes } from "./mutations/ending.ts";
+import { redactingMistakes } from "./mutations/redacting.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { reading } from "./mutations/reading.ts";
 import { streaming } from "./mutations/streaming.ts";
@@ -28,4 +29,5 @@ export const mutations: readonly Mutation[] = [
   ...endingMistakes,
   ...restoringMistakes,
   ...consuming,
+  ...redactingMistakes,
 ];

@@ -203,12 +203,7 @@ export class AzureBackend implements Backend {
     });
   }
 
-  async redact(
-    space: SpaceName,
-    segment: SegmentName,
-    sequences: readonly number[],
-    signal: Signal,
-  ): Promise<void> {
+  async redact(space: SpaceName, segment: SegmentName, sequences: readonly number[], signal: Signal): Promise<void> {
     this.#checkFormat("A redaction");
     const writer = this.#writer(space);
     const deps = { ...this.#trimDeps(space, signal), reader: writer.reader };

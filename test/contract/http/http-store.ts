@@ -159,12 +159,7 @@ export class HttpStore implements Store {
     });
   }
 
-  trimSegment(
-    space: SpaceName,
-    segment: SegmentName,
-    before: number,
-    options: StreamOptions = {},
-  ): Promise<SegmentStatus> {
+  trimSegment(...[space, segment, before, options = {}]: Parameters<Store["trimSegment"]>): Promise<SegmentStatus> {
     return this.#work.run(async () => {
       return (await this.#post(`${segmentPath(space, segment)}/trim`, { before }, options)) as SegmentStatus;
     });
@@ -179,16 +174,8 @@ export class HttpStore implements Store {
     });
   }
 
-  redact(
-    space: SpaceName,
-    segment: SegmentName,
-    sequences: readonly number[],
-    options: StreamOptions = {},
-  ): Promise<void> {
-    return this.#work.run(async () => {
-      const request = { method: "POST", contentType: "application/json", body: JSON.stringify({ sequences }) };
-      await this.#http.jsonOrNone(`${segmentPath(space, segment)}/redact`, {}, { ...request, ...signalOf(options) });
-    });
+  redact(...[space, segment, sequences, options = {}]: Parameters<Store["redact"]>): Promise<void> {
+    return this.#work.run(() => this.#silent(`${segmentPath(space, segment)}/redact`, options, { sequences }));
   }
 
   deleteSpace(space: SpaceName, options: DeleteOptions = {}): Promise<Deleted | undefined> {
@@ -200,11 +187,11 @@ export class HttpStore implements Store {
   }
 
   restoreSpace(space: SpaceName, options: StreamOptions = {}): Promise<void> {
-    return this.#work.run(() => this.#restore(`/spaces/${encodeURIComponent(space)}`, options));
+    return this.#work.run(() => this.#silent(`/spaces/${encodeURIComponent(space)}/restore`, options));
   }
 
   restoreStore(options: StreamOptions = {}): Promise<void> {
-    return this.#work.run(() => this.#restore("", options));
+    return this.#work.run(() => this.#silent("/restore", options));
   }
 
   restoreEntries(
@@ -302,8 +289,9 @@ export class HttpStore implements Store {
     return told === undefined ? undefined : { removedFrom: (told as Deleted).removedFrom };
   }
 
-  async #restore(path: string, options: StreamOptions): Promise<void> {
-    await this.#http.jsonOrNone(`${path}/restore`, {}, { method: "POST", ...signalOf(options) });
+  async #silent(path: string, options: StreamOptions, body?: unknown): Promise<void> {
+    const json = body === undefined ? {} : { contentType: "application/json", body: JSON.stringify(body) };
+    await this.#http.jsonOrNone(path, {}, { method: "POST", ...json, ...signalOf(options) });
   }
 
   #lines<T>(path: string, query: Query, options: StreamOptions, read: (line: unknown) => T): AsyncIterable<T> {

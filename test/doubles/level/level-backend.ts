@@ -37,7 +37,7 @@ import type {
   StreamStatus,
   TrimPoint,
 } from "../../../src/store/store.ts";
-import type { RestoredRecord, RestoreOutcome } from "../../../src/store/restoring.ts";
+import type { RestoreOutcome } from "../../../src/store/restoring.ts";
 import { areJson, decideStream, refusedPlain, streamRefused } from "../../../src/store/stream-rules.ts";
 import { changesOf, rowsOf } from "./commit.ts";
 import type { SegmentChange } from "./commit.ts";
@@ -45,7 +45,6 @@ import type { LevelDatabase } from "./database.ts";
 import { decide } from "./decision.ts";
 import type { Proposal, SegmentView } from "./decision.ts";
 import { LevelDeletion } from "./deletion.ts";
-import { firstAnswer, numbersOf, statusOf } from "./answers.ts";
 import { KnownNames } from "./inventory.ts";
 import { storeKeys, timestampOfKey } from "./keys.ts";
 import type { StoreKeys } from "./keys.ts";
@@ -130,12 +129,7 @@ export class LevelBackend implements Backend {
     return statusOf(space, segment, decodeHead(await this.#source.keyspace.get(this.#keys.head(space, segment))));
   }
 
-  async trimSegment(
-    space: SpaceName,
-    segment: SegmentName,
-    before: number,
-    signal: AbortSignal | undefined,
-  ): Promise<SegmentStatus> {
+  async trimSegment(...[space, segment, before, signal]: Parameters<Backend["trimSegment"]>): Promise<SegmentStatus> {
     signal?.throwIfAborted();
     await this.#deletion.check(space);
     const head = await this.#parts.database.holdSegments(this.#id, space, [segment], async () => {
@@ -167,11 +161,7 @@ export class LevelBackend implements Backend {
     }
   }
 
-  async restoreRecords(
-    space: SpaceName,
-    records: readonly RestoredRecord[],
-    signal: AbortSignal | undefined,
-  ): Promise<RestoreOutcome> {
+  async restoreRecords(...[space, records, signal]: Parameters<Backend["restoreRecords"]>): Promise<RestoreOutcome> {
     signal?.throwIfAborted();
     await this.#deletion.check(space);
     const [first] = records;
@@ -190,20 +180,12 @@ export class LevelBackend implements Backend {
     );
   }
 
-  async redact(
-    space: SpaceName,
-    segment: SegmentName,
-    sequences: readonly number[],
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async redact(...[space, segment, sequences, signal]: Parameters<Backend["redact"]>): Promise<void> {
     signal?.throwIfAborted();
     await this.#deletion.check(space);
     const { database } = this.#parts;
-    await database.holdSegments(this.#id, space, [segment], () =>
-      database.holdSpace(this.#id, space, async () =>
-        this.#source.keyspace.write(await redacted(this.#source, space, segment, sequences)),
-      ),
-    );
+    const write = async () => this.#source.keyspace.write(await redacted(this.#source, space, segment, sequences));
+    await database.holdSegments(this.#id, space, [segment], () => database.holdSpace(this.#id, space, write));
   }
 
   trimmedTo(space: SpaceName, offset: Cursor): Promise<Cursor | undefined> {

@@ -21,9 +21,9 @@ export interface Mutation {
   /**
    * What plays it: the simulation, a crowd of stuck segments (`../crowd.ts`), one schedule (`../later-view.ts`), a
    * stream and its producers (`../streams.ts`), how a space ends (`../endings.ts`), a backup that is restored
-   * (`../restores.ts`), or a consumer and its workers (`../consumers/play.ts`).
+   * (`../restores.ts`), a consumer and its workers (`../consumers/play.ts`), or redactions (`../redactions.ts`).
    */
-  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings" | "restores" | "consumers";
+  readonly play: "simulate" | "crowd" | "later view" | "streams" | "endings" | "restores" | "consumers" | "redactions";
   readonly patches: readonly Patch[];
 }
 

@@ -7,7 +7,7 @@ import { changedStream } from "../../../core/stream.ts";
 import type { Compressor } from "../../../codec/block.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
-import { hasRedacted, redactedDigest } from "../../../codec/transaction.ts";
+import { contentOf, redactedDigest } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import { numberIn } from "../../../table/row-values.ts";
 import { producerRow } from "../rows/keys.ts";
@@ -189,11 +189,7 @@ function faultOfBlock(seen: Range, batches: readonly EntryBatch[], log: SegmentL
     if (firstSequence > log.lastSequence) continue;
     if (isCut && batch === batches[0] && isRestOf(log.holderOf(firstSequence), log.segment, batch)) continue;
     const logged = log.at(firstSequence);
-    if (
-      logged === undefined ||
-      !hasAllRedacted(batch, logged) ||
-      !isBatchOf(asRedacted(logged, batch), log.segment, batch)
-    ) {
+    if (logged === undefined || !isLogged(batch, logged, log.segment)) {
       return differs(`its entries ${rangeText(firstSequence, lastSequence)} (transaction ${trx.id}) are not the log's`);
     }
   }
@@ -205,9 +201,15 @@ function hasAllRedacted({ entries, firstSequence }: EntryBatch, { redacted }: Lo
   return redacted.every((sequence) => sequence < firstSequence || entries[sequence - firstSequence]?.redacted === true);
 }
 
-/** The log is redacted first: where the block has lost more, the log has lost it since it was read. */
-function asRedacted(logged: LoggedTransaction, batch: EntryBatch): LoggedTransaction {
-  return hasRedacted(batch) ? { ...logged, digest: redactedDigest } : logged;
+/**
+ * Whether its entries are the log's. The log is redacted first: where the block has lost more, the log has lost it
+ * since it was read.
+ */
+function isLogged(batch: EntryBatch, logged: LoggedTransaction, segment: SegmentName): boolean {
+  const { content, redacted } = contentOf(batch);
+  if (redacted.length === 0) return isBatchOf(logged, segment, batch);
+  const isSame = redacted.length > logged.redacted.length || logged.content === undefined || content === logged.content;
+  return isSame && hasAllRedacted(batch, logged) && isBatchOf({ ...logged, digest: redactedDigest }, segment, batch);
 }
 
 /** The end of a transaction, whose digest says nothing of it any more. */

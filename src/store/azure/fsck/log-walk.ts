@@ -4,9 +4,8 @@ import type { StoreError } from "../../../core/errors.ts";
 import { isUnreadable } from "../../../core/errors.ts";
 import type { NodeId, SegmentName, SpaceName } from "../../../core/ids.ts";
 import { decodeBlock, joinData } from "../../../codec/block.ts";
-import { redactedIn, storedDigest } from "../../../codec/transaction.ts";
+import { contentOf, storedDigest, type EntryBatch, type StoredContent } from "../../../codec/transaction.ts";
 import { compareUtf8 } from "../../../codec/lexkey.ts";
-import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Row } from "../../../table/port.ts";
 import type { Counts } from "../rows/format.ts";
 import type { LogHead, RecordSummary, TransactionSummary } from "../rows/log-rows.ts";
@@ -23,7 +22,7 @@ import type { Findings } from "./finding.ts";
 import { rangeText } from "./finding.ts";
 
 /** A transaction as the log has it. */
-export interface LoggedTransaction extends TransactionPlace {
+export interface LoggedTransaction extends TransactionPlace, StoredContent {
   readonly node: NodeId;
   /** Where its entries are among those of its record; undefined: it has none. */
   readonly index: number | undefined;
@@ -35,8 +34,6 @@ export interface LoggedTransaction extends TransactionPlace {
   readonly confirmed: boolean;
   /** Its entries can be read from the log. */
   readonly readable: boolean;
-  /** The sequences of those of its entries that were redacted. */
-  readonly redacted: readonly number[];
 }
 
 export interface LoggedSegment {
@@ -134,7 +131,7 @@ export class LogWalk {
       const index = hasEntries(transaction) ? next++ : undefined;
       const batch = index === undefined ? undefined : batches?.[index];
       const readable = index === undefined || (batches !== undefined && this.#agrees(summary, transaction, batch));
-      this.#follow(summary, transaction, { index, readable, redacted: redactedIn(batch) }, mayWait);
+      this.#follow(summary, transaction, { index, readable, ...contentOf(batch) }, mayWait);
     }
   }
 
@@ -190,7 +187,7 @@ export class LogWalk {
       if (transaction === undefined) continue;
       const record = { timestamp, node: batch.trx.node };
       const readable = this.#agrees(record, transaction, batch);
-      this.#follow(record, transaction, { index, readable, redacted: redactedIn(batch) }, false);
+      this.#follow(record, transaction, { index, readable, ...contentOf(batch) }, false);
     }
   }
 
@@ -329,7 +326,7 @@ export class LogWalk {
   #follow(
     record: RecordOf,
     transaction: LoggedSummary,
-    entries: Pick<LoggedTransaction, "index" | "readable" | "redacted">,
+    entries: Pick<LoggedTransaction, "content" | "index" | "readable" | "redacted">,
     mayWait: boolean,
   ): void {
     const { segment, firstSequence, lastSequence, number, keyed } = transaction;

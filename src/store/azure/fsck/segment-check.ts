@@ -214,7 +214,9 @@ class SegmentCheck {
       Math.max(this.#head.changedAt, this.#head.lastTimestamp) <= this.#trimmedThrough;
     const blocks = judgeBlocks(this.#blocks, firstSequence, reach, end, (kind, message) => this.add(kind, message));
     const unkeptIds = this.#log.transactions.filter(
-      ({ id, keyed, lastSequence }) => keyed === true && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
+      // A merged row does not tell whose the id was; a row that is there does.
+      ({ id, keyed, lastSequence }) =>
+        (keyed === true || this.#wrongIds.has(id)) && lastSequence <= this.#lastSequence && !this.#keptIds.has(id),
     );
     for (const { id } of unkeptIds) {
       if (!this.#wrongIds.has(id)) this.add("id_missing", `what transaction id ${id} was used for is not kept`);

@@ -82,7 +82,7 @@ function watched(account: TableAccount, partition: string, before: () => Promise
       },
     };
   };
-  return { ...account, table };
+  return { table, tableNames: (...args) => account.tableNames(...args) };
 }
 
 test.each(["as it was written", "compacted", "compacted twice"])(
