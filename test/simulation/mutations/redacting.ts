@@ -13,17 +13,6 @@ const redacting = (name: string, seeds: number, mistake: string, ...patches: Pat
 
 export const redactingMistakes: readonly Mutation[] = [
   redacting(
-    "rebuilt-from-before-it",
-    40,
-    "a segment rebuilt from a picture older than its redaction",
-    azure(
-      "fsck/rebuild",
-      "if (options.redactions !== undefined && (picture.head?.redactions ?? 0) > options.redactions) return false;",
-      "",
-    ),
-    azure("fsck/rebuild", 'if (row.properties["rd"] !== this.#checked?.["rd"]) return false;', ""),
-  ),
-  redacting(
     "applier-writes-back",
     40,
     "an applier that writes without condition, and brings a redacted block back",

@@ -1,10 +1,10 @@
 // Redacts entries: payload and metadata are gone from every row, place, time and transaction stay.
 //
-// The order: the log's head counts the redaction; the rows of the log are rewritten; then each block, in one
+// The order: the rows of the log are rewritten; the log's head counts the redaction; then each block is, in one
 // transaction with the segment's head, which names that count and gives up its copy of the last entry, and with the
 // rows of the ids, whose digests go. All that is pending was applied before, so no applier has an ETag left under which
-// it could write the entries again. A repair that looked at the log before the count was written finds another count in
-// the segment's head, and looks again. Every row goes under its own ETag, and each step may be done twice: if the
+// it could write the entries again. A repair that looked at the log before the count was written finds a greater count
+// in the segment's head, and looks again. Every row goes under its own ETag, and each step may be done twice: if the
 // process dies between two of them, the same call goes on.
 
 import { corruptData, invalidArgument, StoreError } from "../../../core/errors.ts";
@@ -32,14 +32,16 @@ import {
   transactionRow,
 } from "../rows/keys.ts";
 import { decodeRecordSummary, encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
-import { isMarker } from "../rows/markers.ts";
+import { isMarker, kindProperty } from "../rows/markers.ts";
 import { decodeMergedRecords, encodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
+import type { SegmentHead } from "../rows/segment-rows.ts";
 import {
   decodeSegmentHead,
   decodeTransactionRow,
   encodeSegmentHead,
   encodeTransactionRow,
   lastEntryOf,
+  rebuiltTransactionsMax,
   tombstoneOf,
 } from "../rows/segment-rows.ts";
 import type { TrimDeps } from "../trim/segment-trim.ts";
@@ -78,12 +80,19 @@ export async function redactEntries(
   sequences: readonly number[],
 ): Promise<void> {
   const redaction = new Redaction(deps, space, segment);
+  await each(deps, sequences, (left) => redaction.redactRecords(left));
+  const count = await insist(deps, () => redaction.count());
+  await each(deps, sequences, (left) => redaction.redactBlock(left, count));
+}
+
+/** Until the work has answered each of the sequences. */
+async function each(
+  deps: RedactDeps,
+  sequences: readonly number[],
+  work: (left: ReadonlySet<number>) => Promise<readonly number[] | undefined>,
+): Promise<void> {
   const left = new Set(sequences);
-  const count = await insist(deps, () => redaction.begin());
-  while (left.size > 0) {
-    const gone = await insist(deps, () => redaction.step(left, count));
-    for (const sequence of gone) left.delete(sequence);
-  }
+  while (left.size > 0) for (const sequence of await insist(deps, () => work(left))) left.delete(sequence);
 }
 
 /** Tries again where a row was not as it was read (undefined), or where the storage may do better. */
@@ -115,7 +124,7 @@ class Redaction {
   }
 
   /** The log's head counts the redaction. */
-  async begin(): Promise<number | undefined> {
+  async count(): Promise<number | undefined> {
     const { reader, table } = this.#deps;
     const { etag, head } = await reader.readHead(this.#deps.signal);
     if (etag === undefined) throw corruptData(`segment ${this.#segment} has entries, and its log has no head`);
@@ -125,8 +134,42 @@ class Redaction {
     return (await table.submit(reader.partition, [write])).kind === "done" ? redactions : undefined;
   }
 
-  /** Those of the first of these sequences that one block has: they are gone. Undefined: a row is not as it was. */
-  async step(sequences: ReadonlySet<number>, count: number): Promise<readonly number[] | undefined> {
+  /** Those of the first of these sequences that one block has: the log has nothing of them any more. */
+  async redactRecords(sequences: ReadonlySet<number>): Promise<readonly number[] | undefined> {
+    const found = await this.#find(sequences);
+    if (found === undefined) return undefined;
+    const { gone, holders } = found;
+    for (const { timestamp } of holders) await insist(this.#deps, () => this.#redactRecord(timestamp, gone));
+    return [...gone];
+  }
+
+  /** The same of the segment. Undefined: a row is not as it was. */
+  async redactBlock(sequences: ReadonlySet<number>, count: number): Promise<readonly number[] | undefined> {
+    const found = await this.#find(sequences);
+    if (found === undefined) return undefined;
+    const { block, gone, head, headRow, holders } = found;
+    const changed = block.batches.map((batch) => withoutContent(batch, gone) ?? batch);
+    const redactions = Math.max(head.redactions ?? 0, count);
+    // The copy of the last entry goes with it.
+    const lastEntry = gone.has(head.lastSequence) ? undefined : lastEntryOf(headRow);
+    const properties = encodeSegmentHead({ ...head, redactions, format: 2 }, lastEntry);
+    const data = await encodeBlock(changed, this.#deps.compressor);
+    const writes: Write[] = [
+      { kind: "replace", row: this.#headRow, properties, ifMatch: headRow.etag },
+      { kind: "replace", row: block.row.row, properties: withData(block.row, data), ifMatch: block.row.etag },
+    ];
+    // Where a merge came upon a repair that has not ended, a block has a transaction twice.
+    for (const id of new Set(holders.map(({ trx }) => trx.id))) {
+      const { row } = await this.#deps.table.get(this.#partition, transactionRow(id));
+      if (row === undefined) continue;
+      const place = encodeTransactionRow({ ...decodeTransactionRow(row, id), digest: redactedDigest });
+      writes.push({ kind: "replace", row: row.row, properties: place, ifMatch: row.etag });
+    }
+    return (await this.#deps.table.submit(this.#partition, writes)).kind === "done" ? [...gone] : undefined;
+  }
+
+  /** The block that has the first of the sequences, and as many of its transactions as go in one write. */
+  async #find(sequences: ReadonlySet<number>): Promise<Found | undefined> {
     const { row: headRow } = await this.#deps.table.get(this.#partition, this.#headRow);
     if (headRow === undefined) throw corruptData(`segment ${this.#segment} has lost its head`);
     const head = decodeSegmentHead(headRow);
@@ -139,31 +182,13 @@ class Redaction {
       .slice(0, Math.max(1, this.#deps.options.batchOperations - otherOperations));
     if (holders.length === 0) throw corruptData(`sequence ${first} of segment ${this.#segment} is missing`);
     const held = holders.flatMap(({ entries }) => entries.map(({ sequence }) => sequence));
-    const gone = new Set(held.filter((sequence) => sequences.has(sequence)));
-    for (const { timestamp } of holders) await insist(this.#deps, () => this.#redactRecord(timestamp, gone));
-    const changed = block.batches.map((batch) => withoutContent(batch, gone) ?? batch);
-    const redactions = Math.max(head.redactions ?? 0, count);
-    // The copy of the last entry goes with it.
-    const lastEntry = gone.has(head.lastSequence) ? undefined : lastEntryOf(headRow);
-    const properties = encodeSegmentHead({ ...head, redactions, format: 2 }, lastEntry);
-    const data = await encodeBlock(changed, this.#deps.compressor);
-    const writes: Write[] = [
-      { kind: "replace", row: this.#headRow, properties, ifMatch: headRow.etag },
-      { kind: "replace", row: block.row.row, properties: withData(block.row, data), ifMatch: block.row.etag },
-    ];
-    for (const { trx } of holders) {
-      const { row } = await this.#deps.table.get(this.#partition, transactionRow(trx.id));
-      if (row === undefined) continue;
-      const place = encodeTransactionRow({ ...decodeTransactionRow(row, trx.id), digest: redactedDigest });
-      writes.push({ kind: "replace", row: row.row, properties: place, ifMatch: row.etag });
-    }
-    return (await this.#deps.table.submit(this.#partition, writes)).kind === "done" ? [...gone] : undefined;
+    return { block, gone: new Set(held.filter((sequence) => sequences.has(sequence))), head, headRow, holders };
   }
 
   /** Undefined: it was trimmed, or merged, since the head was read. */
   async #blockOf(sequence: number): Promise<Stored | undefined> {
     const { compressor, signal, table } = this.#deps;
-    const [row, next] = await firstRows(table, blockRange(this.#partition, sequence, limits.sequenceMax), 2, signal);
+    const [row] = await firstRows(table, blockRange(this.#partition, sequence, limits.sequenceMax), 1, signal);
     if (row === undefined) throw corruptData(`sequence ${sequence} of segment ${this.#segment} is missing`);
     if (isMarker(row)) return undefined;
     const lost = tombstoneOf(row);
@@ -172,9 +197,13 @@ class Redaction {
       throw corruptData(`sequence ${sequence} of segment ${this.#segment} is missing`);
     }
     const place = segmentRowOf(row.row);
-    const overlaps = next !== undefined && place?.kind === "block" && numberIn(next, "f", 1) <= place.lastSequence;
+    const last = place?.kind === "block" ? place.lastSequence : sequence;
+    const behind = blockRange(this.#partition, last + 1, limits.sequenceMax);
+    const later = await firstRows(table, behind, rebuiltTransactionsMax, signal, ["v", kindProperty, "f"]);
     // A repair has stopped between two of its writes: the entries are in both.
-    if (overlaps) throw corruptData(`the blocks of segment ${this.#segment} overlap at sequence ${sequence}`);
+    if (later.some((one) => !isMarker(one) && numberIn(one, "f", 1) <= last)) {
+      throw corruptData(`the blocks of segment ${this.#segment} overlap at sequence ${sequence}`);
+    }
     return stored(row, compressor);
   }
 
@@ -205,6 +234,15 @@ interface Stored {
   readonly batches: readonly EntryBatch[];
 }
 
+interface Found {
+  readonly headRow: Row;
+  readonly head: SegmentHead;
+  readonly block: Stored;
+  /** Its transactions that have some of the sequences, and these. */
+  readonly holders: readonly EntryBatch[];
+  readonly gone: ReadonlySet<number>;
+}
+
 async function stored(row: Row, compressor: Compressor): Promise<Stored> {
   return { row, batches: await decodeBlock(joinData(row.properties), compressor) };
 }
@@ -214,9 +252,10 @@ async function firstRows(
   range: KeyRange,
   limit: number,
   signal: AbortSignal | undefined,
+  select?: readonly string[],
 ): Promise<readonly Row[]> {
   const found: Row[] = [];
-  for await (const row of rows(table, range, { limit, firstRows: limit, signal })) found.push(row);
+  for await (const row of rows(table, range, { limit, firstRows: limit, signal, select })) found.push(row);
   return found;
 }
 

@@ -27,6 +27,7 @@ import {
   encodeSegmentHead,
   encodeTombstone,
   encodeTransactionRow,
+  rebuiltTransactionsMax,
 } from "../rows/segment-rows.ts";
 import { encodeProducer } from "../rows/stream-rows.ts";
 import type { SegmentLog } from "./block-check.ts";
@@ -49,8 +50,6 @@ interface Step {
 
 /** The size of a head with its last entry in a request, bytes. */
 const headBytesMax = 64 * 1024;
-/** Transactions of one new block: each may have a row for its id. */
-const runMax = 80;
 
 /**
  * How often the same rows are tried while live writers move the head: between the read and the write there is a moment,
@@ -232,7 +231,10 @@ class Rebuild {
       const bytes = readable ? blockPlainBytes([await this.#batch(transaction)]) : Infinity;
       const last = run.at(-1);
       const follows = last?.lastSequence === firstSequence - 1 && last.lastSequence !== this.#headSequence();
-      if (run.length > 0 && (!follows || run.length >= runMax || plainBytes + bytes > limits.dataBytesMax * 0.98)) {
+      if (
+        run.length > 0 &&
+        (!follows || run.length >= rebuiltTransactionsMax || plainBytes + bytes > limits.dataBytesMax * 0.98)
+      ) {
         yield run;
         run = [];
         plainBytes = 0;

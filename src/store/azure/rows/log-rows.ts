@@ -56,8 +56,8 @@ export interface LogHead {
    */
   readonly life?: number | undefined;
   /**
-   * How many redactions of its entries have begun; absent: none. A picture of the log that was begun before one of
-   * them may have what is gone.
+   * How many redactions have rewritten its records; absent: none. A picture of the log that was begun before one was
+   * counted may have what is gone.
    */
   readonly redactions?: number | undefined;
 }

@@ -162,6 +162,12 @@ export function tombstoneOf(row: Row): number | undefined {
   return row.properties["lost"] === undefined ? undefined : numberIn(row, "lost", 1);
 }
 
+/**
+ * Transactions of a block that a repair writes: each may have a row for its id. So many blocks may lie between it and
+ * one that it stands for, until the repair has removed that.
+ */
+export const rebuiltTransactionsMax = 80;
+
 /** Where a transaction of a segment is, and what it was. */
 export interface TransactionPlace extends Omit<TransactionSummary, "keyed" | "segment"> {
   readonly timestamp: number;
