@@ -16,6 +16,17 @@ import type { EntryBatch } from "../codec/transaction.ts";
 import type { Backend } from "./create-store.ts";
 import type { StreamOptions } from "./store.ts";
 
+/**
+ * How far a restored time may be ahead of now, milliseconds: the clocks of two deployments differ, and times that only
+ * grow run a little ahead of the clock that they are made by.
+ */
+const aheadMsMax = 5_000;
+
+export function checkNotFuture(timestamp: number, now: number): void {
+  if (timestamp <= now + aheadMsMax) return;
+  throw invalidArgument("timestamp", `a time that is not in the future: now is ${now}`, timestamp);
+}
+
 /** What one commit wrote: all entries of a space with one timestamp. */
 export interface RestoredRecord {
   readonly timestamp: number;
@@ -42,8 +53,9 @@ export interface RestoredEntries {
 export interface RestoringStore {
   /**
    * Writes the entries of a backup, in the order of the space, with their sequences, timestamps and transactions; all
-   * of one timestamp in one call. They come behind what the space has, and not in the future; a segment without entries
-   * begins at any sequence. What the space has already, the same, is passed over: so a repeat goes on where it ended.
+   * of one timestamp in one call. They come behind what the space has, and not more than five seconds in the future; a
+   * segment without entries begins at any sequence. What the space has already, the same, is passed over: so a repeat
+   * goes on where it ended.
    */
   restoreEntries(
     space: SpaceName,

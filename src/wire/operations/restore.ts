@@ -23,7 +23,7 @@ export const restoreEntries = operation({
   tag: "Manage",
   summary: "Write the entries of a backup to a space, as they were",
   description:
-    "With their sequences, timestamps and transactions: the lines that a read of the space gave, in their order, all of one timestamp in one call. They come behind what the space has, and not in the future; a segment without entries begins at any sequence. What the space has already, the same, is passed over, so a call whose answer was lost is sent again as it was. Nobody is notified. What keys of idempotency were used for is not restored, nor what makes a segment a stream.",
+    "With their sequences, timestamps and transactions: the lines that a read of the space gave, in their order, all of one timestamp in one call. They come behind what the space has, and not more than five seconds in the future; a segment without entries begins at any sequence. What the space has already, the same, is passed over, so a call whose answer was lost is sent again as it was. Nobody is notified. What keys of idempotency were used for is not restored, nor what makes a segment a stream.",
   params: inSpace.extend({ space: inSpace.shape.space.meta({ examples: ["restored"] }) }),
   query: z.strictObject({ encoding: encodingSchema }),
   headers: none,

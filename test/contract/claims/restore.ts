@@ -86,6 +86,8 @@ export const restoreClaims: readonly Claim[] = [
       later.toReversed(),
     ];
     for (const given of wrong) await refused(other.restoreEntries(copy, given), "invalid_argument");
+    const ahead = { ...later.at(-1)!, timestamp: later.at(-1)!.timestamp + 2_000, sequence: 100 };
+    expect(await other.restoreEntries(space("ahead"), [ahead])).toMatchObject({ restored: 1 });
     const future = { ...later.at(-1)!, timestamp: later.at(-1)!.timestamp + 3_600_000, sequence: 100 };
     await refused(other.restoreEntries(copy, [future]), "invalid_argument");
     for (const view of [store, other]) expect(plain(await spaceEntries(view, copy))).toEqual(plain(inCopy(later)));

@@ -4,6 +4,7 @@ import { contentDigest } from "../../../src/codec/transaction.ts";
 import { encodeBlock } from "../../../src/codec/block.ts";
 import { invalidArgument, sequenceMismatch } from "../../../src/core/errors.ts";
 import type { SegmentName, SpaceName } from "../../../src/core/ids.ts";
+import { checkNotFuture } from "../../../src/store/restoring.ts";
 import type { RestoredRecord } from "../../../src/store/restoring.ts";
 import { areJson, refusedPlain, streamRefused } from "../../../src/store/stream-rules.ts";
 import type { KeyValue } from "./keyspace.ts";
@@ -20,7 +21,7 @@ export async function restoredRows(
   const heads = new Map<SegmentName, HeadRow>();
   const rows: KeyValue[] = [{ key: keys.space(space), value: new Uint8Array() }];
   for (const { batches, timestamp } of records) {
-    if (timestamp > now) throw invalidArgument("timestamp", "a time that is not in the future", timestamp);
+    checkNotFuture(timestamp, now);
     rows.push({ key: keys.record(space, timestamp), value: await encodeBlock(batches, compressor) });
     for (const batch of batches) {
       const { entries, firstSequence, lastSequence, segment, trx } = batch;

@@ -14,6 +14,7 @@ import { encodeBlock } from "../../../codec/block.ts";
 import { contentDigest } from "../../../codec/transaction.ts";
 import type { EntryBatch } from "../../../codec/transaction.ts";
 import type { Table } from "../../../table/port.ts";
+import { checkNotFuture } from "../../restoring.ts";
 import type { RestoredRecord, RestoreOutcome } from "../../restoring.ts";
 import { areJson, refusedPlain, streamRefused } from "../../stream-rules.ts";
 import type { Applier } from "../apply/applier.ts";
@@ -77,7 +78,7 @@ async function restoreOnce(
   const { timestamp: lastTimestamp } = version.head;
   if (first.timestamp <= lastTimestamp) return { kind: "behind", lastTimestamp };
   const now = Math.max(clock.now(), version.serviceTime);
-  if (last.timestamp > now) throw invalidArgument("timestamp", `a time that is not in the future: now is ${now}`, last.timestamp); // prettier-ignore
+  checkNotFuture(last.timestamp, now);
   const heads = await readHeads(deps, records);
   let plan: RestorePlan;
   try {
