@@ -46,6 +46,8 @@ export async function workerPool(options: PoolOptions): Promise<PoolReport> {
   const endsAt = performance.now() + withinMs;
   let killed = 0;
   const isDone = async (): Promise<boolean> => {
+    // Whoever has just begun may be without a lag, too: entries may be younger than a clock can tell.
+    if ((await outputs(store)) < segments * entriesEach) return false;
     const { state = [] } = (await consumer.get()) ?? {};
     return state.every(({ lagMs, outstanding, parked }) => lagMs === 0 && !outstanding && parked === 0);
   };
@@ -71,6 +73,12 @@ export async function workerPool(options: PoolOptions): Promise<PoolReport> {
   const takenOver = state.reduce((sum, { token }) => sum + token - 1, 0);
   const { produced, wrong } = await judge(store, segments, entriesEach);
   return { problems: [...problems, ...wrong], produced, kills: killed, takenOver };
+}
+
+async function outputs(store: StoreClient): Promise<number> {
+  let count = 0;
+  for await (const { lastSequence } of store.getSpaceClient(output).getStatuses()) count += lastSequence;
+  return count;
 }
 
 function startWorker(url: string, storeId: string): Child {

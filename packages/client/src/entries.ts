@@ -24,6 +24,11 @@ export interface Entry<T> {
   readonly segment: string;
   /** Its place in its space: a reader of the space that keeps it goes on after this entry. */
   readonly offset: string;
+  /**
+   * Somebody has removed what was in it: `metadata` is empty, and `payload` what the codec makes of no bytes, if it
+   * can.
+   */
+  readonly redacted?: true;
 }
 
 /** The transaction that committed the entry: all entries of an append, up to 1,000 or 768 KiB, exist or none. */
@@ -83,12 +88,22 @@ export interface EntryJson {
   readonly space: string;
   readonly segment: string;
   readonly offset: string;
+  readonly redacted?: true;
 }
 
 export function entryOf<T>(line: EntryJson, codec: Codec<T>): Entry<T> {
   const { sequence, timestamp, trx, metadata = {}, space, segment, offset } = line;
-  const payload = decoded(fromBase64(line.payload), codec, { space, segment, sequence });
-  return { sequence, timestamp, transaction: trx, payload, metadata, space, segment, offset };
+  const place = { sequence, timestamp, transaction: trx, metadata, space, segment, offset };
+  if (line.redacted === true) return { ...place, payload: ofNothing(codec) as T, redacted: true };
+  return { ...place, payload: decoded(fromBase64(line.payload), codec, { space, segment, sequence }) };
+}
+
+function ofNothing<T>(codec: Codec<T>): T | undefined {
+  try {
+    return codec.decode(new Uint8Array());
+  } catch {
+    return undefined;
+  }
 }
 
 /** Decodes a payload; throws an error that says where it is if the codec does not take it. */

@@ -355,10 +355,11 @@ function recordOf({ payload, metadata }: AppendRecord): client.StreamRecord<Uint
 }
 
 function entryOf(entry: ClientEntry): Entry {
-  const { sequence, timestamp, transaction, payload, metadata, space, segment } = entry;
+  const { sequence, timestamp, transaction, payload, metadata, space, segment, redacted } = entry;
   const trx = transaction as Entry["trx"];
   const names = { space: space as SpaceName, segment: segment as SegmentName };
-  return { sequence, timestamp, trx, payload, metadata: new Map(Object.entries(metadata)), ...names };
+  const place = { sequence, timestamp, trx, ...names };
+  return { ...place, payload, metadata: new Map(Object.entries(metadata)), ...(redacted === true ? { redacted } : {}) };
 }
 
 /** The last of what was appended; fails when the client sums it up differently. */
