@@ -50,13 +50,16 @@ async function expire(
   const opened = stores.open(store);
   for (;;) {
     const status = await opened.streamOf(space, segment);
-    if (status === undefined || String(status.stream.life) !== life) return { kind: "done" };
-    const { expiresAt } = status.stream;
-    if (expiresAt === undefined) return { kind: "done" };
+    if (status === undefined) return { kind: "done" };
+    const { firstSequence, lastSequence, stream } = status;
+    const isMadeAnew = String(stream.life) !== life;
+    if (!isMadeAnew && stream.expiresAt === undefined) return { kind: "done" };
     // Somebody has used it since.
-    if (turn.now() < expiresAt + graceMs) return { kind: "again", at: expiresAt + graceMs };
-    if (status.firstSequence > status.lastSequence) return { kind: "done" };
-    await opened.trimSegment(space, segment, status.lastSequence + 1);
+    const endsAt = isMadeAnew ? 0 : (stream.expiresAt ?? 0) + graceMs;
+    if (turn.now() < endsAt) return { kind: "again", at: endsAt };
+    const before = isMadeAnew ? stream.firstSequence : lastSequence + 1;
+    if (firstSequence >= before) return { kind: "done" };
+    await opened.trimSegment(space, segment, before);
     if (turn.isOver()) return { kind: "again", at: turn.now() };
   }
 }
