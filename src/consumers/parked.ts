@@ -34,6 +34,9 @@ export type Which =
   /** Each means everything of its segment up to its entry. */
   | { readonly kind: "ids"; readonly ids: readonly string[] };
 
+/** Of what waits by a mark, the first entry. */
+const firstAlone = { entriesMax: 1, bytesMax: Infinity, to: limits.sequenceMax };
+
 const attemptsMax = 8;
 const pauseMs = 10;
 
@@ -46,8 +49,7 @@ export async function listParked(
   signal: AbortSignal,
 ): Promise<{ readonly parked: readonly ParkedMark[]; readonly isMore: boolean }> {
   const { consumer, partitions } = await storedView(instance, parts, name, signal);
-  const since = instance.parts.clock.elapsed();
-  const reading = { store: parts.store, pages: instance.pages, consumer, since, signal };
+  const reading = readingOf(instance, parts, consumer, signal);
   const parked: ParkedMark[] = [];
   for (const [number, { partition }] of partitions) {
     const { marks } = await instance.snapshot(parts, consumer, number, partition, signal);
@@ -62,12 +64,20 @@ export async function listParked(
   const told: ParkedMark[] = [];
   for (const one of page) {
     const position = partitions.get(one.partition)?.partition.position ?? [];
-    const first = { entriesMax: 1, bytesMax: Infinity, to: limits.sequenceMax };
-    const [entry] = await readParked(reading, one, position, first);
+    const [entry] = await readParked(reading, one, position, firstAlone);
     const now = entry === undefined ? {} : { first: entry.entry.sequence, offset: entry.offset };
     told.push({ ...one, ...now, isGone: entry === undefined });
   }
   return { parked: told, isMore: parked.length > page.length };
+}
+
+function readingOf(
+  instance: ConsumersInstance,
+  { store }: StoreParts,
+  consumer: Consumer,
+  signal: AbortSignal,
+): ReadingOf {
+  return { store, pages: instance.pages, consumer, since: instance.parts.clock.elapsed(), signal };
 }
 
 /** How many marks were given the wish, at most `limit`, and whether others are left. */
@@ -101,10 +111,6 @@ async function wishOf(
   limit: number,
 ): Promise<{ readonly count: number; readonly isMore: boolean }> {
   const { clock, random } = instance.parts;
-  const reading = (consumer: Consumer): ReadingOf => ({
-    ...{ store: parts.store, pages: instance.pages, consumer, since: clock.elapsed() },
-    signal: new AbortController().signal,
-  });
   const most = Math.min(limit, limits.batchOperationsMax - 1);
   let count = 0;
   for (let attempt = 1; ; attempt += 1) {
@@ -113,9 +119,10 @@ async function wishOf(
     const isOther = consumer.life !== life || consumer.generation !== generation;
     if (seen === undefined || isOther) return { count, isMore: false };
     const before = await instance.snapshot(parts, consumer, number, seen.partition, undefined);
+    const reading = readingOf(instance, parts, consumer, new AbortController().signal);
     const wished: (readonly [Mark, Mark])[] = [];
     for (const mark of before.marks) {
-      const next = await wishedMark(reading(consumer), number, before, mark, which, action);
+      const next = await wishedMark(reading, number, before, mark, which, action);
       if (next !== undefined) wished.push([mark, next]);
     }
     if (wished.length === 0) return { count, isMore: false };
@@ -163,8 +170,7 @@ async function wishedMark(
   if (upTo === limits.sequenceMax || mark.alone) return all;
   // The mark stays for what waits behind. Without that it would keep the segment from its next entries.
   const behind = { ...mark, first: upTo + 1 };
-  const bounds = { entriesMax: 1, bytesMax: Infinity, to: limits.sequenceMax };
-  const [waiting] = await readParked(reading, behind, partition.position, bounds);
+  const [waiting] = await readParked(reading, behind, partition.position, firstAlone);
   return waiting === undefined ? all : behind;
 }
 

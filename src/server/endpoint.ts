@@ -141,6 +141,14 @@ export function problemAnswer(error: unknown, correlation: Correlation): HttpRes
   };
 }
 
+/** Refuses a request before it has come to an endpoint: with its line in the log, as every request. */
+export function refuse({ logger, random }: Services, { headers }: HttpRequest, error: StoreError): HttpResponse {
+  const correlation = correlate(headers, random);
+  const answer = problemAnswer(error, correlation);
+  logFailure(withFields(logger, { ...correlation, status: answer.status }), "request failed", error);
+  return answer;
+}
+
 /** The loser of a race has done nothing wrong, and a busy store has many losers. */
 const conflicts: ReadonlySet<ErrorCode> = new Set(["sequence_mismatch", "transaction_id_mismatch", "lease_held"]);
 

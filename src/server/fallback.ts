@@ -1,8 +1,6 @@
 // Answers what no other endpoint takes: the root, methods that a path does not take, OPTIONS, and unknown paths.
 
 import { StoreError } from "../core/errors.ts";
-import { withFields } from "../core/logger.ts";
-import { asKnown, errorKinds } from "../wire/errors.ts";
 import { methodsOf, matchPath } from "../wire/operation.ts";
 import { operations } from "../wire/operations.ts";
 import { defaultStreamPath, streamOperations, streamPath } from "../wire/stream-calls.ts";
@@ -11,7 +9,7 @@ import { readLinkPath } from "../wire/read-link.ts";
 import { isPreflight, preflightHeaders } from "./every-answer.ts";
 import { correlate } from "./request-metrics.ts";
 import { docsFilePath, docsPath } from "./docs.ts";
-import { emptyAnswer, logFailure, problemAnswer } from "./endpoint.ts";
+import { emptyAnswer, refuse } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 interface Served {
@@ -34,10 +32,10 @@ const served: readonly Served[] = [
 const everyMethod: readonly string[] = [...new Set([...served.flatMap(({ methods }) => methods), "OPTIONS"])];
 
 export const fallback: Endpoint = (services, request) => {
-  const correlation = correlate(request.headers, services.random);
   const { method } = request;
   const { pathname } = new URL(request.url);
-  const common = { "x-request-id": correlation.requestId, "cache-control": "no-store" };
+  const { requestId } = correlate(request.headers, services.random);
+  const common = { "x-request-id": requestId, "cache-control": "no-store" };
   // People begin at the root.
   if (pathname === "/" && (method === "GET" || method === "HEAD")) {
     return Promise.resolve({ status: 302, headers: { ...common, location: docsPath } });
@@ -51,10 +49,7 @@ export const fallback: Endpoint = (services, request) => {
     const allow = isNone ? {} : { allow: allowed.join(", ") };
     return Promise.resolve({ ...emptyAnswer, headers: { ...common, ...allow, ...cors } });
   }
-  const error = refusal(method, pathname, allowed);
-  const { status } = errorKinds[asKnown(error).code];
-  logFailure(withFields(services.logger, { ...correlation, status }), "request failed", error);
-  return Promise.resolve(problemAnswer(error, correlation));
+  return Promise.resolve(refuse(services, request, refusal(method, pathname, allowed)));
 };
 
 function refusal(method: string, pathname: string, allowed: readonly string[]): StoreError {

@@ -6,8 +6,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 import { StoreError } from "../core/errors.ts";
-import { withFields } from "../core/logger.ts";
-import { asKnown, errorKinds } from "../wire/errors.ts";
 import { formatPath } from "../wire/operation.ts";
 import { consumeSegment as consumeOperation } from "../wire/operations/consume.ts";
 import { parseReadLink, readLinkPath, readLinkSecondsMax } from "../wire/read-link.ts";
@@ -15,10 +13,9 @@ import type { ReadLink } from "../wire/read-link.ts";
 import { streamPath } from "../wire/stream-calls.ts";
 import { consumeSegment } from "./consume.ts";
 import { readStream } from "./durable-read.ts";
-import { logFailure, problemAnswer } from "./endpoint.ts";
+import { refuse } from "./endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fallback } from "./fallback.ts";
-import { correlate } from "./request-metrics.ts";
 import type { Services } from "./services.ts";
 
 /** Another machine has made it, whose clock may be ahead by as much. */
@@ -30,12 +27,7 @@ export const readByLink: Endpoint = (services, request, connection) => {
   const { origin, pathname, search } = new URL(url);
   const text = pathname.slice(readLinkPath.indexOf("{")).replace(/\/$/, "");
   const link = checked(services, text);
-  if (link instanceof StoreError) {
-    const correlation = correlate(headers, services.random);
-    const { status } = errorKinds[asKnown(link).code];
-    logFailure(withFields(services.logger, { ...correlation, status }), "request failed", link);
-    return Promise.resolve(problemAnswer(link, correlation));
-  }
+  if (link instanceof StoreError) return Promise.resolve(refuse(services, request, link));
   const allowed: Services = {
     ...services,
     access: {

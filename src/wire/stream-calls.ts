@@ -1,5 +1,5 @@
-// The calls of the Durable Streams protocol, and the headers and offsets that they speak in. They are described by that
-// protocol, not by the OpenAPI document: a stream's path has any number of steps, its body any type.
+// The calls of the Durable Streams protocol, with their headers and offsets. The protocol describes these calls. The
+// OpenAPI document leaves them out, because a stream's path has any number of steps, and its body any type.
 
 import * as z from "zod";
 

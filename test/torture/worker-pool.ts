@@ -46,7 +46,7 @@ export async function workerPool(options: PoolOptions): Promise<PoolReport> {
   const endsAt = performance.now() + withinMs;
   let killed = 0;
   const isDone = async (): Promise<boolean> => {
-    // Whoever has just begun may be without a lag, too: entries may be younger than a clock can tell.
+    // A consumer that has just begun may have no lag either: its entries may be younger than a clock can tell.
     if ((await outputs(store)) < segments * entriesEach) return false;
     const { state = [] } = (await consumer.get()) ?? {};
     return state.every(({ lagMs, outstanding, parked }) => lagMs === 0 && !outstanding && parked === 0);

@@ -1,5 +1,6 @@
 // A consumer: made, looked at, worked for, and told what becomes of what failed.
 
+import { ifThere, jsonCall } from "./calls.ts";
 import type { Codec } from "./codecs.ts";
 import { runConsumer } from "./consumer-run.ts";
 import type { EntryHandler, RunOptions } from "./consumer-run.ts";
@@ -8,7 +9,6 @@ import type { Consumer, ConsumerFrom, ConsumerState, Parked, SettledParked } fro
 import type { WantedConsumer, WhichParked } from "./consumers.ts";
 import { acknowledge, fail, fetchDeliveries } from "./deliveries.ts";
 import type { Acknowledged, Failure, Fetched, FetchOptions } from "./deliveries.ts";
-import { isStreamkitError } from "./errors.ts";
 import type { OperationOptions } from "./options.ts";
 import type { Call, Transport } from "./transport.ts";
 
@@ -35,22 +35,13 @@ export class ConsumerClient<T> {
 
   /** With who holds each partition, how far it has come, and how far it is behind. Undefined: there is none. */
   async get(options: OperationOptions = {}): Promise<ConsumerState | undefined> {
-    try {
-      const call: Call = { method: "GET", path: this.#path, accept: "application/json" };
-      return (await this.#transport.json(call, options)) as ConsumerState;
-    } catch (failure) {
-      if (isStreamkitError(failure, "not_found")) return undefined;
-      throw failure;
-    }
+    const call: Call = { method: "GET", path: this.#path, accept: "application/json" };
+    return (await ifThere(this.#transport.json(call, options))) as ConsumerState | undefined;
   }
 
   /** With its positions and what is parked; also when there is none. */
   async delete(options: OperationOptions = {}): Promise<void> {
-    try {
-      await this.#transport.send({ method: "DELETE", path: this.#path, refutes: () => false }, options);
-    } catch (failure) {
-      if (!isStreamkitError(failure, "not_found")) throw failure;
-    }
+    await ifThere(this.#transport.send({ method: "DELETE", path: this.#path, refutes: () => false }, options));
   }
 
   /**
@@ -119,12 +110,7 @@ export class ConsumerClient<T> {
   }
 
   #json(method: "PUT" | "POST", path: string, body: object, options: OperationOptions): Promise<unknown> {
-    const json = "application/json";
-    const call: Call = {
-      ...{ method, path: `${this.#path}${path}`, accept: json, contentType: json },
-      ...{ body: JSON.stringify(body), refutes: () => false },
-    };
-    return this.#transport.json(call, options);
+    return this.#transport.json(jsonCall(method, `${this.#path}${path}`, body), options);
   }
 }
 

@@ -3,12 +3,13 @@
 // Promise: each of these may be sent twice, by the service's own rules: a fetch carries a key of its own, the others
 // the number of the delivery that they speak of.
 
+import { jsonCall } from "./calls.ts";
 import type { Codec } from "./codecs.ts";
 import type { Gap } from "./consumers.ts";
 import { entryOf } from "./entries.ts";
 import type { Entry, EntryJson } from "./entries.ts";
 import type { OperationOptions } from "./options.ts";
-import type { Call, Transport } from "./transport.ts";
+import type { Transport } from "./transport.ts";
 
 export interface Delivery<T> {
   readonly partition: number;
@@ -143,10 +144,5 @@ function post(
   options: OperationOptions,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<unknown> {
-  const json = "application/json";
-  const call: Call = {
-    ...{ method: "POST", path, accept: json, contentType: json, headers },
-    ...{ body: JSON.stringify(body), refutes: () => false },
-  };
-  return transport.json(call, options);
+  return transport.json({ ...jsonCall("POST", path, body), headers }, options);
 }

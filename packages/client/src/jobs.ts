@@ -1,10 +1,11 @@
 // Jobs: work of a store that takes longer than a call may, which the service goes on with by itself.
 
-import { isStreamkitError, StreamkitError } from "./errors.ts";
+import { ifThere } from "./calls.ts";
+import { StreamkitError } from "./errors.ts";
 import type { OperationOptions } from "./options.ts";
-import { answersOf } from "./paged.ts";
+import { pagedList } from "./paged.ts";
+import type { PagedList } from "./paged.ts";
 import { encodeName } from "./paths.ts";
-import type { PageSettings } from "./read.ts";
 import { pause } from "./timing.ts";
 import type { Transport } from "./transport.ts";
 
@@ -37,9 +38,7 @@ export interface JobPage {
 }
 
 /** One by one with `for await`, or page by page. */
-export interface PagedJobs extends AsyncIterable<Job> {
-  byPage(settings?: PageSettings): AsyncIterable<JobPage>;
-}
+export type PagedJobs = PagedList<Job, JobPage>;
 
 export interface WaitOptions extends OperationOptions {
   /** The pause between two looks. Default 2,000: the service works on jobs once a minute. */
@@ -61,28 +60,15 @@ export class Jobs {
 
   /** In the order they were started. One that has ended is told of for a week. */
   list(options: OperationOptions = {}): PagedJobs {
-    type Answer = { readonly jobs: readonly Job[] };
-    const [transport, path] = [this.#transport, this.#path];
-    async function* byPage(settings: PageSettings = {}): AsyncGenerator<JobPage, void, undefined> {
-      for await (const { jobs, next } of answersOf<Answer>(transport, path, settings, options))
-        yield { jobs, continuationToken: next };
-    }
-    return {
-      byPage,
-      async *[Symbol.asyncIterator]() {
-        for await (const { jobs } of byPage()) yield* jobs;
-      },
+    const pageOf = (jobs: readonly Job[], continuationToken: string | undefined): JobPage => {
+      return { jobs, continuationToken };
     };
+    return pagedList(this.#transport, this.#path, options, "jobs", pageOf);
   }
 
   /** Undefined: there is none, or it ended more than a week ago. */
-  async get(id: string, options: OperationOptions = {}): Promise<Job | undefined> {
-    try {
-      return await this.#get(id, options);
-    } catch (failure) {
-      if (isStreamkitError(failure, "not_found")) return undefined;
-      throw failure;
-    }
+  get(id: string, options: OperationOptions = {}): Promise<Job | undefined> {
+    return ifThere(this.#get(id, options));
   }
 
   /**

@@ -1,8 +1,8 @@
 // Lists of names.
 
 import type { OperationOptions } from "./options.ts";
-import { answersOf } from "./paged.ts";
-import type { PageSettings } from "./read.ts";
+import { pagedList } from "./paged.ts";
+import type { PagedList } from "./paged.ts";
 import type { Transport } from "./transport.ts";
 
 export interface NamePage {
@@ -12,9 +12,7 @@ export interface NamePage {
 }
 
 /** One by one with `for await`, or page by page. */
-export interface PagedNames extends AsyncIterable<string> {
-  byPage(settings?: PageSettings): AsyncIterable<NamePage>;
-}
+export type PagedNames = PagedList<string, NamePage>;
 
 export function names(
   transport: Transport,
@@ -22,15 +20,8 @@ export function names(
   member: "spaces" | "segments",
   options: OperationOptions,
 ): PagedNames {
-  type Answer = Readonly<Record<typeof member, readonly string[]>>;
-  async function* byPage(settings: PageSettings = {}): AsyncGenerator<NamePage, void, undefined> {
-    for await (const page of answersOf<Answer>(transport, path, settings, options))
-      yield { names: page[member], continuationToken: page.next };
-  }
-  return {
-    byPage,
-    async *[Symbol.asyncIterator]() {
-      for await (const page of byPage()) yield* page.names;
-    },
+  const pageOf = (found: readonly string[], continuationToken: string | undefined): NamePage => {
+    return { names: found, continuationToken };
   };
+  return pagedList(transport, path, options, member, pageOf);
 }

@@ -1,6 +1,6 @@
 // Retention: how long entries are kept, of a space, or of a store for all its spaces that have no policy of their own.
 
-import { isStreamkitError } from "./errors.ts";
+import { ifThere, jsonCall } from "./calls.ts";
 import type { OperationOptions } from "./options.ts";
 import type { Transport } from "./transport.ts";
 
@@ -49,30 +49,18 @@ export class RetentionClient {
 
   /** Undefined: there is none, and all is kept. */
   async get(options: OperationOptions = {}): Promise<Retention | undefined> {
-    try {
-      const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
-      return (await this.#transport.json(call, options)) as Retention;
-    } catch (failure) {
-      if (isStreamkitError(failure, "not_found")) return undefined;
-      throw failure;
-    }
+    const call = { method: "GET", path: this.#path, accept: "application/json" } as const;
+    return (await ifThere(this.#transport.json(call, options))) as Retention | undefined;
   }
 
   /** Also when there is none. */
   async delete(options: OperationOptions = {}): Promise<void> {
-    try {
-      await this.#transport.send({ method: "DELETE", path: this.#path, refutes: () => false }, options);
-    } catch (failure) {
-      if (!isStreamkitError(failure, "not_found")) throw failure;
-    }
+    await ifThere(this.#transport.send({ method: "DELETE", path: this.#path, refutes: () => false }, options));
   }
 
   #put(policy: RetentionPolicy, dryRun: true | undefined, options: OperationOptions): Promise<unknown> {
     const { maxAgeSeconds, maxEntries } = policy;
-    const json = "application/json";
-    const body = JSON.stringify({ maxAgeSeconds, maxEntries });
-    const refutes = { refutes: () => false };
-    const call = { method: "PUT", path: this.#path, query: { dryRun }, body, accept: json, contentType: json } as const;
-    return this.#transport.json({ ...call, ...(dryRun === true ? {} : refutes) }, options);
+    const { refutes, ...call } = jsonCall("PUT", this.#path, { maxAgeSeconds, maxEntries }, { dryRun });
+    return this.#transport.json(dryRun === true || refutes === undefined ? call : { ...call, refutes }, options);
   }
 }

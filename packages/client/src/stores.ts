@@ -1,8 +1,9 @@
 // The stores of a deployment: a list of them, and what is known of one.
 
+import { jsonCall } from "./calls.ts";
 import type { OperationOptions } from "./options.ts";
-import { answersOf } from "./paged.ts";
-import type { PageSettings } from "./read.ts";
+import { pagedList } from "./paged.ts";
+import type { PagedList } from "./paged.ts";
 import type { Transport } from "./transport.ts";
 
 export interface StoreStatus {
@@ -24,24 +25,14 @@ export interface StorePage {
   readonly continuationToken: string | undefined;
 }
 
-/** One by one with `for await`, or page by page. */
-export interface PagedStores extends AsyncIterable<StoreStatus> {
-  /** A page has at most 100. */
-  byPage(settings?: PageSettings): AsyncIterable<StorePage>;
-}
+/** One by one with `for await`, or page by page, each of at most 100. */
+export type PagedStores = PagedList<StoreStatus, StorePage>;
 
 export function listStores(transport: Transport, options: OperationOptions): PagedStores {
-  type Answer = { readonly stores: readonly StoreStatus[] };
-  async function* byPage(settings: PageSettings = {}): AsyncGenerator<StorePage, void, undefined> {
-    for await (const { next, stores } of answersOf<Answer>(transport, "/v1/stores", settings, options))
-      yield { stores, continuationToken: next };
-  }
-  return {
-    byPage,
-    async *[Symbol.asyncIterator]() {
-      for await (const { stores } of byPage()) yield* stores;
-    },
+  const pageOf = (stores: readonly StoreStatus[], continuationToken: string | undefined): StorePage => {
+    return { stores, continuationToken };
   };
+  return pagedList(transport, "/v1/stores", options, "stores", pageOf);
 }
 
 export async function setLabel(
@@ -50,8 +41,5 @@ export async function setLabel(
   label: string | undefined,
   options: OperationOptions,
 ): Promise<StoreStatus> {
-  const json = "application/json";
-  const body = JSON.stringify({ label });
-  const call = { method: "PUT", path, body, accept: json, contentType: json, refutes: () => false } as const;
-  return (await transport.json(call, options)) as StoreStatus;
+  return (await transport.json(jsonCall("PUT", path, { label }), options)) as StoreStatus;
 }

@@ -1,6 +1,6 @@
 // Subscriptions: who is told, by a queue or a webhook, when segments change.
 
-import { isStreamkitError } from "./errors.ts";
+import { ifThere, jsonCall } from "./calls.ts";
 import type { OperationOptions } from "./options.ts";
 import { encodeName } from "./paths.ts";
 import type { Call, Transport } from "./transport.ts";
@@ -59,37 +59,20 @@ export class Subscriptions {
   /** Makes it, or changes it; enables one that is disabled. It takes effect within 5 seconds. */
   async put(id: string, wanted: WantedSubscription, options: PutSubscriptionOptions = {}): Promise<Subscription> {
     const { space, segment, prefix, target } = wanted;
-    const body = JSON.stringify({ space, segment, prefix, target, rotateSecret: options.rotateSecret });
-    const json = "application/json";
-    const call: Call = {
-      method: "PUT",
-      path: this.#pathOf(id),
-      body,
-      accept: json,
-      contentType: json,
-      refutes: () => false,
-    };
+    const body = { space, segment, prefix, target, rotateSecret: options.rotateSecret };
+    const call = jsonCall("PUT", this.#pathOf(id), body);
     return (await this.#transport.json(call, options)) as Subscription;
   }
 
   /** With how its deliveries go. Undefined: there is none. */
   async get(id: string, options: OperationOptions = {}): Promise<Subscription | undefined> {
     const call: Call = { method: "GET", path: this.#pathOf(id), accept: "application/json" };
-    try {
-      return (await this.#transport.json(call, options)) as Subscription;
-    } catch (failure) {
-      if (isStreamkitError(failure, "not_found")) return undefined;
-      throw failure;
-    }
+    return (await ifThere(this.#transport.json(call, options))) as Subscription | undefined;
   }
 
   /** Also when there is none. */
   async delete(id: string, options: OperationOptions = {}): Promise<void> {
-    try {
-      await this.#transport.send({ method: "DELETE", path: this.#pathOf(id), refutes: () => false }, options);
-    } catch (failure) {
-      if (!isStreamkitError(failure, "not_found")) throw failure;
-    }
+    await ifThere(this.#transport.send({ method: "DELETE", path: this.#pathOf(id), refutes: () => false }, options));
   }
 
   /** All of them, in the order of their ids. */

@@ -1,5 +1,6 @@
 // Trims: of what takes longer than a call may, a job of the service removes the rest. It is waited for.
 
+import { jsonCall } from "./calls.ts";
 import type { SegmentStatus } from "./entries.ts";
 import { Jobs } from "./jobs.ts";
 import type { Job } from "./jobs.ts";
@@ -71,7 +72,5 @@ export async function trimSpace(
 
 /** A repeat removes what is left of the same, so whether an earlier attempt happened makes no difference. */
 function trimCall(path: string, before: number | string | undefined): Call {
-  const body = JSON.stringify({ before });
-  const json = "application/json";
-  return { method: "POST", path, body, accept: json, contentType: json, refutes: () => false };
+  return jsonCall("POST", path, { before });
 }

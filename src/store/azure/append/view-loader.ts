@@ -9,7 +9,7 @@ import type { SegmentName, SpaceName, TransactionId } from "../../../core/ids.ts
 import type { Table } from "../../../table/port.ts";
 import { isCorrupt, isTransient } from "../instance/failure.ts";
 import type { Applier } from "../apply/applier.ts";
-import { SegmentHealth } from "../apply/segment-queue.ts";
+import { SegmentHealth } from "../apply/segment-health.ts";
 import type { AppendRequest } from "./append-request.ts";
 import { producerRow, segmentHeadRow, segmentPartition, transactionRow } from "../rows/keys.ts";
 import { producerOf } from "./plan.ts";

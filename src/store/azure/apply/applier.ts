@@ -27,7 +27,8 @@ import {
   transactionRow,
 } from "../rows/keys.ts";
 import type { PendingItem, PhysicalHead, RecordContent } from "./segment-queue.ts";
-import { SegmentQueue, PendingRecord, SegmentHealth } from "./segment-queue.ts";
+import { SegmentQueue, PendingRecord } from "./segment-queue.ts";
+import { SegmentHealth } from "./segment-health.ts";
 import type { LogReader } from "../log/log-reader.ts";
 import type { RecordSummary } from "../rows/log-rows.ts";
 import type { AzureStoreOptions } from "../instance/options.ts";

@@ -1,7 +1,7 @@
 // Redacts entries: payload and metadata are gone from every row, place, time and transaction stay.
 //
-// The order: the rows of the log are rewritten; the log's head counts the redaction; then each block is, in one
-// transaction with the segment's head, which names that count and gives up its copy of the last entry, and with the
+// The order: the rows of the log are rewritten; the log's head counts the redaction; then each block is rewritten, in
+// one transaction with the segment's head, which names that count and gives up its copy of the last entry, and with the
 // rows of the ids, whose digests go. All that is pending was applied before, so no applier has an ETag left under which
 // it could write the entries again. A repair that looked at the log before the count was written finds a greater count
 // in the segment's head, and looks again. Every row goes under its own ETag, and each step may be done twice: if the
@@ -32,6 +32,7 @@ import {
   transactionRow,
 } from "../rows/keys.ts";
 import { decodeRecordSummary, encodeLogHead, encodeRecord } from "../rows/log-rows.ts";
+import type { RecordSummary } from "../rows/log-rows.ts";
 import { isMarker, kindProperty } from "../rows/markers.ts";
 import { decodeMergedRecords, encodeMergedRecords, isMerged } from "../rows/merged-rows.ts";
 import type { SegmentHead } from "../rows/segment-rows.ts";
@@ -222,7 +223,7 @@ class Redaction {
     const data = await encodeBlock(changed, compressor);
     const properties = isMerged(row)
       ? encodeMergedRecords(decodeMergedRecords(row), data)
-      : { ...encodeRecord(withoutDigests(row, batches.filter(isOurs)), data), v: formatLatest };
+      : { ...encodeRecord(withoutDigests(row, this.#segment, batches.filter(isOurs)), data), v: formatLatest };
     const write: Write = { kind: "replace", row: row.row, properties, ifMatch: row.etag };
     return (await table.submit(reader.partition, [write])).kind === "done" ? true : undefined;
   }
@@ -282,11 +283,11 @@ function withData({ properties }: Row, data: Uint8Array): Properties {
   return { ...Object.fromEntries(kept), v: formatLatest, ...cutData(data) };
 }
 
-function withoutDigests(row: Row, redacted: readonly EntryBatch[]): ReturnType<typeof decodeRecordSummary> {
+function withoutDigests(row: Row, segment: SegmentName, redacted: readonly EntryBatch[]): RecordSummary {
   const summary = decodeRecordSummary(row);
-  const numbers = new Map(redacted.map(({ segment, trx }) => [trx.number, segment]));
+  const numbers = new Set(redacted.map(({ trx }) => trx.number));
   const transactions = summary.transactions.map((one) =>
-    numbers.get(one.number) === one.segment ? { ...one, digest: redactedDigest } : one,
+    one.segment === segment && numbers.has(one.number) ? { ...one, digest: redactedDigest } : one,
   );
   return { ...summary, transactions };
 }

@@ -1,7 +1,7 @@
 // The rows of streams: changes in a log record's summary, the stream in a segment's head, a row for each producer
 // beside them.
 //
-// Only a row of the second format has any of it. JSON, because there are few of them beside what they are about, and
+// Only rows of the second format hold them. They are JSON, since streams have few of them for each entry, and are
 // checked when read.
 
 import * as z from "zod";
