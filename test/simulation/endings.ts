@@ -6,37 +6,24 @@
 
 import type { AppendRecord } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
-import type { Clock } from "../../src/core/clock.ts";
 import { StoreError } from "../../src/core/errors.ts";
-import { parseSegmentName, parseSpaceName, parseStoreId } from "../../src/core/ids.ts";
-import { silentLogger } from "../../src/core/logger.ts";
-import { plainCompressor } from "../../src/codec/block.ts";
-import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
-import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
+import { parseSegmentName, parseSpaceName } from "../../src/core/ids.ts";
 import { logHeadRow, storeTableName } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { Chance } from "./chance.ts";
+import { Fleet, judged, storeId, within } from "./fleet.ts";
+import type { Instance, StoppedClock } from "./fleet.ts";
 import { MachineClock, Timeline } from "./timeline.ts";
 import { Verdict } from "./truth.ts";
 import { Weather } from "./weather.ts";
 
-const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 const doomed = parseSpaceName("doomed");
 const segments = ["a", "b"].map(parseSegmentName);
 /** Longer than anything is on its way. */
 const landsWithinMs = 32_000;
 const settings = { tablePrefix: "sim", landsWithinMs, storeHeldMs: 2_000, walGraceMs: 100, settleDelayMs: 200 };
 const table = storeTableName("sim", storeId);
-
-interface Instance {
-  readonly name: string;
-  readonly factory: AzureStoreFactory;
-  readonly store: Store;
-  readonly crash: () => void;
-  readonly crashed: Promise<undefined>;
-  alive: boolean;
-}
 
 /** One record that somebody wrote. */
 interface Written {
@@ -46,14 +33,8 @@ interface Written {
   acknowledged: { readonly segment: string; readonly sequence: number } | undefined;
 }
 
-export async function endings(seed: number): Promise<{ readonly wrong: string | undefined }> {
-  const run = new Endings(new Chance(`endings ${seed}`));
-  try {
-    await run.all();
-  } catch (error) {
-    run.verdict.report("the simulation itself", error instanceof Error ? (error.stack ?? "") : String(error));
-  }
-  return { wrong: run.verdict.wrong };
+export function endings(seed: number): ReturnType<typeof judged> {
+  return judged(new Endings(new Chance(`endings ${seed}`)));
 }
 
 class Endings {
@@ -63,13 +44,12 @@ class Endings {
   readonly #clock: MachineClock;
   readonly #weather: Weather;
   readonly #account: SimulatedAccount;
-  readonly #instances: Instance[] = [];
+  readonly #fleet: Fleet;
   readonly #written: Written[] = [];
   /** When the deletion that holds was asked for and answered. */
   #askedAt = Infinity;
   #answeredAt = Infinity;
   #isOver = false;
-  #crashes = 0;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -78,12 +58,20 @@ class Endings {
       chance: chance.fork("weather"),
       isLog: () => false,
       isInventory: () => false,
-      crash: (client) => this.#crash(client),
+      crash: (client) => this.#fleet.crash(client),
       note: () => undefined,
     });
     this.#account = new SimulatedAccount({
       clock: this.#clock,
       plan: (request) => (request.client === "" ? undefined : this.#weather.faultOf(request)),
+    });
+    this.#fleet = new Fleet({
+      chance,
+      timeline: this.#timeline,
+      account: this.#account,
+      settings,
+      crashesMax: 3,
+      clockOf: driftingClock,
     });
     const head = logHeadRow(doomed);
     this.#account.observe(({ changes }) => {
@@ -98,16 +86,16 @@ class Endings {
     const ofStore = chance.happens(0.4);
     const erase = chance.happens(0.5);
     const restores = !erase && chance.happens(0.5);
-    for (let count = 0; count < 3; count += 1) this.#start();
+    for (let count = 0; count < 3; count += 1) this.#fleet.start();
     const writing = [1, 2, 3].map((which) => this.#write(chance.fork(`writer ${which}`)));
     const reading = [1, 2, 3].map((which) => this.#look(chance.fork(`reader ${which}`)));
     void this.#monitor(chance.fork("monitor"));
     const ending = this.#end(chance.fork("ending"), { ofStore, erase, restores });
-    const isDone = await this.#within(ending, 300_000);
+    const isDone = await within(this.#timeline, this.verdict, ending, 300_000);
     if (!isDone) this.verdict.report("I7", "the deletion was never answered");
     this.#weather.calm();
     this.#isOver = true;
-    await this.#within(Promise.all([...writing, ...reading]), 120_000);
+    await within(this.#timeline, this.verdict, Promise.all([...writing, ...reading]), 120_000);
     // Requests on their way land.
     await this.#timeline.run(() => false, landsWithinMs);
     if (this.verdict.wrong !== undefined) return;
@@ -165,7 +153,7 @@ class Endings {
     let isEnded = false;
     const remover = async (turns: Chance): Promise<void> => {
       while (!isEnded) {
-        const { factory, crashed } = this.#pick(turns);
+        const { factory, crashed } = this.#fleet.pick(turns);
         const turn = { isOver: () => turns.happens(0.3) };
         const removed = ofStore ? factory.removeStore(storeId, turn) : factory.removeSpace(storeId, doomed, turn);
         const result = await Promise.race([removed.catch(() => undefined), crashed]);
@@ -179,7 +167,7 @@ class Endings {
   async #write(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.pick([20, 300, 3_000]) * chance.fraction());
-      await this.#produce(this.#pick(chance), chance);
+      await this.#produce(this.#fleet.pick(chance), chance);
     }
   }
 
@@ -207,7 +195,7 @@ class Endings {
   async #look(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.pick([20, 400, 3_000]) * chance.fraction());
-      const { crashed, store } = this.#pick(chance);
+      const { crashed, store } = this.#fleet.pick(chance);
       const answered = this.#answeredAt;
       const began = this.#timeline.now;
       const reading = (async () => {
@@ -231,14 +219,14 @@ class Endings {
   async #monitor(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.between(200, 2_000));
-      const { crashed, factory } = this.#pick(chance);
+      const { crashed, factory } = this.#fleet.pick(chance);
       await Promise.race([factory.recover({ deadlineMs: 2_000 }).catch(() => undefined), crashed]);
     }
   }
 
   /** All that was acknowledged before the deletion was asked for, and since, is there. */
   async #afterRestore(): Promise<void> {
-    const { store } = this.#start();
+    const { store } = this.#fleet.start();
     const wanted = this.#written.filter(({ acknowledged }) => acknowledged !== undefined);
     const read = (async () => {
       const found: string[] = [];
@@ -249,7 +237,8 @@ class Endings {
       for await (const name of store.getSpaces()) names.push(name);
       this.verdict.check(names.includes(doomed), "L8", () => "the space was restored and is not listed");
     })();
-    if (!(await this.#within(read, 60_000))) this.verdict.report("I7", "what was restored cannot be read");
+    if (!(await within(this.#timeline, this.verdict, read, 60_000)))
+      this.verdict.report("I7", "what was restored cannot be read");
   }
 
   /** Nothing of the former life is in any row; what is written now begins a new one, and all of it is there. */
@@ -260,12 +249,13 @@ class Endings {
       return;
     }
     const since: Written[] = [];
-    const instance = this.#start();
+    const instance = this.#fleet.start();
     const writing = (async () => {
       for (let count = 0; count < 4; count += 1)
         since.push(await this.#produce(instance, this.#chance.fork(`new ${count}`)));
     })();
-    if (!(await this.#within(writing, 60_000))) this.verdict.report("I7", "a space that was removed cannot be written");
+    if (!(await within(this.#timeline, this.verdict, writing, 60_000)))
+      this.verdict.report("I7", "a space that was removed cannot be written");
     const bytes = Buffer.concat(
       this.#account
         .rows(table)
@@ -295,7 +285,7 @@ class Endings {
       for await (const name of instance.store.getSpaces()) names.push(name);
       this.verdict.check(names.includes(doomed), "L8", () => "the space was written again and is not listed");
     })();
-    if (!(await this.#within(reading, 60_000)))
+    if (!(await within(this.#timeline, this.verdict, reading, 60_000)))
       this.verdict.report("I7", "a space that was written again cannot be read");
   }
 
@@ -303,7 +293,7 @@ class Endings {
   async #insist<T>(ask: (store: Store) => Promise<T>): Promise<T> {
     const chance = this.#chance.fork(`insist ${this.#timeline.now}`);
     for (;;) {
-      const { crashed, store } = this.#pick(chance);
+      const { crashed, store } = this.#fleet.pick(chance);
       const answered = ask(store).then(
         (value) => ({ value }),
         (error: unknown) => {
@@ -328,63 +318,22 @@ class Endings {
     );
     return undefined;
   }
-
-  #pick(chance: Chance): Instance {
-    const live = this.#instances.filter(({ alive }) => alive);
-    return live.length === 0 ? this.#start() : chance.pick(live);
-  }
-
-  #start(): Instance {
-    const name = `node${this.#instances.length + 1}`;
-    const chance = this.#chance.fork(name);
-    const client = this.#account.connect(name);
-    const machine = new MachineClock(this.#timeline, chance.between(-2_000, 2_000));
-    const rate = chance.between(0.9, 1.1);
-    const clock: Clock = {
-      now: () => machine.now(),
-      elapsed: () => this.#timeline.now * rate,
-      after: (ms, callback) => machine.after(ms / rate, callback),
-    };
-    const ended = Promise.withResolvers<undefined>();
-    const random = { uuid: () => chance.uuid(), fraction: () => chance.fraction() };
-    const factory = createAzureStoreFactory({
-      ...{ account: client, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
-      options: settings,
-    });
-    const instance: Instance = {
-      ...{ name, factory, store: factory.open(storeId), crashed: ended.promise, alive: true },
-      crash: () => {
-        instance.alive = false;
-        client.crash();
-        machine.stop();
-        ended.resolve(undefined);
-      },
-    };
-    this.#instances.push(instance);
-    return instance;
-  }
-
-  #crash(client: string): boolean {
-    const instance = this.#instances.find(({ alive, name }) => alive && name === client);
-    if (instance === undefined || this.#crashes >= 3) return false;
-    this.#crashes += 1;
-    instance.crash();
-    return true;
-  }
-
-  async #within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-    const state = { isDone: false };
-    const ended = work.finally(() => {
-      state.isDone = true;
-    });
-    ended.catch(() => undefined);
-    const isOver = (): boolean => state.isDone || this.verdict.wrong !== undefined;
-    await this.#timeline.run(isOver, limitMs);
-    if (state.isDone) await ended;
-    return isOver();
-  }
 }
 
 function textOf(payload: Uint8Array): string {
   return Buffer.from(payload).toString();
+}
+
+/** Up to a tenth too fast or too slow. */
+function driftingClock(timeline: Timeline, chance: Chance): StoppedClock {
+  const machine = new MachineClock(timeline, chance.between(-2_000, 2_000));
+  const rate = chance.between(0.9, 1.1);
+  return {
+    clock: {
+      now: () => machine.now(),
+      elapsed: () => timeline.now * rate,
+      after: (ms, callback) => machine.after(ms / rate, callback),
+    },
+    stop: () => machine.stop(),
+  };
 }

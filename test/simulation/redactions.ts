@@ -9,24 +9,19 @@ import type { AppendRecord } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import { StoreError } from "../../src/core/errors.ts";
 import type { SegmentName } from "../../src/core/ids.ts";
-import { parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
-import { silentLogger } from "../../src/core/logger.ts";
+import { parseSegmentName, parseSpaceName, parseTransactionId } from "../../src/core/ids.ts";
 import { plainCompressor } from "../../src/codec/block.ts";
-import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
-import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
 import { fsck } from "../../src/store/azure/fsck/fsck.ts";
 import { segmentPartition, storeTableName } from "../../src/store/azure/rows/keys.ts";
-import type { Store } from "../../src/store/store.ts";
 import type { Row, TableAccount } from "../../src/table/port.ts";
 import { TableFailure } from "../../src/table/port.ts";
-import type { SimulatedClient } from "../doubles/simulated-table.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { Chance } from "./chance.ts";
+import { Fleet, judged, storeId, within } from "./fleet.ts";
 import { MachineClock, Timeline } from "./timeline.ts";
 import { Verdict } from "./truth.ts";
 import { Weather } from "./weather.ts";
 
-const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 const space = parseSpaceName("told");
 const segments = ["a", "b"].map(parseSegmentName);
 /** Longer than anything is on its way. */
@@ -37,16 +32,6 @@ const settings = {
 };
 const table = storeTableName("sim", storeId);
 const crashesMax = 3;
-
-interface Instance {
-  readonly name: string;
-  readonly client: SimulatedClient;
-  readonly factory: AzureStoreFactory;
-  readonly store: Store;
-  readonly crash: () => void;
-  readonly crashed: Promise<undefined>;
-  alive: boolean;
-}
 
 /** An entry whose produce was acknowledged. */
 interface Acknowledged {
@@ -59,14 +44,8 @@ interface Acknowledged {
   redactedAt: number;
 }
 
-export async function redactions(seed: number): Promise<{ readonly wrong: string | undefined }> {
-  const run = new Redactions(new Chance(`redactions ${seed}`));
-  try {
-    await run.all();
-  } catch (error) {
-    run.verdict.report("the simulation itself", error instanceof Error ? (error.stack ?? "") : String(error));
-  }
-  return { wrong: run.verdict.wrong };
+export function redactions(seed: number): ReturnType<typeof judged> {
+  return judged(new Redactions(new Chance(`redactions ${seed}`)));
 }
 
 class Redactions {
@@ -75,11 +54,10 @@ class Redactions {
   readonly #timeline = new Timeline();
   readonly #weather: Weather;
   readonly #account: SimulatedAccount;
-  readonly #instances: Instance[] = [];
+  readonly #fleet: Fleet;
   readonly #entries: Acknowledged[] = [];
   #written = 0;
   #isOver = false;
-  #crashes = 0;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -87,12 +65,19 @@ class Redactions {
       chance: chance.fork("weather"),
       isLog: () => false,
       isInventory: () => false,
-      crash: (client) => this.#crash(client),
+      crash: (client) => this.#fleet.crash(client),
       note: () => undefined,
     });
     this.#account = new SimulatedAccount({
       clock: new MachineClock(this.#timeline),
       plan: (request) => (request.client === "" ? undefined : this.#weather.faultOf(request)),
+    });
+    this.#fleet = new Fleet({
+      chance,
+      timeline: this.#timeline,
+      account: this.#account,
+      settings,
+      crashesMax: crashesMax,
     });
     this.#account.observe(({ changes, client }) => {
       for (const { after } of changes) if (after !== undefined) this.#check(after, `${client} wrote back`);
@@ -101,7 +86,7 @@ class Redactions {
 
   async all(): Promise<void> {
     const chance = this.#chance;
-    for (let count = 0; count < 3; count += 1) this.#start();
+    for (let count = 0; count < 3; count += 1) this.#fleet.start();
     const working = [
       ...[1, 2].map((which) => this.#write(chance.fork(`writer ${which}`))),
       ...[1, 2].map((which) => this.#redact(chance.fork(`redactor ${which}`))),
@@ -112,17 +97,19 @@ class Redactions {
     await this.#timeline.run(() => this.verdict.wrong !== undefined, 20_000);
     this.#weather.calm();
     this.#isOver = true;
-    if (!(await this.#within(Promise.all(working), 120_000))) this.verdict.report("I7", "a call was never answered");
+    if (!(await within(this.#timeline, this.verdict, Promise.all(working), 120_000)))
+      this.verdict.report("I7", "a call was never answered");
     // Whatever is on its way lands.
     await this.#timeline.run(() => false, landsWithinMs);
     if (this.verdict.wrong !== undefined) return;
-    if (!(await this.#within(this.#lastLook(), 120_000))) this.verdict.report("I7", "the last look never ended");
+    if (!(await within(this.#timeline, this.verdict, this.#lastLook(), 120_000)))
+      this.verdict.report("I7", "the last look never ended");
   }
 
   async #write(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.pick([20, 200, 1_000]) * chance.fraction());
-      const { crashed, store } = this.#pick(chance);
+      const { crashed, store } = this.#fleet.pick(chance);
       const texts = [1, 2].map(() => `<${++this.#written}>`);
       const records = texts.map((text): AppendRecord => ({ payload: Buffer.from(text), metadata: noMetadata }));
       const segment = chance.pick(segments);
@@ -159,7 +146,7 @@ class Redactions {
       const some = [...new Set([one, ...mates])];
       for (const entry of some) entry.asked = true;
       while (!this.#hasEnded()) {
-        const { crashed, store } = this.#pick(chance);
+        const { crashed, store } = this.#fleet.pick(chance);
         const redacting = store.redact(space, one.segment, some.map(({ sequence }) => sequence)); // prettier-ignore
         const answer = await Promise.race([
           redacting.then(
@@ -182,7 +169,7 @@ class Redactions {
   async #repair(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.pick([200, 2_000]) * chance.fraction());
-      const { client, crashed } = this.#pick(chance);
+      const { client, crashed } = this.#fleet.pick(chance);
       await Promise.race([this.#fsck(client).catch((error: unknown) => this.#expected(error)), crashed]);
     }
   }
@@ -217,7 +204,7 @@ class Redactions {
   async #monitor(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.between(200, 2_000));
-      const { crashed, factory } = this.#pick(chance);
+      const { crashed, factory } = this.#fleet.pick(chance);
       await Promise.race([factory.recover({ deadlineMs: 2_000 }).catch(() => undefined), crashed]);
     }
   }
@@ -225,7 +212,7 @@ class Redactions {
   async #look(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.pick([20, 400, 2_000]) * chance.fraction());
-      const { crashed, store } = this.#pick(chance);
+      const { crashed, store } = this.#fleet.pick(chance);
       const began = this.#timeline.now;
       const segment = chance.pick(segments);
       const reading = (async () => {
@@ -247,7 +234,7 @@ class Redactions {
 
   /** After a repair that nobody disturbs: redacted entries are in their places, the others have their content. */
   async #lastLook(): Promise<void> {
-    const { client, store } = this.#start();
+    const { client, store } = this.#fleet.start();
     let findings = await this.#fsck(client);
     for (let tries = 0; tries < 3 && findings.length > 0; tries += 1) findings = await this.#fsck(client);
     this.verdict.check(findings.length === 0, "L7", () => `it is not repaired: ${JSON.stringify(findings)}`);
@@ -297,54 +284,5 @@ class Redactions {
 
   #hasEnded(): boolean {
     return this.#isOver;
-  }
-
-  #pick(chance: Chance): Instance {
-    const live = this.#instances.filter(({ alive }) => alive);
-    return live.length === 0 ? this.#start() : chance.pick(live);
-  }
-
-  #start(): Instance {
-    const name = `node${this.#instances.length + 1}`;
-    const chance = this.#chance.fork(name);
-    const client = this.#account.connect(name);
-    const clock = new MachineClock(this.#timeline, chance.between(-2_000, 2_000));
-    const ended = Promise.withResolvers<undefined>();
-    const random = { uuid: () => chance.uuid(), fraction: () => chance.fraction() };
-    const factory = createAzureStoreFactory({
-      ...{ account: client, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
-      options: settings,
-    });
-    const instance: Instance = {
-      ...{ name, client, factory, store: factory.open(storeId), crashed: ended.promise, alive: true },
-      crash: () => {
-        instance.alive = false;
-        client.crash();
-        clock.stop();
-        ended.resolve(undefined);
-      },
-    };
-    this.#instances.push(instance);
-    return instance;
-  }
-
-  #crash(client: string): boolean {
-    const instance = this.#instances.find(({ alive, name }) => alive && name === client);
-    if (instance === undefined || this.#crashes >= crashesMax) return false;
-    this.#crashes += 1;
-    instance.crash();
-    return true;
-  }
-
-  async #within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-    const state = { isDone: false };
-    const ended = work.finally(() => {
-      state.isDone = true;
-    });
-    ended.catch(() => undefined);
-    const isOver = (): boolean => state.isDone || this.verdict.wrong !== undefined;
-    await this.#timeline.run(isOver, limitMs);
-    if (state.isDone) await ended;
-    return isOver();
   }
 }

@@ -7,47 +7,35 @@
 import type { Entry } from "../../src/core/entry.ts";
 import { noMetadata } from "../../src/core/entry.ts";
 import { StoreError } from "../../src/core/errors.ts";
-import { parseNodeId, parseSegmentName, parseSpaceName, parseStoreId, parseTransactionId } from "../../src/core/ids.ts";
-import { silentLogger } from "../../src/core/logger.ts";
-import { plainCompressor } from "../../src/codec/block.ts";
-import type { AzureStoreFactory } from "../../src/store/azure/factory.ts";
-import { createAzureStoreFactory } from "../../src/store/azure/factory.ts";
+import { parseNodeId, parseSegmentName, parseSpaceName, parseTransactionId } from "../../src/core/ids.ts";
 import { logPartition } from "../../src/store/azure/rows/keys.ts";
 import type { Store } from "../../src/store/store.ts";
 import { SimulatedAccount } from "../doubles/simulated-table.ts";
 import { Chance } from "./chance.ts";
+import { Fleet, judged, within } from "./fleet.ts";
+import type { Instance } from "./fleet.ts";
 import { MachineClock, Timeline } from "./timeline.ts";
 import { Verdict } from "./truth.ts";
 import { Weather } from "./weather.ts";
 
-const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 const space = parseSpaceName("restored");
 const segments = ["a", "b", "c"].map(parseSegmentName);
-const settings = { tablePrefix: "sim", landsWithinMs: 32_000, walGraceMs: 100, settleDelayMs: 200 };
+const settings = {
+  tablePrefix: "sim",
+  landsWithinMs: 32_000,
+  walGraceMs: 100,
+  settleDelayMs: 200,
+  batchOperations: 100,
+};
 const restorers = 2;
-
-interface Instance {
-  readonly name: string;
-  readonly factory: AzureStoreFactory;
-  readonly store: Store;
-  readonly crash: () => void;
-  readonly crashed: Promise<undefined>;
-  alive: boolean;
-}
 
 interface Written {
   readonly text: string;
   acknowledged: boolean;
 }
 
-export async function restores(seed: number): Promise<{ readonly wrong: string | undefined }> {
-  const run = new Restores(new Chance(`restores ${seed}`));
-  try {
-    await run.all();
-  } catch (error) {
-    run.verdict.report("the simulation itself", error instanceof Error ? (error.stack ?? "") : String(error));
-  }
-  return { wrong: run.verdict.wrong };
+export function restores(seed: number): ReturnType<typeof judged> {
+  return judged(new Restores(new Chance(`restores ${seed}`)));
 }
 
 class Restores {
@@ -57,13 +45,12 @@ class Restores {
   readonly #clock: MachineClock;
   readonly #weather: Weather;
   readonly #account: SimulatedAccount;
-  readonly #instances: Instance[] = [];
+  readonly #fleet: Fleet;
   readonly #backup: readonly Entry[];
   /** How many of its entries, from the first, a call has acknowledged. */
   #acknowledged = 0;
   readonly #written: Written[] = [];
   #isOver = false;
-  #crashes = 0;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -73,23 +60,24 @@ class Restores {
       chance: chance.fork("weather"),
       isLog: (partition) => partition === log,
       isInventory: () => false,
-      crash: (client) => this.#crash(client),
+      crash: (client) => this.#fleet.crash(client),
       note: () => undefined,
     });
     this.#account = new SimulatedAccount({
       clock: this.#clock,
       plan: (request) => (request.client === "" ? undefined : this.#weather.faultOf(request)),
     });
+    this.#fleet = new Fleet({ chance, timeline: this.#timeline, account: this.#account, settings, crashesMax: 4 });
     this.#backup = backupOf(chance.fork("backup"), this.#clock.now() - 1_000_000);
   }
 
   async all(): Promise<void> {
     const chance = this.#chance;
-    for (let count = 0; count < 3; count += 1) this.#start();
+    for (let count = 0; count < 3; count += 1) this.#fleet.start();
     const restoring = Array.from({ length: restorers }, (_, which) => this.#restore(chance.fork(`restorer ${which}`)));
     const writing = chance.happens(0.4) ? this.#write(chance.fork("writer")) : Promise.resolve();
     void this.#monitor(chance.fork("monitor"));
-    const isDone = await this.#within(Promise.all([...restoring, writing]), 600_000);
+    const isDone = await within(this.#timeline, this.verdict, Promise.all([...restoring, writing]), 600_000);
     if (!isDone) this.verdict.report("I7", "a restore was never answered");
     this.#weather.calm();
     this.#isOver = true;
@@ -108,7 +96,7 @@ class Restores {
       const begin = chance.happens(0.3) ? 0 : from;
       const later = ends.filter((end) => end > from);
       const to = later[chance.integer(0, Math.min(later.length - 1, 9))]!;
-      const { crashed, store } = this.#pick(chance);
+      const { crashed, store } = this.#fleet.pick(chance);
       const restored = store.restoreEntries(space, this.#backup.slice(begin, to)).then(
         () => true,
         (error: unknown) => this.#expected(error),
@@ -125,7 +113,7 @@ class Restores {
 
   async #write(chance: Chance): Promise<void> {
     await this.#timeline.sleep(chance.between(0, 4_000));
-    for (let count = 0; count < 3; count += 1) await this.#produce(this.#pick(chance), chance);
+    for (let count = 0; count < 3; count += 1) await this.#produce(this.#fleet.pick(chance), chance);
   }
 
   async #produce({ crashed, store }: Instance, chance: Chance): Promise<void> {
@@ -144,19 +132,19 @@ class Restores {
   async #monitor(chance: Chance): Promise<void> {
     while (!this.#isOver) {
       await this.#timeline.sleep(chance.between(200, 2_000));
-      const { crashed, factory } = this.#pick(chance);
+      const { crashed, factory } = this.#fleet.pick(chance);
       await Promise.race([factory.recover({ deadlineMs: 2_000 }).catch(() => undefined), crashed]);
     }
   }
 
   async #check(): Promise<void> {
-    const { factory, store } = this.#start();
+    const { factory, store } = this.#fleet.start();
     const checking = (async () => {
       await factory.recover({ deadlineMs: 20_000 });
       const { verdict } = this;
       const { length } = this.#written;
       // One more, behind everything.
-      const end = this.#start();
+      const end = this.#fleet.start();
       await this.#produce(end, this.#chance.fork("last"));
       verdict.check(this.#written[length]?.acknowledged === true, "I7", () => "a restored space takes no writes");
       const found: Entry[] = [];
@@ -181,7 +169,8 @@ class Restores {
       verdict.check(counts?.entries === found.length, "L8", () => `${counts?.entries} counted of ${found.length}`);
       verdict.check(pending === 0, "I7", () => `${pending} records are pending`);
     })();
-    if (!(await this.#within(checking, 120_000))) this.verdict.report("I7", "what was restored cannot be read");
+    if (!(await within(this.#timeline, this.verdict, checking, 120_000)))
+      this.verdict.report("I7", "what was restored cannot be read");
   }
 
   async #checkSegment(store: Store, segment: Entry["segment"], found: readonly Entry[]): Promise<void> {
@@ -210,55 +199,6 @@ class Restores {
     const what = (): string => `a call ended with ${error instanceof Error ? error.stack : String(error)}`;
     this.verdict.check(isExpected, "I7", what);
     return undefined;
-  }
-
-  #pick(chance: Chance): Instance {
-    const live = this.#instances.filter(({ alive }) => alive);
-    return live.length === 0 ? this.#start() : chance.pick(live);
-  }
-
-  #start(): Instance {
-    const name = `node${this.#instances.length + 1}`;
-    const chance = this.#chance.fork(name);
-    const client = this.#account.connect(name);
-    const clock = new MachineClock(this.#timeline, chance.between(-2_000, 2_000));
-    const ended = Promise.withResolvers<undefined>();
-    const random = { uuid: () => chance.uuid(), fraction: () => chance.fraction() };
-    const factory = createAzureStoreFactory({
-      ...{ account: client, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
-      options: { ...settings, batchOperations: 100 },
-    });
-    const instance: Instance = {
-      ...{ name, factory, store: factory.open(storeId), crashed: ended.promise, alive: true },
-      crash: () => {
-        instance.alive = false;
-        client.crash();
-        clock.stop();
-        ended.resolve(undefined);
-      },
-    };
-    this.#instances.push(instance);
-    return instance;
-  }
-
-  #crash(client: string): boolean {
-    const instance = this.#instances.find(({ alive, name }) => alive && name === client);
-    if (instance === undefined || this.#crashes >= 4) return false;
-    this.#crashes += 1;
-    instance.crash();
-    return true;
-  }
-
-  async #within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
-    const state = { isDone: false };
-    const ended = work.finally(() => {
-      state.isDone = true;
-    });
-    ended.catch(() => undefined);
-    const isOver = (): boolean => state.isDone || this.verdict.wrong !== undefined;
-    await this.#timeline.run(isOver, limitMs);
-    if (state.isDone) await ended;
-    return isOver();
   }
 }
 

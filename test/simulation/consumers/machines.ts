@@ -1,61 +1,51 @@
 // The instances that serve a consumer, on one simulated account under faults: they come and go, and have clocks of
 // their own.
 
-import type { Random } from "../../../src/core/clock.ts";
-import { parseConsumerName, parseStoreId } from "../../../src/core/ids.ts";
+import { parseConsumerName } from "../../../src/core/ids.ts";
 import { silentLogger } from "../../../src/core/logger.ts";
 import { silentTelemetry } from "../../../src/core/telemetry.ts";
-import { plainCompressor } from "../../../src/codec/block.ts";
 import type { Consumers } from "../../../src/consumers/consumers.ts";
 import { createConsumers } from "../../../src/consumers/consumers.ts";
 import { ConsumersInstance } from "../../../src/consumers/known.ts";
-import { createAzureStoreFactory } from "../../../src/store/azure/factory.ts";
-import type { Store } from "../../../src/store/store.ts";
 import type { Table } from "../../../src/table/port.ts";
 import { ServiceClock } from "../../../src/core/clock.ts";
 import { SimulatedAccount } from "../../doubles/simulated-table.ts";
 import type { Chance } from "../chance.ts";
+import { Fleet, storeId } from "../fleet.ts";
+import type { Instance, StoppedClock } from "../fleet.ts";
 import { MachineClock, Timeline } from "../timeline.ts";
 import { Weather } from "../weather.ts";
 import { Ledger } from "./ledger.ts";
 
-const storeId = parseStoreId("00112233-4455-6677-8899-aabbccddeeff");
 export const consumerName = parseConsumerName("work");
 
-export interface Machine {
-  readonly name: string;
-  readonly store: Store;
+export interface Machine extends Instance {
   readonly consumers: Consumers;
-  readonly crash: () => void;
-  readonly crashed: Promise<undefined>;
-  alive: boolean;
 }
 
 export class Machines {
   readonly timeline = new Timeline();
   readonly ledger = new Ledger(consumerName);
   readonly weather: Weather;
-  readonly #chance: Chance;
-  readonly #account: SimulatedAccount;
+  readonly #fleet: Fleet;
   readonly #machines: Machine[] = [];
-  readonly #crashesMax: number;
-  #crashes = 0;
 
   constructor(chance: Chance) {
-    this.#chance = chance;
-    this.#crashesMax = chance.pick([0, 2, 4]);
+    const crashesMax = chance.pick([0, 2, 4]);
     this.weather = new Weather({
       chance: chance.fork("weather"),
       isLog: () => false,
       isInventory: () => false,
-      crash: (client) => this.#crash(client),
+      crash: (client) => this.#fleet.crash(client),
       note: () => undefined,
     });
-    this.#account = new SimulatedAccount({
+    const account = new SimulatedAccount({
       clock: new MachineClock(this.timeline),
       plan: (request) => this.weather.faultOf(request),
     });
-    this.#account.observe((write) => this.ledger.observe(write));
+    account.observe((write) => this.ledger.observe(write));
+    const { timeline } = this;
+    this.#fleet = new Fleet({ chance, timeline, account, settings: { tablePrefix: "sim" }, crashesMax, clockOf });
     for (let count = 0; count < 3; count += 1) this.#start();
   }
 
@@ -65,42 +55,23 @@ export class Machines {
   }
 
   #start(): Machine {
-    const name = `node${this.#machines.length + 1}`;
-    const chance = this.#chance.fork(name);
-    const client = this.#account.connect(name);
-    const off = chance.pick([0, 1_000, 60_000, 3_600_000]);
-    const clock = new MachineClock(this.timeline, chance.between(-off, off));
-    const random: Random = { fraction: () => chance.fraction(), uuid: () => chance.uuid() };
-    const factory = createAzureStoreFactory({
-      ...{ account: client, notifier: undefined, compressor: plainCompressor, clock, random, logger: silentLogger },
-      options: { tablePrefix: "sim" },
-    });
-    const store = factory.open(storeId);
+    const instance = this.#fleet.start();
+    const { clock, factory, random, store } = instance;
     const serviceClock = new ServiceClock(clock);
     const parts = { clock, serviceClock, random, logger: silentLogger, telemetry: silentTelemetry };
     const table = learning(factory.table(storeId), serviceClock);
-    const ended = Promise.withResolvers<undefined>();
-    const machine: Machine = {
-      ...{ name, store, alive: true, crashed: ended.promise },
-      consumers: createConsumers(new ConsumersInstance(parts), { store, table }),
-      crash: () => {
-        machine.alive = false;
-        client.crash();
-        clock.stop();
-        ended.resolve(undefined);
-      },
-    };
+    const consumers = createConsumers(new ConsumersInstance(parts), { store, table });
+    // The same object: it says whether it lives.
+    const machine = Object.assign(instance, { consumers });
     this.#machines.push(machine);
     return machine;
   }
+}
 
-  #crash(client: string): boolean {
-    const machine = this.#machines.find(({ alive, name }) => alive && name === client);
-    if (machine === undefined || this.#crashes >= this.#crashesMax) return false;
-    this.#crashes += 1;
-    machine.crash();
-    return true;
-  }
+function clockOf(timeline: Timeline, chance: Chance): StoppedClock {
+  const off = chance.pick([0, 1_000, 60_000, 3_600_000]);
+  const clock = new MachineClock(timeline, chance.between(-off, off));
+  return { clock, stop: () => clock.stop() };
 }
 
 /** As the transport does it: each answer tells the storage's time. */
